@@ -1,0 +1,189 @@
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { findUnsafeJson, type JsonObject } from './json.ts';
+import { isKeyFor, type KeyRing, type KeyRole, type Signer } from './keys.ts';
+import { SetpointError } from './problem.ts';
+import { joinSignature, splitSignature } from './signature.ts';
+
+/** A CloudEvents 1.0 event in structured JSON form: the one shape of every message. */
+export interface Envelope<Data = JsonObject> {
+  readonly specversion: '1.0';
+  /** UUIDv7, fresh for every message. */
+  readonly id: string;
+  /** `/authority/<id>`, `/instance/<id>` or `/operator/<id>`. */
+  readonly source: string;
+  readonly type: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  /** The service. */
+  readonly subject: string;
+  readonly datacontenttype: 'application/json';
+  /** On an answer: the id of what it answers. */
+  readonly correlationid?: string | undefined;
+  /** W3C Trace Context. */
+  readonly traceparent?: string | undefined;
+  /** Where a reply is expected; for messages between services. */
+  readonly replyto?: string | undefined;
+  readonly data: Data;
+}
+
+/** Portable ceiling for retained messages: past it some hosted brokers refuse. Bytes. */
+export const portableEnvelopeBytes = 60_000;
+/** Bytes. */
+export const defaultMaxEnvelopeBytes = 1_048_576;
+
+const maxTextLength = 512;
+const text = z.string().min(1).max(maxTextLength);
+
+const envelopeSchema = z.object({
+  specversion: z.literal('1.0'),
+  id: text,
+  source: text,
+  type: text,
+  time: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, 'must be RFC 3339 in UTC'),
+  subject: text,
+  datacontenttype: z.literal('application/json'),
+  correlationid: text.optional(),
+  traceparent: text.optional(),
+  replyto: text.optional(),
+  data: z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
+    error: 'must be an object',
+  }),
+}) satisfies z.ZodType<Envelope>;
+
+export interface OpenOptions {
+  /** Whom to believe. Without it every signature is ignored: the broker is trusted. */
+  readonly keys?: KeyRing | undefined;
+  /** The role that the signer must have. */
+  readonly role: KeyRole;
+  /** Unix time in milliseconds. */
+  readonly now: number;
+}
+
+export interface OpenedEnvelope {
+  readonly envelope: Envelope;
+  /** The operator that the signing key is bound to, and the key; undefined where nothing was verified. */
+  readonly signedBy?: { readonly keyId: string; readonly operator?: string | undefined };
+}
+
+/**
+ * Opens a message: slices off the signature, verifies it over the bytes as received, and only then parses.
+ * @throws SetpointError `envelope_malformed`, `signature_missing`, `signature_invalid`, `key_unknown`, `key_expired`,
+ * `key_not_allowed`; nothing else, whatever the input
+ * @see docs/protocol.md#signature
+ */
+export function openEnvelope(message: Uint8Array, options: OpenOptions): OpenedEnvelope {
+  const { signed, signature } = splitSignature(message);
+  if (!options.keys) return { envelope: parseEnvelope(signed) };
+  if (!signature) throw new SetpointError('signature_missing', 'the message carries no signature, and one is required');
+
+  const key = options.keys.verify({
+    keyId: signature.keyId,
+    role: options.role,
+    signed,
+    signature: signature.bytes,
+    now: options.now,
+  });
+  const envelope = parseEnvelope(signed);
+  if (!isKeyFor(key, envelope.subject)) {
+    throw new SetpointError('key_not_allowed', `key ${key.kid} may not speak for service ${envelope.subject}`);
+  }
+  return { envelope, signedBy: { keyId: key.kid, operator: key.operator } };
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function parseEnvelope(bytes: Uint8Array): Envelope {
+  const json = parseJson(bytes);
+  const { success, data, error } = envelopeSchema.safeParse(json);
+  if (!success) {
+    const faults = error.issues.map((issue) => `${issue.path.join('.') || 'message'} ${issue.message}`);
+    throw new SetpointError('envelope_malformed', `not an envelope: ${faults.join('; ')}`);
+  }
+  const unsafe = findUnsafeJson(data.data);
+  if (unsafe) throw new SetpointError('envelope_malformed', `data ${unsafe}`);
+  return data;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    // The parser's message would repeat a piece of the input, which may be a secret.
+    throw new SetpointError('envelope_malformed', `not JSON in UTF-8 (${bytes.length} bytes)`, {
+      cause: (cause as Error).name,
+    });
+  }
+}
+
+export interface EnvelopeWriterOptions {
+  /** `/authority/<id>`, `/instance/<id>` or `/operator/<id>`. */
+  readonly source: string;
+  /** Signs everything that is written. */
+  readonly signer?: Signer | undefined;
+  /** Bytes. @default 1048576 */
+  readonly maxEnvelopeBytes?: number | undefined;
+  /** Unix time in milliseconds. @default Date.now */
+  readonly now?: (() => number) | undefined;
+  /** @default UUIDv7 */
+  readonly newId?: (() => string) | undefined;
+}
+
+export interface Draft<Data = JsonObject> {
+  readonly type: string;
+  readonly subject: string;
+  readonly data: Data;
+  readonly correlationid?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly replyto?: string | undefined;
+  /** @default a fresh UUIDv7 */
+  readonly id?: string | undefined;
+}
+
+export interface SealedEnvelope {
+  readonly id: string;
+  readonly time: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Writes the messages of one sender: id, time, source and signature are its business. */
+export interface EnvelopeWriter {
+  /** @throws SetpointError `message_too_large` with the size and the limit */
+  seal(draft: Draft<object>): SealedEnvelope;
+}
+
+export function createEnvelopeWriter(options: EnvelopeWriterOptions): EnvelopeWriter {
+  const { source, signer, maxEnvelopeBytes = defaultMaxEnvelopeBytes, now = Date.now, newId = uuidv7 } = options;
+  return {
+    seal(draft) {
+      const id = draft.id ?? newId();
+      const time = new Date(now()).toISOString();
+      const json = stringifyEnvelope({ ...draft, id, source, time });
+      const bytes = Buffer.from(signer ? joinSignature(json, signer.keyId, signer.sign(Buffer.from(json))) : json);
+      if (bytes.length > maxEnvelopeBytes) {
+        throw new SetpointError(
+          'message_too_large',
+          `the ${draft.type} of ${draft.subject} is ${bytes.length} bytes, ${maxEnvelopeBytes} is the limit; make the document smaller or raise the limit on every side`,
+        );
+      }
+      return { id, time, bytes };
+    },
+  };
+}
+
+/** Members in one order, `data` last, so that the signature always follows it. */
+function stringifyEnvelope(draft: Draft<object> & { id: string; source: string; time: string }): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: draft.id,
+    source: draft.source,
+    type: draft.type,
+    time: draft.time,
+    subject: draft.subject,
+    datacontenttype: 'application/json',
+    correlationid: draft.correlationid,
+    traceparent: draft.traceparent,
+    replyto: draft.replyto,
+    data: draft.data,
+  });
+}

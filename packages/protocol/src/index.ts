@@ -1,0 +1,55 @@
+export type { Digest } from './digest.ts';
+export { digestOf, stringifySorted } from './digest.ts';
+export type {
+  Draft,
+  Envelope,
+  EnvelopeWriter,
+  EnvelopeWriterOptions,
+  OpenedEnvelope,
+  OpenOptions,
+  SealedEnvelope,
+} from './envelope.ts';
+export { createEnvelopeWriter, defaultMaxEnvelopeBytes, openEnvelope, portableEnvelopeBytes } from './envelope.ts';
+export type { JsonObject, JsonValue } from './json.ts';
+export { deepFreeze, findUnsafeJson, isEqualJson, isJsonObject, maxDepth } from './json.ts';
+export type { KeyRing, KeyRole, Signer, SigningKey, TrustedKey, TrustedKeys } from './keys.ts';
+export {
+  createKeyRing,
+  createSigner,
+  createSigningKey,
+  parseSigningKey,
+  parseTrustedKeys,
+  trustedKeyOf,
+} from './keys.ts';
+export type { Contract } from './message/contract.ts';
+export { contractType } from './message/contract.ts';
+export type { Convergence, InstanceStanding, Straggler } from './message/convergence.ts';
+export { convergenceType, maxStragglers } from './message/convergence.ts';
+export type { ApplyAttempt, ConfigReport, Health, HealthEvent, HealthState } from './message/health.ts';
+export { healthType } from './message/health.ts';
+export type { Keepalive } from './message/keepalive.ts';
+export { keepaliveType, maxRecentServices } from './message/keepalive.ts';
+export type { Messages, MessageType, OpenedMessage } from './message/message.ts';
+export { messageSchemas, openMessage, parseData } from './message/message.ts';
+export type { Operation, PatchOperation, Request, RequestOptions } from './message/request.ts';
+export { maxLogEntries, requestType } from './message/request.ts';
+export type { Difference, LogEntry, Result, ResultStatus } from './message/result.ts';
+export { resultType } from './message/result.ts';
+export type { Snapshot } from './message/snapshot.ts';
+export { snapshotType } from './message/snapshot.ts';
+export type { Stamp, Verdict } from './order.ts';
+export { isNewer, judge } from './order.ts';
+export type { Pointer } from './pointer.ts';
+export {
+  appendToken,
+  changedPointers,
+  formatPointer,
+  isOverlapping,
+  isWithin,
+  parsePointer,
+  readPointer,
+} from './pointer.ts';
+export type { Fault, Problem, SetpointErrorCode, WireCode } from './problem.ts';
+export { createProblem, SetpointError, wireCodes } from './problem.ts';
+export type { Address, Topics } from './topic.ts';
+export { anyName, createTopics, isName, parseName } from './topic.ts';

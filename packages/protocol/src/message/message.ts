@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import { type Envelope, type OpenedEnvelope, type OpenOptions, openEnvelope } from '../envelope.ts';
+import type { KeyRole } from '../keys.ts';
+import { formatPointer } from '../pointer.ts';
+import { SetpointError } from '../problem.ts';
+import { type Contract, contractSchema, contractType } from './contract.ts';
+import { type Convergence, convergenceSchema, convergenceType } from './convergence.ts';
+import { type Health, healthSchema, healthType } from './health.ts';
+import { type Keepalive, keepaliveSchema, keepaliveType } from './keepalive.ts';
+import { type Request, requestSchema, requestType } from './request.ts';
+import { type Result, resultSchema, resultType } from './result.ts';
+import { type Snapshot, snapshotSchema, snapshotType } from './snapshot.ts';
+
+/** Every message of the wire: its `type`, what its `data` is, and who may sign it. */
+export interface Messages {
+  readonly [snapshotType]: Snapshot;
+  readonly [contractType]: Contract;
+  readonly [requestType]: Request;
+  readonly [resultType]: Result;
+  readonly [convergenceType]: Convergence;
+  readonly [healthType]: Health;
+  readonly [keepaliveType]: Keepalive;
+}
+export type MessageType = keyof Messages;
+
+export const messageSchemas: { readonly [Type in MessageType]: z.ZodType<Messages[Type]> } = {
+  [snapshotType]: snapshotSchema,
+  [contractType]: contractSchema,
+  [requestType]: requestSchema,
+  [resultType]: resultSchema,
+  [convergenceType]: convergenceSchema,
+  [healthType]: healthSchema,
+  [keepaliveType]: keepaliveSchema,
+};
+
+const signedBy: { readonly [Type in MessageType]?: KeyRole } = {
+  [snapshotType]: 'authority',
+  [resultType]: 'authority',
+  [requestType]: 'operator',
+};
+
+export interface OpenedMessage<Data> {
+  readonly envelope: Envelope;
+  readonly data: Data;
+  readonly signedBy?: OpenedEnvelope['signedBy'];
+}
+
+/**
+ * Opens a message of one type: signature, envelope, then `data` by its schema. The key ring is asked for the types
+ * that are signed (snapshot, result, request) and ignored for the others. Members of `data` that this version does not know
+ * are dropped.
+ * @throws SetpointError those of `openEnvelope`, and `message_unexpected` for another type or data that does not fit
+ */
+export function openMessage<Type extends MessageType>(
+  type: Type,
+  bytes: Uint8Array,
+  options: Omit<OpenOptions, 'role'>,
+): OpenedMessage<Messages[Type]> {
+  const role = signedBy[type];
+  const opened = openEnvelope(bytes, role ? { ...options, role } : { role: 'authority', now: options.now });
+  return { ...opened, data: parseData(type, opened.envelope) };
+}
+
+/** @throws SetpointError `message_unexpected` */
+export function parseData<Type extends MessageType>(type: Type, envelope: Envelope): Messages[Type] {
+  if (envelope.type !== type) {
+    throw new SetpointError('message_unexpected', `expected a ${type}, received a message of type ${envelope.type}`);
+  }
+  const { success, data, error } = messageSchemas[type].safeParse(envelope.data);
+  if (success) return data;
+  const faults = error.issues.map(({ path, message }) => ({
+    pointer: formatPointer(path.map(String)),
+    message,
+  }));
+  throw new SetpointError(
+    'message_unexpected',
+    `the data of a ${type} does not fit: ${faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')}`,
+    { faults },
+  );
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { Digest } from '../digest.ts';
+import type { JsonValue } from '../json.ts';
+import type { Pointer } from '../pointer.ts';
+import type { Fault, Problem } from '../problem.ts';
+import { count, digest, fault, name, pointer, problem, version } from './fields.ts';
+
+/**
+ * What became of a request.
+ * @see docs/protocol.md#5-request-and-result
+ */
+export interface Result {
+  readonly status: ResultStatus;
+  readonly service: string;
+  readonly epoch: number;
+  /** Where the service stands after the request; 0 where it does not exist. */
+  readonly version: number;
+  readonly digest?: Digest;
+  readonly changed: readonly Pointer[];
+  /** Which of `changed` a running process can't take over. */
+  readonly restartRequired: readonly Pointer[];
+  readonly warnings: readonly Fault[];
+  /** Why it was refused. */
+  readonly problem?: Problem;
+  /** With `duplicate`: what was answered the first time. */
+  readonly original?: Result;
+  /** With `found`, for `log`: newest first. */
+  readonly log?: readonly LogEntry[];
+  /** With `found`, for `diff`; and with `conflict` as a notice: yours before, theirs after. Secrets are masked. */
+  readonly diff?: readonly Difference[];
+  /** On a conflict notice: who overwrote. */
+  readonly overwrittenBy?: string;
+}
+
+export const resultStatuses = [
+  'applied',
+  'unchanged',
+  'valid',
+  'found',
+  'rejected',
+  'conflict',
+  'denied',
+  'duplicate',
+] as const;
+export type ResultStatus = (typeof resultStatuses)[number];
+
+export interface LogEntry {
+  readonly version: number;
+  readonly digest: Digest;
+  readonly committedAt: string;
+  readonly author: string;
+  readonly reason: string;
+  readonly changed: readonly Pointer[];
+  readonly deleted?: boolean;
+}
+
+export interface Difference {
+  readonly pointer: Pointer;
+  /** Left out where there was nothing. */
+  readonly before?: JsonValue;
+  readonly after?: JsonValue;
+}
+
+export const resultType = 'setpoint.result.v1';
+
+const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
+
+export const resultSchema: z.ZodType<Result> = z.object({
+  status: z.enum(resultStatuses),
+  service: name,
+  epoch: version,
+  version: count,
+  digest: digest.exactOptional(),
+  changed: z.array(pointer),
+  restartRequired: z.array(pointer),
+  warnings: z.array(fault),
+  problem: problem.exactOptional(),
+  get original() {
+    return (resultSchema as z.ZodType<Result>).exactOptional();
+  },
+  log: z
+    .array(
+      z.object({
+        version,
+        digest,
+        committedAt: z.string(),
+        author: z.string(),
+        reason: z.string(),
+        changed: z.array(pointer),
+        deleted: z.boolean().exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  diff: z
+    .array(z.object({ pointer, before: jsonValue.exactOptional(), after: jsonValue.exactOptional() }))
+    .exactOptional(),
+  overwrittenBy: z.string().exactOptional(),
+}) as z.ZodType<Result>;

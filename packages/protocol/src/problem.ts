@@ -1,0 +1,111 @@
+/** Codes that cross the wire, in `problem.code` and `lastAttempt.code`. Stable: clients in any language match on them. */
+export const wireCodes = [
+  'document_invalid',
+  'request_malformed',
+  'request_expired',
+  'patch_failed',
+  'service_unknown',
+  'service_has_file',
+  'version_unknown',
+  'version_conflict',
+  'overwritten',
+  'access_denied',
+  'restart_required',
+  'message_too_large',
+  'store_unavailable',
+  'file_invalid',
+  'version_reused',
+  'handler_failed',
+  'apply_timeout',
+] as const;
+export type WireCode = (typeof wireCodes)[number];
+
+/** Codes that stay in the process that raised them. */
+export type LocalCode =
+  | 'envelope_malformed'
+  | 'message_unexpected'
+  | 'signature_missing'
+  | 'signature_invalid'
+  | 'key_unknown'
+  | 'key_expired'
+  | 'key_not_allowed'
+  | 'key_malformed'
+  | 'name_invalid'
+  | 'pointer_invalid'
+  | 'options_invalid'
+  | 'no_answer'
+  | 'no_configuration'
+  | 'stopped'
+  | 'store_damaged'
+  | 'store_locked'
+  | 'store_newer';
+
+export type SetpointErrorCode = WireCode | LocalCode;
+
+/** A promise that could not be kept. `message` says what happened, why, and what to do next. */
+export class SetpointError extends Error {
+  override readonly name = 'SetpointError';
+  readonly code: SetpointErrorCode;
+  /** Every fault found, where the error is about a document or a message. */
+  readonly faults: readonly Fault[];
+
+  constructor(code: SetpointErrorCode, message: string, options?: ErrorOptions & { faults?: readonly Fault[] }) {
+    super(message, options);
+    this.code = code;
+    this.faults = options?.faults ?? [];
+  }
+}
+
+/** One thing that is wrong at one place of a document. */
+export interface Fault {
+  /** JSON Pointer (RFC 6901) to the place; "" is the whole document. */
+  readonly pointer: string;
+  readonly message: string;
+  readonly expected?: string;
+  /** What stood there, as text; masked where the place is a secret. */
+  readonly received?: string;
+  readonly suggestion?: string;
+  readonly file?: string;
+  readonly line?: number;
+  /** The instance whose contract the document breaks. */
+  readonly instance?: string;
+}
+
+/** A refusal as it crosses the wire: RFC 9457 members, a stable code, and every fault at once. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly code: WireCode;
+  readonly errors?: readonly Fault[];
+}
+
+const titles: Readonly<Record<WireCode, string>> = {
+  document_invalid: 'The document would not be valid',
+  request_malformed: 'The request could not be read',
+  request_expired: 'The request came after its time',
+  patch_failed: 'The patch does not fit the document',
+  service_unknown: 'No such service',
+  service_has_file: 'The service has a configuration file',
+  version_unknown: 'No such version',
+  version_conflict: 'The version is not the expected one',
+  overwritten: 'Another operator changed the same settings',
+  access_denied: 'Not allowed',
+  restart_required: 'The change needs a restart',
+  message_too_large: 'The document is too large to publish',
+  store_unavailable: 'The change could not be stored',
+  file_invalid: 'The configuration file is not valid',
+  version_reused: 'Two documents carry one version',
+  handler_failed: 'A handler of the service refused the document',
+  apply_timeout: 'A handler of the service did not finish in time',
+};
+
+export function createProblem(code: WireCode, detail: string, errors?: readonly Fault[]): Problem {
+  return {
+    type: `urn:setpoint:problem:${code}`,
+    title: titles[code],
+    detail,
+    code,
+    ...(errors && errors.length > 0 && { errors }),
+  };
+}
