@@ -50,6 +50,6 @@ export {
   readPointer,
 } from './pointer.ts';
 export type { Fault, Problem, SetpointErrorCode, WireCode } from './problem.ts';
-export { createProblem, SetpointError, wireCodes } from './problem.ts';
+export { createProblem, isWireCode, SetpointError, wireCodes } from './problem.ts';
 export type { Address, Topics } from './topic.ts';
 export { anyName, createTopics, isName, parseName } from './topic.ts';

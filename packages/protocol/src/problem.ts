@@ -14,7 +14,9 @@ export const wireCodes = [
   'message_too_large',
   'store_unavailable',
   'file_invalid',
+  'file_missing',
   'version_reused',
+  'snapshot_refused',
   'handler_failed',
   'apply_timeout',
 ] as const;
@@ -95,10 +97,14 @@ const titles: Readonly<Record<WireCode, string>> = {
   message_too_large: 'The document is too large to publish',
   store_unavailable: 'The change could not be stored',
   file_invalid: 'The configuration file is not valid',
+  file_missing: 'The configuration file is gone',
   version_reused: 'Two documents carry one version',
+  snapshot_refused: 'A snapshot was not fit to be read',
   handler_failed: 'A handler of the service refused the document',
   apply_timeout: 'A handler of the service did not finish in time',
 };
+
+export const isWireCode = (code: string): code is WireCode => (wireCodes as readonly string[]).includes(code);
 
 export function createProblem(code: WireCode, detail: string, errors?: readonly Fault[]): Problem {
   return {

@@ -1,0 +1,233 @@
+import type { Bus, BusOptions } from '@setpoint/bus';
+import { createHealthReporter, type HealthReporter } from '@setpoint/client';
+import { createEngine, type Engine, type Store, type VersionRecord } from '@setpoint/engine';
+import {
+  createEnvelopeWriter,
+  createProblem,
+  createTopics,
+  type EnvelopeWriter,
+  type KeyRing,
+  type Problem,
+  type Signer,
+  type Topics,
+} from '@setpoint/protocol';
+import type { Logger } from 'pino';
+import { createBeacon } from './beacon.ts';
+import { type ConfigFiles, openConfigFiles } from './config-files.ts';
+import type { Readiness } from './http/server.ts';
+import { createInstanceWatch } from './instances.ts';
+import { createOutboxPublisher } from './outbox.ts';
+import { readBack } from './read-back.ts';
+import { createRequestHandler } from './requests.ts';
+
+export interface AuthorityOptions {
+  /** The name under which it reports its health. @default "config-authority" */
+  readonly id?: string;
+  /** @default "" */
+  readonly prefix?: string;
+  /** Closed by the caller, after the authority has stopped. */
+  readonly store: Store;
+  /** Makes the connection to the broker; the authority starts and stops it. */
+  readonly openBus: (options: BusOptions) => Bus;
+  readonly signer: Signer;
+  /** Believes what `signer` signed. */
+  readonly ownKeys: KeyRing;
+  /** Whose requests to carry out. @default whoever the broker lets publish them */
+  readonly operatorKeys?: KeyRing | undefined;
+  /** The folder with the services' files. @default none */
+  readonly configDir?: string;
+  readonly logger: Logger;
+  /** Bytes. @default 1048576 */
+  readonly maxEnvelopeBytes?: number;
+  /** Milliseconds. @default 5000 */
+  readonly keepaliveIntervalMs?: number;
+  /** Unix time in milliseconds. @default Date.now */
+  readonly now?: () => number;
+}
+
+/** A running authority. */
+export interface Authority extends AsyncDisposable {
+  readonly engine: Engine;
+  readiness(): Readiness;
+  /**
+   * Stops: takes no more requests, answers those under way, publishes what is decided, says `shutdown`, disconnects.
+   * What could not be published by then is published by the next start. Can be called twice.
+   */
+  stop(): Promise<void>;
+}
+
+/** What is decided gets this long to be acknowledged when the authority stops. Milliseconds. */
+const flushMs = 2000;
+
+/**
+ * Starts an authority. Resolves when its files are taken in and it is connecting; with a broker that is not there it
+ * goes on connecting, and what is decided meanwhile is published then.
+ * @throws whatever the store or the folder says
+ */
+export async function startAuthority(options: AuthorityOptions): Promise<Authority> {
+  const parts = await openParts(options);
+  const { bus, health, logger } = parts;
+  const { outbox, requests, instances, files } = await startParts(options, parts);
+  let stopping: Promise<void> | undefined;
+
+  async function stop(): Promise<void> {
+    await files?.stop();
+    await requests.stop();
+    await outbox.flush(AbortSignal.timeout(flushMs)).catch(() => {
+      logger.warn('stopping with snapshots that no broker has acknowledged; the next start publishes them');
+    });
+    outbox.stop();
+    await instances.stop();
+    await health.close().catch((cause: unknown) => logger.debug({ err: cause }, 'the farewell was not published'));
+    await bus.stop();
+  }
+
+  const authority: Authority = {
+    engine: parts.engine,
+    readiness: () => readinessOf(bus, parts.isListening(), parts.engine),
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+    [Symbol.asyncDispose]: () => authority.stop(),
+  };
+  return authority;
+}
+
+interface Parts {
+  readonly engine: Engine;
+  readonly bus: Bus;
+  readonly topics: Topics;
+  readonly writer: EnvelopeWriter;
+  readonly health: HealthReporter;
+  readonly beacon: ReturnType<typeof createBeacon>;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly id: string;
+  readonly isListening: () => boolean;
+  readonly setListening: () => void;
+}
+
+async function openParts(options: AuthorityOptions): Promise<Parts> {
+  const { id = 'config-authority', prefix = '', store, signer, logger, now = Date.now, maxEnvelopeBytes } = options;
+  const topics = createTopics(prefix);
+  const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
+  const engine = await createEngine({ store, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
+  const beacon = createBeacon(() => store.commitCount, now);
+  const health = createHealthReporter({
+    topics,
+    writer,
+    instance: id,
+    service: id,
+    contract: undefined,
+    keepaliveIntervalMs: options.keepaliveIntervalMs ?? 5000,
+    now,
+    config: () => undefined,
+    beacon: () => beacon.read(),
+    onDouble: () => logger.error({ id }, 'another authority uses this id on this broker; stop one of them'),
+    onFailed: (cause) => logger.debug({ err: cause }, 'a report was not published'),
+  });
+  const bus = options.openBus({
+    will: () => health.will(),
+    ...(maxEnvelopeBytes !== undefined && { maxMessageBytes: maxEnvelopeBytes + topicBytes }),
+    onFault: ({ kind, message, cause }) => logger.warn({ kind, err: cause }, message),
+  });
+  let isListening = false;
+  return {
+    engine,
+    bus,
+    topics,
+    writer,
+    health,
+    beacon,
+    logger,
+    now,
+    id,
+    isListening: () => isListening,
+    setListening: () => {
+      isListening = true;
+    },
+  };
+}
+
+/** Room for the topic and the packet's header. */
+const topicBytes = 1024;
+
+async function startParts(options: AuthorityOptions, parts: Parts) {
+  const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
+  const { store, operatorKeys, ownKeys: keys, configDir } = options;
+  const outbox = createOutboxPublisher({ bus, store, topics, writer, logger });
+  const instances = createInstanceWatch({ bus, engine, topics, writer, id, logger, now });
+
+  const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
+  for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
+  for (const { service } of await store.pendingOutbox()) {
+    const record = stored.get(service);
+    if (record) outbox.enqueue(record);
+  }
+  engine.onCommit((record: VersionRecord) => {
+    const { service } = record.snapshot;
+    stored.set(service, record);
+    outbox.enqueue(record);
+    beacon.changed(service, record.snapshot);
+    if (!record.deleted) instances.target(record.snapshot);
+  });
+
+  const requests = createRequestHandler({ bus, engine, topics, writer, operatorKeys, logger, now });
+  bus.onStatus((status) => {
+    logger.info({ ...status }, `broker: ${status.kind}`);
+    if (status.kind !== 'connected') return;
+    const reassert = (record: VersionRecord): void => {
+      logger.warn(
+        { service: record.snapshot.service },
+        'the retained snapshot is missing or not ours: published again',
+      );
+      outbox.enqueue(record);
+    };
+    readBack({ bus, topics, keys, latest: () => [...stored.values()], reassert, now }).catch((cause) =>
+      logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
+    );
+  });
+
+  const report = (): void => {
+    if (!parts.isListening()) return;
+    const problem = problemOf(engine);
+    const said = health.health();
+    if (!problem && said.state === 'ready') return;
+    if (problem) health.report('degraded', 'degraded', problem);
+    else health.report('ready', 'ready');
+  };
+  let files: ConfigFiles | undefined;
+  if (configDir !== undefined)
+    files = await openConfigFiles({ directory: configDir, engine, logger, onLoaded: report });
+
+  health.attach(bus);
+  bus.start().catch(() => undefined);
+  requests.ready.then(
+    () => {
+      parts.setListening();
+      report();
+    },
+    () => undefined,
+  );
+  return { outbox, requests, instances, files };
+}
+
+/** All that is wrong with files, as one problem. */
+function problemOf(engine: Engine): Problem | undefined {
+  const problems = [...engine.problems()];
+  if (problems.length === 0) return undefined;
+  const names = problems.map(([service]) => service).join(', ');
+  const errors = problems.flatMap(([, { errors: faults = [] }]) => faults);
+  return createProblem('file_invalid', `the last good documents stay in force; mend the files of: ${names}`, errors);
+}
+
+function readinessOf(bus: Bus, isListening: boolean, engine: Engine): Readiness {
+  const isConnected = bus.status.kind === 'connected';
+  const reasons = [
+    ...(isConnected ? [] : [`the broker is not connected (${bus.status.kind})`]),
+    ...(isListening ? [] : ['requests are not listened for yet']),
+    ...[...engine.problems()].map(([service, { detail }]) => `${service}: ${detail}`),
+  ];
+  return { isReady: isConnected && isListening, reasons };
+}

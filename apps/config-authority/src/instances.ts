@@ -1,0 +1,174 @@
+import type { Bus, BusMessage } from '@setpoint/bus';
+import { createConvergenceTracker, type Engine } from '@setpoint/engine';
+import {
+  anyName,
+  contractType,
+  convergenceType,
+  type EnvelopeWriter,
+  healthType,
+  keepaliveType,
+  openMessage,
+  SetpointError,
+  type Snapshot,
+  type Topics,
+} from '@setpoint/protocol';
+import type { Logger } from 'pino';
+import { createThrottle } from './throttle.ts';
+
+export interface InstanceWatchOptions {
+  readonly bus: Bus;
+  readonly engine: Engine;
+  readonly topics: Topics;
+  readonly writer: EnvelopeWriter;
+  /** The authority's own id: it is no instance. */
+  readonly id: string;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** Follows the instances through their health, signs of life and contracts, and publishes convergence. */
+export interface InstanceWatch {
+  /** A version is the one to converge on from now on. */
+  target(snapshot: Snapshot): void;
+  stop(): Promise<void>;
+}
+
+/** Reports of many instances that come together make one message. Milliseconds. */
+const gatherMs = 100;
+/** An instance is silent after this many of its own intervals. */
+const missedKeepalives = 3;
+/** How often silence is looked for. Milliseconds. */
+const sweepMs = 1000;
+/** Instances that are gone are remembered this long, so that convergence can name them. Milliseconds. */
+const forgetAfterMs = 86_400_000;
+/** Gone instances that are remembered at most; the longest gone is forgotten first. */
+const maxGone = 10_000;
+
+export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatch {
+  const { bus, engine, topics, writer, id, logger, now } = options;
+  const tracker = createConvergenceTracker();
+  const lastHeard = new Map<string, { at: number; intervalMs: number; isSilent: boolean }>();
+  /** Instance → since when. In the order of going. */
+  const gone = new Map<string, number>();
+  const dirty = new Set<string>();
+  const published = new Map<string, string>();
+  const throttle = createThrottle({ perMs: 60_000, now });
+  let gathering: NodeJS.Timeout | undefined;
+
+  function touch(service: string): void {
+    dirty.add(service);
+    gathering ??= setTimeout(() => void publish(), gatherMs);
+  }
+
+  async function publish(): Promise<void> {
+    gathering = undefined;
+    const services = [...dirty];
+    dirty.clear();
+    for (const service of services) {
+      engine.setLiveContracts(service, tracker.liveContracts(service));
+      const summary = tracker.summary(service, now());
+      const text = JSON.stringify(summary);
+      if (!summary || published.get(service) === text) continue;
+      published.set(service, text);
+      const { bytes } = writer.seal({ type: convergenceType, subject: service, data: summary });
+      bus.publish(topics.convergence(service), bytes, { qos: 1, retain: true }).catch((cause) => {
+        published.delete(service);
+        logger.debug({ err: cause, service }, 'convergence was not published');
+      });
+    }
+  }
+
+  /** A message that can't be read is told once a minute, whoever it came from: its source can't be believed. */
+  const guard =
+    (kind: string, take: (message: BusMessage) => void) =>
+    (message: BusMessage): void => {
+      try {
+        take(message);
+      } catch (cause) {
+        if (!(cause instanceof SetpointError)) throw cause;
+        const dropped = throttle.admit(kind);
+        if (dropped !== undefined) {
+          logger.warn({ topic: message.topic, code: cause.code, dropped }, `a ${kind} message could not be read`);
+        }
+      }
+    };
+
+  const takeHealth = guard('health', ({ topic, payload }) => {
+    const address = topics.parse(topic);
+    if (address?.kind !== 'health' || address.id === id) return;
+    if (payload.length === 0) return forget(address.id);
+    const { data: health } = openMessage(healthType, payload, { now: now() });
+    if (health.instance !== address.id) throw new SetpointError('message_unexpected', 'health of another instance');
+    const moved = tracker.serviceOf(health.instance);
+    if (!tracker.report(health)) return;
+    gone.delete(health.instance);
+    if (health.state === 'offline') gone.set(health.instance, now());
+    if (moved !== undefined && moved !== health.service) touch(moved);
+    touch(health.service);
+  });
+
+  const takeKeepalive = guard('keepalive', ({ topic, payload }) => {
+    const address = topics.parse(topic);
+    if (address?.kind !== 'keepalive' || address.id === id) return;
+    const { data } = openMessage(keepaliveType, payload, { now: now() });
+    const service = tracker.serviceOf(address.id);
+    if (data.instance !== address.id || service === undefined) return;
+    if (lastHeard.get(address.id)?.isSilent) {
+      tracker.setSilent(address.id, false);
+      touch(service);
+    }
+    lastHeard.set(address.id, { at: now(), intervalMs: data.intervalMs, isSilent: false });
+  });
+
+  const takeContract = guard('contract', ({ topic, payload }) => {
+    const address = topics.parse(topic);
+    if (address?.kind !== 'contract' || payload.length === 0) return;
+    const { data: contract } = openMessage(contractType, payload, { now: now() });
+    if (contract.service !== address.service || contract.digest !== address.digest) {
+      throw new SetpointError('message_unexpected', 'a contract on the topic of another');
+    }
+    engine.announceContract(contract);
+    touch(contract.service);
+  });
+
+  function forget(instance: string): void {
+    const service = tracker.serviceOf(instance);
+    tracker.forget(instance);
+    lastHeard.delete(instance);
+    gone.delete(instance);
+    if (service !== undefined) touch(service);
+  }
+
+  function sweep(): void {
+    for (const [instance, heard] of lastHeard) {
+      const isSilent = now() - heard.at > heard.intervalMs * missedKeepalives;
+      if (!isSilent || heard.isSilent) continue;
+      lastHeard.set(instance, { ...heard, isSilent });
+      tracker.setSilent(instance, true);
+      const service = tracker.serviceOf(instance);
+      if (service !== undefined) touch(service);
+    }
+    for (const [instance, since] of gone) {
+      if (now() - since > forgetAfterMs || gone.size > maxGone) forget(instance);
+    }
+  }
+
+  const subscriptions = [
+    bus.subscribe(topics.health(anyName), takeHealth),
+    bus.subscribe(topics.keepalive(anyName), takeKeepalive, { qos: 0 }),
+    bus.subscribe(topics.contract(anyName, anyName), takeContract),
+  ];
+  const sweeping = setInterval(sweep, sweepMs);
+
+  return {
+    target(snapshot) {
+      tracker.target(snapshot);
+      touch(snapshot.service);
+    },
+    async stop() {
+      clearInterval(sweeping);
+      clearTimeout(gathering);
+      await Promise.all(subscriptions.map((subscription) => subscription.close().catch(() => undefined)));
+    },
+  };
+}

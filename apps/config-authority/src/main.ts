@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+import { relative } from 'node:path';
+import { SetpointError } from '@setpoint/protocol';
+import { type Logger, pino } from 'pino';
+import { type Served, serve } from './serve.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** A stop that takes longer is ended by force. Milliseconds. */
+const stopLimitMs = 30_000;
+
+const outcome = readSettings(process.env, process.stdout.isTTY === true);
+if (outcome.kind === 'faults') fail(`the settings are wrong:\n  ${outcome.faults.join('\n  ')}`);
+else await run(outcome.settings);
+
+async function run(settings: Settings): Promise<void> {
+  const logger = await createLogger(settings);
+  process.on('uncaughtException', (cause) => {
+    logger.fatal({ err: cause }, 'a fault of the authority');
+    process.exit(1);
+  });
+  try {
+    const served = await serve(settings, logger);
+    stopOnSignal(served, logger);
+    announce(served, settings, logger);
+  } catch (cause) {
+    if (!(cause instanceof SetpointError)) throw cause;
+    fail(cause.message);
+  }
+}
+
+function fail(message: string): never {
+  process.stderr.write(`setpoint: ${message}\n`);
+  process.exit(1);
+}
+
+async function createLogger({ logLevel: level, logFormat }: Settings): Promise<Logger> {
+  if (logFormat === 'json') return pino({ level }, pino.destination({ dest: 1, sync: true }));
+  const { default: pretty } = await import('pino-pretty');
+  return pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', sync: true }));
+}
+
+function stopOnSignal(served: Served, logger: Logger): void {
+  let isStopping = false;
+  const stop = (signal: string): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    logger.info({ signal }, 'stopping; the same signal again stops at once');
+    const limit = setTimeout(() => {
+      logger.error({ limitMs: stopLimitMs }, 'stopping took too long');
+      process.exit(1);
+    }, stopLimitMs);
+    served.stop().then(
+      () => {
+        clearTimeout(limit);
+        logger.info('stopped');
+        process.exit(0);
+      },
+      (cause) => {
+        logger.error({ err: cause }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+}
+
+/** Says where everything is, and what to try first. */
+function announce(served: Served, settings: Settings, logger: Logger): void {
+  const { authority, brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile } = served;
+  const services = authority.engine.services();
+  const example = services.includes('stt-worker') ? 'stt-worker' : (services[0] ?? '<service>');
+  const setting = example === 'stt-worker' ? '/vad/threshold=0.6' : '/<setting>=<value>';
+  const url = brokerUrl === 'mqtt://127.0.0.1:1883' ? '' : ` --url ${brokerUrl}`;
+  const commands = [
+    `npx setpoint get ${example}${url}`,
+    `npx setpoint set ${example} ${setting} --reason "noisy room"${url}`,
+    `npx setpoint watch${url}`,
+  ];
+  logger.info(
+    { brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile, services, try: commands },
+    'the authority is up',
+  );
+  if (settings.logFormat !== 'pretty') return;
+  const near = (path: string): string => relative(process.cwd(), path) || '.';
+  process.stdout.write(
+    [
+      '',
+      `  Setpoint is up with ${services.length} services: ${services.join(', ')}`,
+      '',
+      `  broker   ${brokerUrl}${settings.mqttUrl === undefined ? ' (embedded)' : ''}`,
+      `  files    ${near(configDir)}   edit one and watch it arrive`,
+      `  data     ${near(dataDir)}   services verify snapshots with ${near(trustedKeysFile)}`,
+      ...(httpUrl === undefined ? [] : [`  health   ${httpUrl}/health/ready`]),
+      '',
+      '  Try next, in another terminal:',
+      ...commands.map((command) => `    ${command}`),
+      '',
+      '',
+    ].join('\n'),
+  );
+}

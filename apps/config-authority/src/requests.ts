@@ -1,0 +1,149 @@
+import type { Bus, BusMessage } from '@setpoint/bus';
+import type { ConflictNotice, Engine } from '@setpoint/engine';
+import {
+  anyName,
+  createProblem,
+  type Envelope,
+  type EnvelopeWriter,
+  isName,
+  type KeyRing,
+  openEnvelope,
+  openMessage,
+  parseName,
+  type Request,
+  type Result,
+  requestType,
+  resultType,
+  SetpointError,
+  type Topics,
+} from '@setpoint/protocol';
+import type { Logger } from 'pino';
+import { createThrottle } from './throttle.ts';
+
+export interface RequestHandlerOptions {
+  readonly bus: Bus;
+  readonly engine: Engine;
+  readonly topics: Topics;
+  readonly writer: EnvelopeWriter;
+  /** Whose requests to carry out; undefined: the broker decides who may ask. */
+  readonly operatorKeys: KeyRing | undefined;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+export interface RequestHandler {
+  /** Resolves when the broker delivers requests. */
+  readonly ready: Promise<void>;
+  /** Takes no more requests, and resolves when those under way are answered. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Takes requests from the bus, has the engine carry them out, and answers.
+ * @see docs/protocol.md#5-request-and-result
+ */
+export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
+  const { bus, engine, topics, writer, operatorKeys: keys, logger, now } = options;
+  const running = new Set<Promise<void>>();
+  const throttle = createThrottle({ perMs: 60_000, now });
+
+  const answer = async (requester: string, requestId: string, result: Result): Promise<void> => {
+    const { service } = result;
+    const draft = { type: resultType, subject: service, data: result, correlationid: requestId };
+    try {
+      await bus.publish(topics.result(service, requester), writer.seal(draft).bytes);
+    } catch (cause) {
+      logger.warn({ err: cause, service, requester }, 'a result was not delivered; the requester asks again');
+    }
+  };
+
+  const handle = async ({ topic, payload }: BusMessage): Promise<void> => {
+    const address = topics.parse(topic);
+    if (address?.kind !== 'request') return;
+    const { service } = address;
+    try {
+      const { envelope, data, signedBy } = openMessage(requestType, payload, { keys, now: now() });
+      if (data.service !== service || envelope.subject !== service) {
+        throw new SetpointError('message_unexpected', `a request for ${data.service} came on the topic of ${service}`);
+      }
+      const requester = requesterOf(envelope);
+      const result = await engine.request(data, envelope.id, { requester, signedBy });
+      log(data, requester, result);
+      await answer(requester, envelope.id, result);
+    } catch (cause) {
+      if (!(cause instanceof SetpointError)) throw cause;
+      await refuse(service, payload, cause);
+    }
+  };
+
+  /** Answers what can't be carried out, where it says who asked; tells the log once a minute of each source. */
+  async function refuse(service: string, payload: Uint8Array, cause: SetpointError): Promise<void> {
+    const envelope = attempt(() => openEnvelope(payload, { role: 'operator', now: now() }).envelope);
+    const requester = envelope && attempt(() => requesterOf(envelope));
+    const dropped = throttle.admit(requester ?? 'unknown');
+    if (dropped !== undefined)
+      logger.warn({ service, requester, code: cause.code, dropped }, 'a request was refused unread');
+    if (!envelope || requester === undefined) return;
+    const isDenied = /^(signature|key)_/.test(cause.code);
+    const problem = createProblem(isDenied ? 'access_denied' : 'request_malformed', cause.message, cause.faults);
+    await answer(requester, envelope.id, standing(engine, service, isDenied ? 'denied' : 'rejected', problem));
+  }
+
+  function log({ op, service }: Request, requester: string, { status, version, changed }: Result): void {
+    const level = status === 'applied' || status === 'rejected' || status === 'denied' ? 'info' : 'debug';
+    logger[level]({ service, op, requester, status, version, changed }, 'request');
+  }
+
+  const subscription = bus.subscribe(topics.request(anyName), (message) => {
+    const task = handle(message)
+      .catch((cause) =>
+        logger.error({ err: cause, topic: message.topic }, 'a request failed; this is a fault of the authority'),
+      )
+      .finally(() => running.delete(task));
+    running.add(task);
+  });
+  const endConflicts = engine.onConflict(({ requester, requestId, result }: ConflictNotice) => {
+    logger.info({ service: result.service, overwritten: requester, by: result.overwrittenBy }, 'conflicting changes');
+    void answer(requester, requestId, result);
+  });
+
+  return {
+    ready: subscription.ready,
+    async stop() {
+      endConflicts();
+      await subscription.close().catch(() => undefined);
+      await Promise.all(running);
+    },
+  };
+}
+
+/** @throws SetpointError `name_invalid` */
+function requesterOf({ source }: Envelope): string {
+  const [, room, name, ...rest] = source.split('/');
+  if (room !== 'operator' || name === undefined || rest.length > 0) {
+    throw new SetpointError('name_invalid', 'the source of a request is /operator/<name>');
+  }
+  return parseName(name, 'an operator');
+}
+
+function standing(engine: Engine, service: string, status: 'denied' | 'rejected', problem: Result['problem']): Result {
+  const stamp = isName(service) ? engine.current(service)?.snapshot : undefined;
+  return {
+    status,
+    service,
+    epoch: engine.store.epoch,
+    version: stamp?.version ?? 0,
+    changed: [],
+    restartRequired: [],
+    warnings: [],
+    ...(problem && { problem }),
+  };
+}
+
+function attempt<T>(open: () => T): T | undefined {
+  try {
+    return open();
+  } catch {
+    return undefined;
+  }
+}

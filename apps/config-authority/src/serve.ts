@@ -1,0 +1,111 @@
+import { access, constants, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createMqttBus } from '@setpoint/bus/mqtt';
+import { openSqliteStore } from '@setpoint/engine/store/sqlite';
+import { SetpointError } from '@setpoint/protocol';
+import type { Logger } from 'pino';
+import { type Authority, startAuthority } from './authority.ts';
+import { startEmbeddedBroker } from './embedded-broker.ts';
+import { startHttpServer } from './http/server.ts';
+import { openAuthorityKeys, readOperatorKeys } from './key-files.ts';
+import type { Settings } from './settings.ts';
+
+/** An authority with its broker, its store and its HTTP, as the settings ask for. */
+export interface Served {
+  readonly authority: Authority;
+  /** Where instances and operators find the broker; without user and password. */
+  readonly brokerUrl: string;
+  readonly dataDir: string;
+  readonly configDir: string;
+  readonly trustedKeysFile: string;
+  readonly httpUrl: string | undefined;
+  /** Stops everything, in the reverse order of starting. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts all parts in order. One that fails stops those before it.
+ * @throws SetpointError whose message is for the one who started it
+ */
+export async function serve(settings: Settings, logger: Logger): Promise<Served> {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await serveOn(stack, settings, logger);
+  } catch (cause) {
+    await stack.disposeAsync();
+    throw cause;
+  }
+}
+
+async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: Logger): Promise<Served> {
+  const configDir = await openFolder(settings.configDir, 'SETPOINT_CONFIG_DIR', constants.R_OK);
+  const dataDir = await openFolder(settings.dataDir, 'SETPOINT_DATA_DIR', constants.R_OK | constants.W_OK);
+  const keys = await openAuthorityKeys(dataDir);
+  const operatorKeys =
+    settings.operatorKeysFile === undefined ? undefined : await readOperatorKeys(settings.operatorKeysFile);
+  const store = stack.use(await openSqliteStore({ file: join(dataDir, 'setpoint.db') }));
+  const url = settings.mqttUrl ?? (await startBroker(stack, settings));
+
+  let authority: Authority | undefined;
+  const http =
+    settings.httpPort === 0
+      ? undefined
+      : await startHttpServer({
+          host: settings.httpHost,
+          port: settings.httpPort,
+          readiness: () => authority?.readiness() ?? { isReady: false, reasons: ['starting'] },
+        });
+  if (http) stack.defer(() => http.stop());
+
+  authority = stack.use(
+    await startAuthority({
+      id: settings.id,
+      prefix: settings.prefix,
+      store,
+      openBus: (options) => createMqttBus({ url, clientId: settings.id, ...options }),
+      signer: keys.signer,
+      ownKeys: keys.own,
+      operatorKeys,
+      configDir: settings.configDir,
+      logger,
+      maxEnvelopeBytes: settings.maxEnvelopeBytes,
+    }),
+  );
+  return {
+    authority,
+    brokerUrl: withoutCredentials(url),
+    dataDir,
+    configDir,
+    trustedKeysFile: keys.trustedKeysFile,
+    httpUrl: http?.url,
+    stop: () => stack.disposeAsync(),
+  };
+}
+
+async function startBroker(stack: AsyncDisposableStack, { brokerHost, brokerPort }: Settings): Promise<string> {
+  const broker = await startEmbeddedBroker(brokerHost, brokerPort);
+  stack.defer(() => broker.stop());
+  return broker.url;
+}
+
+/** Makes the folder where it is missing, and makes sure of what is needed of it. Returns its absolute path. */
+async function openFolder(folder: string, setting: string, mode: number): Promise<string> {
+  const path = resolve(folder);
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, mode);
+    return path;
+  } catch (cause) {
+    const what = mode & constants.W_OK ? 'written' : 'read';
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `${path} can't be ${what} (${code}); give it to this user, or set ${setting} to another folder`;
+    throw new SetpointError('options_invalid', message, { cause });
+  }
+}
+
+function withoutCredentials(text: string): string {
+  const url = new URL(text);
+  url.username = '';
+  url.password = '';
+  return url.href.replace(/\/$/, '');
+}

@@ -1,0 +1,111 @@
+import { type Pointer, SetpointError } from '@setpoint/protocol';
+
+/** One change as a service sees it. */
+export interface Change<T> {
+  /** The document that is, or is about to be, in force; frozen. */
+  readonly current: T;
+  /** The one before; frozen. */
+  readonly previous: T;
+  /** Where they differ. */
+  readonly changed: readonly Pointer[];
+  /** Which of these a running process can't take over, as the schema says. */
+  readonly restartRequired: readonly Pointer[];
+  /** 0 where the document is made of defaults. */
+  readonly version: number;
+}
+
+/**
+ * A part of the service that follows the configuration. A change is a transaction over all of them: every `prepare`,
+ * then the swap, then every `commit`; a throw on the way reverts those that were called, and the old document stays.
+ */
+export interface ChangeHandler<T> {
+  /** Gets ready, or throws to refuse; the document is not in force yet. */
+  prepare?(change: Change<T>): void | Promise<void>;
+  /** Takes the document over. */
+  commit(change: Change<T>): void | Promise<void>;
+  /**
+   * Goes back. Gets the change that failed.
+   * @default `commit` with the change turned round, for a handler whose commit was called
+   */
+  revert?(change: Change<T>): void | Promise<void>;
+}
+
+/** Thrown by a handler to refuse a change and to say which setting is the reason. */
+export class ChangeRefused extends Error {
+  override readonly name = 'ChangeRefused';
+  readonly pointer: Pointer;
+
+  constructor(pointer: Pointer, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.pointer = pointer;
+  }
+}
+
+export interface TransactionOptions {
+  /** For each step of each handler. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Makes the document the one in force, or puts the old one back. */
+  readonly swap: (to: 'current' | 'previous') => void;
+  /** A handler could not go back; the process may be in a mixed state. */
+  readonly onRevertFailed: (cause: unknown) => void;
+}
+
+/**
+ * Carries a change through all handlers, in the order they were added.
+ * @throws SetpointError `handler_failed` or `apply_timeout`, after everything was put back
+ */
+export async function applyChange<T>(
+  handlers: readonly ChangeHandler<T>[],
+  change: Change<T>,
+  { timeoutMs, swap, onRevertFailed }: TransactionOptions,
+): Promise<void> {
+  const begun: { handler: ChangeHandler<T>; hasCommitted: boolean }[] = [];
+  try {
+    for (const handler of handlers) {
+      begun.push({ handler, hasCommitted: false });
+      if (handler.prepare) await within(timeoutMs, () => handler.prepare?.(change));
+    }
+    swap('current');
+    for (const entry of begun) {
+      entry.hasCommitted = true;
+      await within(timeoutMs, () => entry.handler.commit(change));
+    }
+  } catch (cause) {
+    swap('previous');
+    const turned = { ...change, current: change.previous, previous: change.current };
+    for (const { handler, hasCommitted } of begun.reverse()) {
+      const back = handler.revert
+        ? () => handler.revert?.(change)
+        : hasCommitted
+          ? () => handler.commit(turned)
+          : undefined;
+      if (back) await within(timeoutMs, back).catch(onRevertFailed);
+    }
+    throw toError(cause, change);
+  }
+}
+
+/** A handler that answers at once costs no timer. */
+async function within(timeoutMs: number, step: () => void | Promise<void>): Promise<void> {
+  const running = step();
+  if (!(running instanceof Promise)) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `a handler did not finish within ${timeoutMs} ms; raise applyTimeoutMs or do the work outside the handler`;
+    timer = setTimeout(() => reject(new SetpointError('apply_timeout', message)), timeoutMs);
+  });
+  try {
+    await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function toError<T>(cause: unknown, { changed }: Change<T>): SetpointError {
+  const pointer = cause instanceof ChangeRefused ? cause.pointer : changed.length === 1 ? (changed[0] ?? '') : '';
+  if (cause instanceof SetpointError && cause.code === 'apply_timeout') {
+    return new SetpointError('apply_timeout', cause.message, { faults: [{ pointer, message: cause.message }] });
+  }
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new SetpointError('handler_failed', message, { cause, faults: [{ pointer, message }] });
+}

@@ -1,0 +1,331 @@
+import {
+  type ApplyAttempt,
+  type ConfigReport,
+  changedPointers,
+  deepFreeze,
+  type Fault,
+  formatPointer,
+  isNewer,
+  isOverlapping,
+  type JsonObject,
+  type KeyRing,
+  type Pointer,
+  readPointer,
+  SetpointError,
+  type Snapshot,
+  type Stamp,
+} from '@setpoint/protocol';
+import type { z } from 'zod';
+import { applyChange, type Change, type ChangeHandler } from './apply.ts';
+import { type Received, receive } from './receive.ts';
+import { type ClientEvent, type ClientState, transitions } from './state.ts';
+
+/** What came of a snapshot, a cached one, or the lack of any. */
+export type Outcome =
+  | { readonly kind: 'applied'; readonly isFirst: boolean; readonly restartRequired: readonly Pointer[] }
+  /** The broker has what runs already. */
+  | { readonly kind: 'confirmed' }
+  /** The document was good to receive and not good to run: what ran before goes on. */
+  | { readonly kind: 'rejected'; readonly error: SetpointError }
+  /** The message was not fit to be looked at. */
+  | { readonly kind: 'refused'; readonly error: SetpointError }
+  | { readonly kind: 'skipped'; readonly reason: 'stale' | 'duplicate' | 'failed_before' }
+  | { readonly kind: 'deleted' };
+
+export interface ConfigurationOptions<T> {
+  readonly service: string;
+  readonly schema: z.ZodType<T>;
+  readonly keys: KeyRing | undefined;
+  readonly applyTimeoutMs: number;
+  readonly now: () => number;
+  /** The first document is in force. */
+  readonly onFirst: () => void;
+  /** Keeps a snapshot for the next start; called before its outcome is told. Must not throw. */
+  readonly remember: (received: Received) => Promise<void>;
+  readonly onOutcome: (outcome: Outcome) => void;
+  readonly onRevertFailed: (cause: unknown) => void;
+}
+
+interface Applied<T> {
+  readonly document: T;
+  readonly values: JsonObject;
+  /** Undefined for defaults. */
+  readonly snapshot: Snapshot | undefined;
+  readonly at: string;
+}
+
+/** The configuration of this process: what is in force, and how the next one comes into force. */
+export class Configuration<T> {
+  readonly #options: ConfigurationOptions<T>;
+  readonly #handlers = new Set<ChangeHandler<T>>();
+  #state: ClientState = 'starting';
+  #applied: Applied<T> | undefined;
+  #inForce: T | undefined;
+  /** The last good snapshot on disk: nothing older than it is applied. */
+  #floor: Stamp | undefined;
+  #observed: { epoch: number; version: number } | undefined;
+  #lastAttempt: ApplyAttempt | undefined;
+  #pendingRestart: Pointer[] = [];
+  #next: Received | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ConfigurationOptions<T>) {
+    this.#options = options;
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** Frozen; undefined before the first document. */
+  get current(): T | undefined {
+    return this.#inForce;
+  }
+
+  get stamp(): Stamp | undefined {
+    return this.#applied?.snapshot;
+  }
+
+  /** The newest version that was delivered, applied or not. */
+  get observed(): { readonly epoch: number; readonly version: number } | undefined {
+    return this.#observed;
+  }
+
+  addHandler(handler: ChangeHandler<T>): () => void {
+    this.#handlers.add(handler);
+    return () => void this.#handlers.delete(handler);
+  }
+
+  /** Takes in the bytes of a snapshot from the broker. One is applied at a time; of those that wait, the newest. */
+  offer(bytes: Uint8Array): void {
+    if (this.#state === 'stopped') return;
+    const { service, keys, now, onOutcome } = this.#options;
+    const reception = receive(bytes, { service, keys, now: now(), applied: this.stamp ?? this.#floor });
+    switch (reception.kind) {
+      case 'apply':
+        return this.#enqueue(reception.received);
+      case 'skip':
+        return this.#skip(reception.reason, bytes);
+      case 'deleted':
+        return onOutcome({ kind: 'deleted' });
+      case 'refuse':
+        if (reception.stamp) this.#observe(reception.stamp);
+        return onOutcome({ kind: 'refused', error: reception.error });
+    }
+  }
+
+  #skip(reason: 'stale' | 'duplicate', bytes: Uint8Array): void {
+    const { service, keys, now, onOutcome } = this.#options;
+    if (reason === 'stale') return onOutcome({ kind: 'skipped', reason });
+    if (this.stamp) {
+      const wasLive = this.#state === 'live';
+      this.#move('snapshot_applied');
+      return onOutcome(wasLive ? { kind: 'skipped', reason } : { kind: 'confirmed' });
+    }
+    // At start, what the broker has may be what the disk has; it is applied as the live one.
+    const again = receive(bytes, { service, keys, now: now(), applied: undefined });
+    if (again.kind === 'apply') this.#enqueue(again.received);
+  }
+
+  /** Says below what nothing is applied: the last good snapshot that was found on disk. */
+  setFloor(stamp: Stamp): void {
+    this.#floor = stamp;
+  }
+
+  /** Starts on the last good snapshot. Resolves to false where it does not fit the schema any more. */
+  async takeCached(received: Received): Promise<boolean> {
+    await this.#settled();
+    if (this.#applied) return true;
+    return this.#apply(received, 'cache_applied');
+  }
+
+  /** Starts on the schema's defaults; false where they make no complete document. */
+  takeDefaults(): boolean {
+    if (this.#applied) return true;
+    const parsed = this.#options.schema.safeParse({});
+    if (!parsed.success) return false;
+    const document = deepFreeze(parsed.data);
+    this.#applied = { document, values: {}, snapshot: undefined, at: this.#time() };
+    this.#inForce = document;
+    this.#move('defaults_applied');
+    this.#options.onFirst();
+    this.#options.onOutcome({ kind: 'applied', isFirst: true, restartRequired: [] });
+    return true;
+  }
+
+  takeNothing(): void {
+    this.#move('nothing_found');
+  }
+
+  /** Ends; resolves when a change under way has ended. */
+  async stop(): Promise<void> {
+    this.#move('stop');
+    this.#next = undefined;
+    await this.#settled();
+  }
+
+  report(): ConfigReport {
+    const stamp = this.stamp;
+    const source =
+      this.#applied === undefined ? 'none' : this.#applied.snapshot === undefined ? 'defaults' : this.#source;
+    return {
+      source,
+      ...(stamp && { epoch: stamp.epoch, version: stamp.version, digest: stamp.digest }),
+      ...(this.#applied && { appliedAt: this.#applied.at }),
+      ...(this.#observed && { observed: this.#observed }),
+      ...(this.#lastAttempt && { lastAttempt: this.#lastAttempt }),
+      pendingRestart: this.#pendingRestart,
+      masked: [],
+    };
+  }
+
+  #source: 'live' | 'cache' = 'live';
+
+  #move(event: ClientEvent): void {
+    this.#state = transitions[this.#state][event];
+    if (this.#state === 'live' || this.#state === 'cache') this.#source = this.#state;
+  }
+
+  #observe({ epoch, version }: Stamp): void {
+    if (!this.#observed || isNewer({ epoch, version }, this.#observed)) this.#observed = { epoch, version };
+  }
+
+  #enqueue(received: Received): void {
+    this.#observe(received.snapshot);
+    if (this.#next && !isNewer(received.snapshot, this.#next.snapshot)) return;
+    this.#next = received;
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#next && this.#state !== 'stopped') {
+      const received = this.#next;
+      this.#next = undefined;
+      // A newer one may have been applied while this one waited.
+      if (this.stamp && !isNewer(received.snapshot, this.stamp)) continue;
+      if (this.#failedBefore(received.snapshot)) this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
+      else await this.#apply(received, 'snapshot_applied');
+    }
+  }
+
+  #failedBefore({ digest }: Snapshot): boolean {
+    return this.#lastAttempt?.outcome === 'rejected' && this.#lastAttempt.digest === digest;
+  }
+
+  /** Validate, prepare, swap, commit, remember, tell. */
+  async #apply(received: Received, event: 'snapshot_applied' | 'cache_applied'): Promise<boolean> {
+    const { snapshot } = received;
+    const before = this.#applied;
+    try {
+      const document = deepFreeze(await this.#parse(snapshot));
+      const change = this.#describe(before, snapshot, document);
+      if (before && change) await this.#transact(before, document, change);
+      this.#applied = { document, values: snapshot.values, snapshot, at: this.#time() };
+      this.#inForce = document;
+      this.#succeed(snapshot, change);
+      this.#move(event);
+      if (!before) this.#options.onFirst();
+      if (event === 'snapshot_applied') await this.#options.remember(received);
+      const restartRequired = change?.restartRequired ?? [];
+      this.#options.onOutcome({ kind: 'applied', isFirst: before === undefined, restartRequired });
+      return true;
+    } catch (cause) {
+      this.#fail(snapshot, cause as SetpointError);
+      return false;
+    }
+  }
+
+  #transact(before: Applied<T>, document: T, change: Change<T>): Promise<void> {
+    return applyChange([...this.#handlers], change, {
+      timeoutMs: this.#options.applyTimeoutMs,
+      swap: (to) => {
+        this.#inForce = to === 'current' ? document : before.document;
+      },
+      onRevertFailed: this.#options.onRevertFailed,
+    });
+  }
+
+  async #parse(snapshot: Snapshot): Promise<T> {
+    const { success, data, error } = await this.#options.schema.safeParseAsync(snapshot.values);
+    if (success) return data;
+    const faults: Fault[] = error.issues.map(({ path, message }) => ({
+      pointer: formatPointer(path.map(String)),
+      message,
+    }));
+    const text = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
+    throw new SetpointError(
+      'document_invalid',
+      `version ${snapshot.version} does not fit the schema of this build: ${text}`,
+      {
+        faults,
+      },
+    );
+  }
+
+  #describe(before: Applied<T> | undefined, snapshot: Snapshot, document: T): Change<T> | undefined {
+    if (!before) return undefined;
+    const changed = changedPointers(before.values, snapshot.values);
+    const isCold = (pointer: Pointer) => snapshot.restartRequired.some((place) => isOverlapping(place, pointer));
+    return {
+      current: document,
+      previous: before.document,
+      changed,
+      restartRequired: changed.filter(isCold),
+      version: snapshot.version,
+    };
+  }
+
+  #succeed(snapshot: Snapshot, change: Change<T> | undefined): void {
+    const { epoch, version, digest } = snapshot;
+    this.#observe(snapshot);
+    this.#lastAttempt = { epoch, version, digest, outcome: 'applied' };
+    this.#pendingRestart = [...new Set([...this.#pendingRestart, ...(change?.restartRequired ?? [])])];
+  }
+
+  #fail(snapshot: Snapshot, cause: SetpointError): void {
+    const { epoch, version, digest } = snapshot;
+    const error = maskSecrets(cause, [snapshot, this.#applied?.snapshot]);
+    const pointer = error.faults[0]?.pointer;
+    this.#lastAttempt = {
+      epoch,
+      version,
+      digest,
+      outcome: 'rejected',
+      code: error.code,
+      message: error.message,
+      ...(pointer !== undefined && { pointer }),
+    };
+    this.#move('snapshot_rejected');
+    this.#options.onOutcome({ kind: 'rejected', error });
+  }
+
+  #time(): string {
+    return new Date(this.#options.now()).toISOString();
+  }
+}
+
+const mask = '*** REDACTED ***';
+/** A shorter text would be found everywhere. */
+const shortestSecret = 4;
+
+/** What a handler or a schema throws may repeat a value; a secret one is taken out before anyone sees it. */
+function maskSecrets(error: SetpointError, snapshots: readonly (Snapshot | undefined)[]): SetpointError {
+  const secrets = snapshots.flatMap((snapshot) =>
+    (snapshot?.secrets ?? []).flatMap((pointer) => textsIn(readPointer(snapshot?.values ?? {}, pointer))),
+  );
+  const clean = (text: string): string => secrets.reduce((result, secret) => result.replaceAll(secret, mask), text);
+  const faults = error.faults.map((fault) => ({ ...fault, message: clean(fault.message) }));
+  return new SetpointError(error.code, clean(error.message), { faults });
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(textsIn);
+  const text = String(value);
+  return text.length >= shortestSecret ? [text] : [];
+}

@@ -1,0 +1,174 @@
+import type { Bus, LastWill } from '@setpoint/bus';
+import {
+  type ConfigReport,
+  createProblem,
+  type EnvelopeWriter,
+  type Health,
+  type HealthEvent,
+  type HealthState,
+  healthType,
+  isWireCode,
+  type Keepalive,
+  keepaliveType,
+  openMessage,
+  type Problem,
+  SetpointError,
+  type Topics,
+  type WireCode,
+} from '@setpoint/protocol';
+import { v7 as newId } from 'uuid';
+
+export interface HealthReporterOptions {
+  readonly topics: Topics;
+  readonly writer: EnvelopeWriter;
+  readonly instance: string;
+  readonly service: string;
+  readonly contract: string | undefined;
+  readonly keepaliveIntervalMs: number;
+  readonly now: () => number;
+  /** What the configuration is at this moment; undefined for a process that has none. */
+  readonly config: () => ConfigReport | undefined;
+  /** What the beacon of this process says besides its sign of life. */
+  readonly beacon?: () => Pick<Keepalive, 'recent' | 'commit'>;
+  /** Another process speaks under this instance's name. */
+  readonly onDouble?: () => void;
+  /** A report could not be published; the next one may. */
+  readonly onFailed?: (error: Error) => void;
+}
+
+/**
+ * Says on the retained topic `system/health/<id>` how this process is, gives every session a Last Will of its own,
+ * and sends the signs of life.
+ * @see docs/protocol.md#7-health-presence-convergence
+ */
+export interface HealthReporter {
+  /** For the bus: asked before every connection attempt. */
+  will(): LastWill;
+  /** Takes up reporting on a bus; everything said so far is published at the first connection. */
+  attach(bus: Bus): void;
+  /** What is said now. */
+  health(): Health;
+  /** Says something new. Reports that come faster than they can be published are told by the last one. */
+  report(state: HealthState, event: HealthEvent, error?: Problem): void;
+  /** Publishes what was said last once more, with the configuration as it is now. */
+  refresh(): void;
+  /** Says `shutdown`, and nothing after it. Resolves when the broker has it, or rejects like `publish`. */
+  close(): Promise<void>;
+}
+
+/** Sessions of this process whose late messages are known to be its own. */
+const rememberedSessions = 16;
+
+export function createHealthReporter(options: HealthReporterOptions): HealthReporter {
+  const { topics, writer, instance, service, contract, now, config, beacon } = options;
+  const topic = topics.health(instance);
+  const startedAt = new Date(now()).toISOString();
+  const sessions: string[] = [];
+  let said: { state: HealthState; event: HealthEvent; error?: Problem } = { state: 'starting', event: 'starting' };
+  let bus: Bus | undefined;
+  let isDirty = false;
+  let isPublishing = false;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let sequence = 0;
+
+  const compose = (state: HealthState, event: HealthEvent, error?: Problem): Health => {
+    const report = config();
+    return {
+      instance,
+      service,
+      session: sessions.at(-1) ?? 'none',
+      ok: state === 'ready' || state === 'starting',
+      state,
+      event,
+      ...(error && { error }),
+      startedAt,
+      ...(contract !== undefined && { contract }),
+      ...(report && { config: report }),
+    };
+  };
+  const seal = (health: Health): Uint8Array => writer.seal({ type: healthType, subject: service, data: health }).bytes;
+
+  async function publish(): Promise<void> {
+    isDirty = true;
+    if (isPublishing || bus?.status.kind !== 'connected') return;
+    isPublishing = true;
+    while (isDirty && bus.status.kind === 'connected' && !isClosed) {
+      isDirty = false;
+      const health = compose(said.state, said.event, said.error);
+      await bus
+        .publish(topic, seal(health), { qos: 1, retain: true })
+        .catch((cause: Error) => options.onFailed?.(cause));
+    }
+    isPublishing = false;
+  }
+
+  function beat(): void {
+    if (bus?.status.kind !== 'connected') return;
+    const data: Keepalive = {
+      instance,
+      session: sessions.at(-1) ?? 'none',
+      sequence: sequence++,
+      intervalMs: options.keepaliveIntervalMs,
+      ...beacon?.(),
+    };
+    const { bytes } = writer.seal({ type: keepaliveType, subject: service, data });
+    bus.publish(topics.keepalive(instance), bytes, { qos: 0 }).catch((cause: Error) => options.onFailed?.(cause));
+  }
+
+  /** A death that came late stands where the birth should be: it is written over. */
+  function watchOwn(payload: Uint8Array, retained: boolean): void {
+    const heard = readHealth(payload, now());
+    if (!heard || isClosed || heard.session === sessions.at(-1)) return;
+    if (heard.event === 'lost') void publish();
+    else if (!retained && !sessions.includes(heard.session)) options.onDouble?.();
+  }
+
+  return {
+    will() {
+      sessions.push(newId());
+      sessions.splice(0, sessions.length - rememberedSessions);
+      sequence = 0;
+      return { topic, payload: seal(compose('offline', 'lost')), qos: 1, retain: true };
+    },
+    attach(target) {
+      bus = target;
+      bus.subscribe(topic, ({ payload, retained }) => watchOwn(payload, retained));
+      let wasConnected = false;
+      bus.onStatus((status) => {
+        if (status.kind !== 'connected') return;
+        if (wasConnected && said.event !== 'starting') said = { ...said, event: 'reconnected' };
+        wasConnected = true;
+        void publish();
+        beat();
+      });
+      timer = setInterval(beat, options.keepaliveIntervalMs);
+    },
+    health: () => compose(said.state, said.event, said.error),
+    report(state, event, error) {
+      said = { state, event, ...(error && { error }) };
+      void publish();
+    },
+    refresh: () => void publish(),
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      clearInterval(timer);
+      if (bus?.status.kind !== 'connected') return;
+      await bus.publish(topic, seal(compose('offline', 'shutdown')), { qos: 1, retain: true });
+    },
+  };
+}
+
+function readHealth(payload: Uint8Array, now: number): Health | undefined {
+  try {
+    return openMessage(healthType, payload, { now }).data;
+  } catch (cause) {
+    if (cause instanceof SetpointError) return undefined;
+    throw cause;
+  }
+}
+
+/** The wire form of an error that a process reports of itself; what only makes sense within it becomes `otherwise`. */
+export const toProblem = (error: SetpointError, otherwise: WireCode): Problem =>
+  createProblem(isWireCode(error.code) ? error.code : otherwise, error.message, error.faults);

@@ -1,0 +1,12 @@
+export type { Change, ChangeHandler } from './apply.ts';
+export { ChangeRefused } from './apply.ts';
+export type { Connection } from './connect.ts';
+export { connect } from './connect.ts';
+export { deriveContract } from './contract.ts';
+export type { HealthReporter, HealthReporterOptions } from './health.ts';
+export { createHealthReporter } from './health.ts';
+export type { Logger } from './logger.ts';
+export type { MessageOptions, Messenger, RequestOptions } from './messenger.ts';
+export type { ConnectOptions } from './options.ts';
+export type { ClientEvent, ClientState } from './state.ts';
+export { transitions } from './state.ts';

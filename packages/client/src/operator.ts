@@ -1,0 +1,157 @@
+import type { Bus } from '@setpoint/bus';
+import {
+  createEnvelopeWriter,
+  createTopics,
+  healthType,
+  type KeyRing,
+  type Operation,
+  openMessage,
+  parseName,
+  type Request,
+  type Result,
+  requestType,
+  resultType,
+  SetpointError,
+  type Signer,
+} from '@setpoint/protocol';
+import { v7 as newId } from 'uuid';
+
+/** Asks the authority for changes, over MQTT alone. */
+export interface Operator {
+  /**
+   * Sends a request and resolves with its result, whatever that is. It waits until the authority is there, and sends
+   * the same request again until it is answered: the authority carries it out once.
+   * @throws SetpointError `no_answer` when nothing came within the time; the request may still be carried out
+   */
+  request(service: string, operation: Operation & OperatorRequestOptions): Promise<Result>;
+  /** Calls `listener` when a change of this operator was overwritten by another. Returns a function that ends it. */
+  onNotice(listener: (notice: Result) => void): () => void;
+}
+
+/** What goes with every operation. */
+export type OperatorRequestOptions = Pick<Request, 'expectedVersion' | 'reason' | 'expiresAt'> & {
+  /** @default a fresh UUIDv7; the same id again is the same request */
+  readonly id?: string;
+};
+
+export interface OperatorOptions {
+  /** Started by the caller, and stopped by the caller. */
+  readonly bus: Bus;
+  /** Who asks; the author of the changes. */
+  readonly name: string;
+  /** @default "" */
+  readonly prefix?: string;
+  /** @default "config-authority" */
+  readonly authority?: string;
+  /** Signs the requests. */
+  readonly signer?: Signer | undefined;
+  /** Whose results to believe. @default every one's */
+  readonly keys?: KeyRing | undefined;
+  /** Milliseconds. @default 10000 */
+  readonly timeoutMs?: number;
+  /** Milliseconds until a request is sent again. @default 1000 */
+  readonly retryMs?: number;
+  /** Unix time in milliseconds. @default Date.now */
+  readonly now?: () => number;
+}
+
+/** @throws SetpointError `name_invalid` */
+export function createOperator(options: OperatorOptions): Operator {
+  const {
+    bus,
+    prefix = '',
+    authority = 'config-authority',
+    keys,
+    timeoutMs = 10_000,
+    retryMs = 1000,
+    now = Date.now,
+  } = options;
+  const name = parseName(options.name, 'an operator');
+  const topics = createTopics(prefix);
+  const writer = createEnvelopeWriter({ source: `/operator/${name}`, signer: options.signer, now });
+  const results = new Map<string, Promise<void>>();
+  const waiting = new Map<string, (result: Result) => void>();
+  const noticeListeners = new Set<(notice: Result) => void>();
+  const presence = watchPresence(bus, topics.health(authority), now);
+
+  /** One subscription a service, for as long as the bus lives: a notice may come at any time. */
+  function listen(service: string): Promise<void> {
+    const known = results.get(service);
+    if (known) return known;
+    const subscription = bus.subscribe(topics.result(service, name), ({ payload }) => take(payload));
+    results.set(service, subscription.ready);
+    return subscription.ready;
+  }
+
+  function take(payload: Uint8Array): void {
+    const opened = attempt(() => openMessage(resultType, payload, { keys, now: now() }));
+    const id = opened?.envelope.correlationid;
+    if (!opened || id === undefined) return;
+    if (opened.data.overwrittenBy !== undefined) for (const listener of noticeListeners) listener(opened.data);
+    else waiting.get(id)?.(opened.data);
+  }
+
+  return {
+    async request(service, { id = newId(), ...operation }) {
+      const data = { service, author: name, ...operation } as Request;
+      const { bytes } = writer.seal({ id, type: requestType, subject: service, data });
+      const topic = topics.request(service);
+      let retry: NodeJS.Timeout | undefined;
+      let deadline: NodeJS.Timeout | undefined;
+      const answered = new Promise<Result>((settle) => waiting.set(id, settle));
+      const late = new Promise<never>((_, reject) => {
+        deadline = setTimeout(() => reject(noAnswer(presence.isThere(), authority, timeoutMs)), timeoutMs);
+      });
+      // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
+      const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
+      const begin = async (): Promise<Result> => {
+        await Promise.all([listen(service), presence.there]);
+        send();
+        retry = setInterval(send, retryMs);
+        return answered;
+      };
+      try {
+        const result = await Promise.race([begin(), late]);
+        return result.original ?? result;
+      } finally {
+        clearInterval(retry);
+        clearTimeout(deadline);
+        waiting.delete(id);
+      }
+    },
+    onNotice(listener) {
+      noticeListeners.add(listener);
+      return () => void noticeListeners.delete(listener);
+    },
+  };
+}
+
+const noAnswer = (isThere: boolean, authority: string, timeoutMs: number): SetpointError =>
+  new SetpointError(
+    'no_answer',
+    isThere
+      ? `${authority} did not answer within ${timeoutMs} ms; the request may still be carried out, so read the service before asking again`
+      : `${authority} is not there: nothing was asked within ${timeoutMs} ms; is it running, on this broker and prefix?`,
+  );
+
+/** A request that is sent before the authority has subscribed vanishes, so its health is waited for. */
+function watchPresence(bus: Bus, topic: string, now: () => number): { there: Promise<void>; isThere: () => boolean } {
+  let isThere = false;
+  const there = new Promise<void>((settle) => {
+    bus.subscribe(topic, ({ payload }) => {
+      const health = attempt(() => openMessage(healthType, payload, { now: now() }).data);
+      isThere = health !== undefined && health.state !== 'offline' && health.state !== 'starting';
+      if (isThere) settle();
+    });
+  });
+  return { there, isThere: () => isThere };
+}
+
+function attempt<T>(open: () => T): T | undefined {
+  try {
+    return open();
+  } catch (cause) {
+    if (cause instanceof SetpointError) return undefined;
+    throw cause;
+  }
+}

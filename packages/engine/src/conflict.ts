@@ -1,0 +1,81 @@
+import {
+  createProblem,
+  isOverlapping,
+  type JsonObject,
+  type Pointer,
+  type Result,
+  readPointer,
+} from '@setpoint/protocol';
+import { redactDifference, type SecretTest } from './redact.ts';
+
+/** Two changes of overlapping settings within this time are told to the operator who was overwritten. Milliseconds. */
+export const conflictWindowMs = 5000;
+
+export interface OperatorChange {
+  readonly service: string;
+  readonly requester: string;
+  readonly requestId: string;
+  readonly changed: readonly Pointer[];
+  /** The document that the change made. */
+  readonly values: JsonObject;
+  /** Unix time in milliseconds. */
+  readonly at: number;
+}
+
+/** A result for an operator whose change was overwritten. */
+export interface ConflictNotice {
+  readonly requester: string;
+  /** The request whose effect is gone. */
+  readonly requestId: string;
+  readonly result: Result;
+}
+
+export interface ConflictWatch {
+  /** Remembers a change, and says whose it overwrote. */
+  observe(change: OperatorChange, applied: Result, isSecret: SecretTest): ConflictNotice[];
+}
+
+/** Remembers the changes of the last five seconds; older ones, and those past the last 1,000, are forgotten. */
+export function createConflictWatch(): ConflictWatch {
+  const capacity = 1000;
+  let recent: OperatorChange[] = [];
+  return {
+    observe(change, applied, isSecret) {
+      recent = recent.filter(({ at }) => change.at - at < conflictWindowMs).slice(-capacity);
+      const notices = recent.flatMap((earlier) => compare(earlier, change, applied, isSecret));
+      // What was overwritten once is not the earlier operator's any more.
+      recent = [...recent.map((earlier) => withoutContested(earlier, change)), change];
+      return notices;
+    },
+  };
+}
+
+const isContested = (pointer: Pointer, later: OperatorChange): boolean =>
+  later.changed.some((other) => isOverlapping(other, pointer));
+
+const withoutContested = (earlier: OperatorChange, later: OperatorChange): OperatorChange =>
+  earlier.service === later.service
+    ? { ...earlier, changed: earlier.changed.filter((pointer) => !isContested(pointer, later)) }
+    : earlier;
+
+function compare(
+  earlier: OperatorChange,
+  later: OperatorChange,
+  applied: Result,
+  isSecret: SecretTest,
+): ConflictNotice[] {
+  if (earlier.service !== later.service || earlier.requester === later.requester) return [];
+  const contested = earlier.changed.filter((pointer) => isContested(pointer, later));
+  if (contested.length === 0) return [];
+  const diff = contested.map((pointer) => {
+    const [before, after] = [readPointer(earlier.values, pointer), readPointer(later.values, pointer)];
+    return redactDifference(
+      { pointer, ...(before !== undefined && { before }), ...(after !== undefined && { after }) },
+      isSecret,
+    );
+  });
+  const detail = `${later.requester} changed ${contested.join(', ')} within ${conflictWindowMs / 1000} s of your change; use expectedVersion to be asked first`;
+  const problem = createProblem('overwritten', detail);
+  const result: Result = { ...applied, status: 'conflict', problem, diff, overwrittenBy: later.requester };
+  return [{ requester: earlier.requester, requestId: earlier.requestId, result }];
+}

@@ -1,0 +1,147 @@
+import {
+  type Convergence,
+  type Health,
+  type InstanceStanding,
+  isNewer,
+  maxStragglers,
+  type Snapshot,
+  type Straggler,
+} from '@setpoint/protocol';
+
+/** Follows which instance runs which version. Knows no clock: whoever feeds it says when. */
+export interface ConvergenceTracker {
+  /** A version was committed, or was found at start: from now on it is what instances are compared with. */
+  target(snapshot: Snapshot): void;
+  /**
+   * An instance reported, or its Last Will arrived. Returns false for what is ignored: the death of a session that
+   * is not the instance's present one.
+   */
+  report(health: Health): boolean;
+  /** Three keepalives of an instance were missed, or one came again. */
+  setSilent(instance: string, isSilent: boolean): void;
+  /** Which contracts the live instances of a service have. */
+  liveContracts(service: string): ReadonlyMap<string, string>;
+  /** The service of an instance; undefined for one that never reported. */
+  serviceOf(instance: string): string | undefined;
+  /** Where a service stands; undefined where there is no version of it. `now` is Unix time in milliseconds. */
+  summary(service: string, now: number): Convergence | undefined;
+  /** Drops an instance that is gone for good. */
+  forget(instance: string): void;
+}
+
+interface Follower {
+  readonly health: Health;
+  readonly isSilent: boolean;
+}
+
+interface Aim {
+  readonly snapshot: Snapshot;
+  convergedAt: string | null;
+}
+
+export function createConvergenceTracker(): ConvergenceTracker {
+  const aims = new Map<string, Aim>();
+  const followers = new Map<string, Follower>();
+  const instancesOf = new Map<string, Set<string>>();
+
+  const followersOf = (service: string): Follower[] =>
+    [...(instancesOf.get(service) ?? [])].flatMap((instance) => followers.get(instance) ?? []);
+
+  function follow(instance: string, follower: Follower): void {
+    forget(instance);
+    followers.set(instance, follower);
+    const { service } = follower.health;
+    instancesOf.set(service, (instancesOf.get(service) ?? new Set()).add(instance));
+  }
+
+  function forget(instance: string): void {
+    const known = followers.get(instance);
+    followers.delete(instance);
+    if (known) instancesOf.get(known.health.service)?.delete(instance);
+  }
+
+  return {
+    target(snapshot) {
+      aims.set(snapshot.service, { snapshot, convergedAt: null });
+    },
+    report(health) {
+      const known = followers.get(health.instance);
+      const isLateDeath = health.event === 'lost' && known !== undefined && known.health.session !== health.session;
+      if (isLateDeath && known.health.state !== 'offline') return false;
+      follow(health.instance, { health: withLastConfig(health, known?.health), isSilent: false });
+      return true;
+    },
+    setSilent(instance, isSilent) {
+      const known = followers.get(instance);
+      if (known) followers.set(instance, { ...known, isSilent });
+    },
+    liveContracts: (service) =>
+      new Map(
+        followersOf(service).flatMap(({ health, isSilent }) =>
+          health.contract === undefined || isGone(health, isSilent) ? [] : [[health.instance, health.contract]],
+        ),
+      ),
+    serviceOf: (instance) => followers.get(instance)?.health.service,
+    summary(service, now) {
+      const aim = aims.get(service);
+      if (!aim) return undefined;
+      const standings = followersOf(service).map((follower) => ({
+        follower,
+        standing: standingOf(follower, aim.snapshot),
+      }));
+      const instances = countStandings(standings.map(({ standing }) => standing));
+      const isConverged =
+        instances.applied > 0 && instances.pending + instances.rejected + instances.restartPending === 0;
+      if (!isConverged) aim.convergedAt = null;
+      else aim.convergedAt ??= new Date(now).toISOString();
+      const { epoch, version, digest, committedAt } = aim.snapshot;
+      return {
+        service,
+        epoch,
+        version,
+        digest,
+        instances,
+        stragglers: standings
+          .filter(({ standing }) => standing !== 'applied')
+          .slice(0, maxStragglers)
+          .map(toStraggler),
+        since: committedAt,
+        convergedAt: aim.convergedAt,
+      };
+    },
+    forget,
+  };
+}
+
+/** A Last Will was written at connect and knows nothing of what was applied since. */
+const withLastConfig = (health: Health, known: Health | undefined): Health =>
+  health.config || !known?.config ? health : { ...health, config: known.config };
+
+const isGone = (health: Health, isSilent: boolean): boolean => isSilent || health.state === 'offline';
+
+function standingOf({ health, isSilent }: Follower, target: Snapshot): InstanceStanding {
+  if (isGone(health, isSilent)) return 'offline';
+  const { config } = health;
+  const runs = config?.epoch === target.epoch && config.version === target.version && config.digest === target.digest;
+  if (runs) return config.pendingRestart.length > 0 ? 'restartPending' : 'applied';
+  const attempt = config?.lastAttempt;
+  const isRefused = attempt?.outcome === 'rejected' && !isNewer(target, attempt);
+  return isRefused ? 'rejected' : 'pending';
+}
+
+function countStandings(standings: readonly InstanceStanding[]): Record<InstanceStanding, number> {
+  const counts = { applied: 0, pending: 0, rejected: 0, restartPending: 0, offline: 0 };
+  for (const standing of standings) counts[standing] += 1;
+  return counts;
+}
+
+function toStraggler({ follower, standing }: { follower: Follower; standing: InstanceStanding }): Straggler {
+  const { instance, config } = follower.health;
+  const message = standing === 'rejected' ? config?.lastAttempt?.message : undefined;
+  return {
+    instance,
+    standing,
+    ...(config?.version !== undefined && { version: config.version }),
+    ...(message !== undefined && { message }),
+  };
+}
