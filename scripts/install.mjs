@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
 const stamp = new URL('node_modules/.installed', root);
-const wanted = createHash('sha256').update(readFileSync(new URL('pnpm-lock.yaml', root))).digest('hex');
+const wanted = createHash('sha256')
+  .update(readFileSync(new URL('pnpm-lock.yaml', root)))
+  .digest('hex');
 
 if (installed() !== wanted) {
   process.stderr.write('setpoint: installing dependencies (first run, or the lock file changed)\n');

@@ -4,6 +4,7 @@ import {
   anyName,
   contractType,
   convergenceType,
+  digestOf,
   type EnvelopeWriter,
   healthType,
   keepaliveType,
@@ -126,6 +127,9 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     const { data: contract } = openMessage(contractType, payload, { now: now() });
     if (contract.service !== address.service || contract.digest !== address.digest) {
       throw new SetpointError('message_unexpected', 'a contract on the topic of another');
+    }
+    if (digestOf(contract.schema) !== contract.digest) {
+      throw new SetpointError('message_unexpected', 'a contract whose digest is not that of its schema');
     }
     engine.announceContract(contract);
     touch(contract.service);

@@ -74,5 +74,6 @@ export function findNearName(text: string, names: readonly string[]): string | u
   const [best] = names
     .map((name) => ({ name, distance: leven(key, name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(1, Math.floor(text.length / 3)) ? best.name : undefined;
+  const slip = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
+  return best && best.distance <= slip ? best.name : undefined;
 }

@@ -5,20 +5,23 @@ import { isJsonObject, type JsonValue } from './json.ts';
 export type Digest = string;
 
 /**
- * The digest of a document: SHA-256 over its JSON with the members of every object sorted by UTF-16 code units. Only
- * writers compute it; readers compare it and never need to.
+ * The digest of a document: SHA-256 over its JSON as RFC 8785 writes it. Only writers compute it; readers compare it
+ * and never need to.
  * @see docs/protocol.md#4-snapshot
  */
 export const digestOf = (value: JsonValue): Digest =>
   `sha256:${createHash('sha256').update(stringifySorted(value)).digest('hex')}`;
 
-/** JSON with sorted members, without white space. */
-export const stringifySorted = (value: JsonValue): string => JSON.stringify(sortMembers(value));
-
-function sortMembers(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(sortMembers);
-  if (!isJsonObject(value)) return value;
-  const sorted: Record<string, JsonValue> = {};
-  for (const key of Object.keys(value).sort()) sorted[key] = sortMembers(value[key] as JsonValue);
-  return sorted;
+/**
+ * JSON without white space, the members of every object sorted by UTF-16 code units (RFC 8785). Written member by
+ * member: an object would put names that look like numbers first, whatever order they were given in.
+ */
+export function stringifySorted(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map(stringifySorted).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const members = Object.keys(value).filter((key) => value[key] !== undefined);
+  return `{${members
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${stringifySorted(value[key] as JsonValue)}`)
+    .join(',')}}`;
 }

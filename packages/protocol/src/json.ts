@@ -12,6 +12,8 @@ export const maxDepth = 64;
  * merging it in JavaScript would reach the prototype, and a reader in another language could not see why.
  */
 export function findUnsafeJson(value: unknown, depth = 0): string | undefined {
+  // JSON can write 1e400; as a double it would be infinite, and null in every message that repeats it.
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'has a number that is too large';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth >= maxDepth) return `nests deeper than ${maxDepth} levels`;
   for (const [key, member] of Object.entries(value)) {
@@ -24,7 +26,7 @@ export function findUnsafeJson(value: unknown, depth = 0): string | undefined {
 
 /** Freezes a document and everything in it, and returns it. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
   for (const member of Object.values(value)) deepFreeze(member);
   return Object.freeze(value);
 }

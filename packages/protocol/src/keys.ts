@@ -135,7 +135,7 @@ export function createSigner(key: SigningKey): Signer {
   return { keyId: key.kid, sign: (bytes) => sign(null, bytes, privateKey) };
 }
 
-/** @throws SetpointError `key_malformed` for a point that is not on the curve, or for a key id used twice */
+/** @throws SetpointError `key_malformed` for a key that is not 32 bytes, or for a key id used twice */
 export function createKeyRing({ keys }: TrustedKeys): KeyRing {
   const ring = new Map<string, { trusted: TrustedKey; publicKey: KeyObject }>();
   for (const trusted of keys) {
@@ -148,7 +148,8 @@ export function createKeyRing({ keys }: TrustedKeys): KeyRing {
       if (!entry) throw new SetpointError('key_unknown', `key ${id} is not in the key ring of ${ring.size} keys`);
       const { trusted, publicKey } = entry;
       if (trusted.role !== role) throw new SetpointError('key_not_allowed', `key ${id} may not speak as ${role}`);
-      if (trusted.expiresAt && Date.parse(trusted.expiresAt) <= now) {
+      // Written so that a time that can't be read has passed.
+      if (trusted.expiresAt && !(Date.parse(trusted.expiresAt) > now)) {
         throw new SetpointError('key_expired', `key ${id} expired at ${trusted.expiresAt}`);
       }
       if (!verify(null, signed, publicKey, signature)) {

@@ -65,7 +65,9 @@ function collect(before: JsonValue | undefined, after: JsonValue | undefined, at
     if (!isEqualJson(before, after)) changed.push(at);
     return;
   }
-  for (const key of unionOfKeys(before, after)) collect(before[key], after[key], appendToken(at, key), changed);
+  for (const key of unionOfKeys(before, after)) {
+    collect(readMember(before, key), readMember(after, key), appendToken(at, key), changed);
+  }
 }
 
 function unionOfKeys(before: JsonObject, after: JsonObject): string[] {

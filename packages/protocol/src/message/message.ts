@@ -49,7 +49,8 @@ export interface OpenedMessage<Data> {
  * Opens a message of one type: signature, envelope, then `data` by its schema. The key ring is asked for the types
  * that are signed (snapshot, result, request) and ignored for the others. Members of `data` that this version does not know
  * are dropped.
- * @throws SetpointError those of `openEnvelope`, and `message_unexpected` for another type or data that does not fit
+ * @throws SetpointError those of `openEnvelope`, and `message_unexpected` for another type, data that does not fit, or
+ * data of another service than the envelope's subject
  */
 export function openMessage<Type extends MessageType>(
   type: Type,
@@ -57,9 +58,12 @@ export function openMessage<Type extends MessageType>(
   options: Omit<OpenOptions, 'role'>,
 ): OpenedMessage<Messages[Type]> {
   const role = signedBy[type];
-  const opened = openEnvelope(bytes, role ? { ...options, role } : { role: 'authority', now: options.now });
+  const opened = openEnvelope(bytes, role ? { ...options, role } : { ...options, keys: undefined, role: 'authority' });
   return { ...opened, data: parseData(type, opened.envelope) };
 }
+
+/** A message of nothing but faults must not become an error many times its size. */
+const maxFaults = 100;
 
 /** @throws SetpointError `message_unexpected` */
 export function parseData<Type extends MessageType>(type: Type, envelope: Envelope): Messages[Type] {
@@ -67,14 +71,23 @@ export function parseData<Type extends MessageType>(type: Type, envelope: Envelo
     throw new SetpointError('message_unexpected', `expected a ${type}, received a message of type ${envelope.type}`);
   }
   const { success, data, error } = messageSchemas[type].safeParse(envelope.data);
-  if (success) return data;
-  const faults = error.issues.map(({ path, message }) => ({
+  if (!success) throw createMisfit(type, error.issues);
+  // The signing key was judged by the subject, so data must not speak of another service.
+  if ('service' in data && data.service !== envelope.subject) {
+    throw new SetpointError(
+      'message_unexpected',
+      `a ${type} of ${envelope.subject} carries data of ${data.service}; subject and service must be the same`,
+    );
+  }
+  return data;
+}
+
+function createMisfit(type: MessageType, issues: readonly z.core.$ZodIssue[]): SetpointError {
+  const faults = issues.slice(0, maxFaults).map(({ path, message }) => ({
     pointer: formatPointer(path.map(String)),
     message,
   }));
-  throw new SetpointError(
-    'message_unexpected',
-    `the data of a ${type} does not fit: ${faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')}`,
-    { faults },
-  );
+  const named = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
+  const rest = issues.length > maxFaults ? `; and ${issues.length - maxFaults} more` : '';
+  return new SetpointError('message_unexpected', `the data of a ${type} does not fit: ${named}${rest}`, { faults });
 }

@@ -1,0 +1,294 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createEnvelopeWriter, openEnvelope } from './envelope.ts';
+import { createKeyRing, createSigner, trustedKeyOf } from './keys.ts';
+import { SetpointError } from './problem.ts';
+
+// RFC 8032, 7.1, TEST 1: published, and good for tests only.
+const testKey = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  kid: 'test-1',
+} as const;
+const now = Date.parse('2026-06-01T00:00:00Z');
+const keys = createKeyRing({ keys: [trustedKeyOf(testKey, 'authority')] });
+const refusal = (code: string) => expect.objectContaining({ name: 'SetpointError', code });
+
+const members = {
+  specversion: '1.0',
+  id: '0190b5a2-0000-7000-8000-000000000001',
+  source: '/authority/main',
+  type: 'setpoint.snapshot.v1',
+  time: '2026-06-01T00:00:00.000Z',
+  subject: 'vad',
+  datacontenttype: 'application/json',
+  data: { threshold: 0.5 },
+};
+const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const open = (bytes: Uint8Array) => openEnvelope(bytes, { role: 'authority', now });
+const openSigned = (bytes: Uint8Array) => openEnvelope(bytes, { keys, role: 'authority', now });
+const writer = createEnvelopeWriter({
+  source: '/authority/main',
+  signer: createSigner(testKey),
+  now: () => now,
+  newId: () => '0190b5a2-0000-7000-8000-000000000001',
+});
+const draft = { type: 'setpoint.snapshot.v1', subject: 'vad', data: { threshold: 0.5 } };
+const sealed = writer.seal(draft).bytes;
+
+describe('createEnvelopeWriter', () => {
+  it('writes exactly these bytes', () => {
+    const unsigned = createEnvelopeWriter({ source: '/authority/main', now: () => now, newId: () => 'id-1' });
+    expect(Buffer.from(unsigned.seal(draft).bytes).toString()).toBe(
+      '{"specversion":"1.0","id":"id-1","source":"/authority/main","type":"setpoint.snapshot.v1","time":"2026-06-01T00:00:00.000Z","subject":"vad","datacontenttype":"application/json","data":{"threshold":0.5}}',
+    );
+  });
+
+  it('writes the optional members before data, and the signature last', () => {
+    const { bytes } = writer.seal({ ...draft, id: 'id-2', correlationid: 'id-1', traceparent: '00-1', replyto: 'a/b' });
+    expect(Buffer.from(bytes).toString()).toMatch(
+      /"datacontenttype":"application\/json","correlationid":"id-1","traceparent":"00-1","replyto":"a\/b","data":\{"threshold":0\.5\},"signature":"test-1\.[A-Za-z0-9_-]{86}"\}$/,
+    );
+  });
+
+  it('gives every message a fresh UUIDv7 and the present time', () => {
+    const { seal } = createEnvelopeWriter({ source: '/instance/vad-1' });
+    const [first, second] = [seal(draft), seal(draft)];
+    expect(first.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(second.id).not.toBe(first.id);
+    expect(first.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  });
+
+  it('Wire-11-Bounded-Size: refuses a message past the limit, with its size and the limit', () => {
+    const { seal } = createEnvelopeWriter({ source: '/a', newId: () => 'id', now: () => now, maxEnvelopeBytes: 200 });
+    const exact = { type: 't', subject: 's', data: { text: 'x'.repeat(40) } };
+    expect(seal(exact).bytes).toHaveLength(200);
+    expect(() => seal({ ...exact, data: { text: 'x'.repeat(41) } })).toThrow(
+      new SetpointError(
+        'message_too_large',
+        'the t of s is 201 bytes, 200 is the limit; make the document smaller or raise the limit on every side',
+      ),
+    );
+  });
+
+  it('writes messages of up to 1 MiB unless told otherwise', () => {
+    const { seal } = createEnvelopeWriter({ source: '/a' });
+    expect(() => seal({ ...draft, data: { text: 'x'.repeat(1_048_000) } })).not.toThrow();
+    expect(() => seal({ ...draft, data: { text: 'x'.repeat(1_048_576) } })).toThrow(refusal('message_too_large'));
+  });
+});
+
+describe('openEnvelope', () => {
+  it('opens a signed message and names who signed', () => {
+    expect(openSigned(sealed)).toEqual({ envelope: members, signedBy: { keyId: 'test-1', operator: undefined } });
+  });
+
+  it('believes any message where no keys are given', () => {
+    expect(open(sealed)).toEqual({ envelope: members });
+    expect(open(bytesOf(members))).toEqual({ envelope: members });
+  });
+
+  it('Wire-12-Unknown-Ignored: leaves out extensions that it does not know', () => {
+    expect(open(bytesOf({ ...members, partitionkey: 'a', dataschema: 'b' }))).toEqual({ envelope: members });
+  });
+
+  it('keeps the extensions that it knows', () => {
+    const known = { ...members, correlationid: 'id-0', traceparent: '00-1', replyto: 'a/b' };
+    expect(open(bytesOf(known)).envelope).toEqual(known);
+  });
+
+  it.each([
+    ['specversion', '0.3'],
+    ['id', ''],
+    ['id', 7],
+    ['id', 'x'.repeat(513)],
+    ['source', undefined],
+    ['type', null],
+    ['time', '2026-06-01'],
+    ['time', '2026-06-01T00:00:00+02:00'],
+    ['time', '2026-06-01T00:00:00'],
+    ['time', '2026-13-01T00:00:00Z'],
+    ['time', '2026-06-01T25:00:00Z'],
+    ['subject', undefined],
+    ['datacontenttype', 'text/plain'],
+    ['correlationid', null],
+    ['traceparent', 1],
+    ['replyto', ''],
+    ['data', undefined],
+    ['data', null],
+    ['data', []],
+    ['data', 'text'],
+  ])('refuses a message whose %s is %j', (member, value) => {
+    expect(() => open(bytesOf({ ...members, [member]: value }))).toThrow(refusal('envelope_malformed'));
+  });
+
+  it.each([
+    ['nothing', Buffer.from('')],
+    ['half a message', Buffer.from('{"specversion":"1.0"')],
+    ['a list', Buffer.from('[]')],
+    ['a text', Buffer.from('"text"')],
+    ['null', Buffer.from('null')],
+    ['bytes that are not UTF-8', Buffer.concat([bytesOf(members).subarray(0, -1), Buffer.from([0xc3, 0x28, 0x7d])])],
+    ['a byte order mark', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(members)])],
+    ['UTF-16', Buffer.from(JSON.stringify(members), 'utf16le')],
+    ['a million open brackets', Buffer.from('['.repeat(1_000_000))],
+  ])('refuses %s', (_what, bytes) => {
+    expect(() => open(bytes)).toThrow(refusal('envelope_malformed'));
+  });
+
+  it.each([
+    ['nests too deep', `{"a":${'['.repeat(64)}${']'.repeat(64)}}`],
+    ['has a member named "__proto__"', '{"a":{"__proto__":{"admin":true}}}'],
+    ['has a number that no double holds', '{"a":1e999}'],
+  ])('refuses data that %s', (_what, data) => {
+    const text = JSON.stringify({ ...members, data: 0 }).replace('"data":0', `"data":${data}`);
+    expect(() => open(Buffer.from(text))).toThrow(refusal('envelope_malformed'));
+  });
+
+  it('Wire-13-Errors-Repeat-Nothing: does not repeat what it could not read', () => {
+    const broken = Buffer.from('{"specversion":"1.0","data":{"password":"hunter2"');
+    expect(() => open(broken)).toThrow(new SetpointError('envelope_malformed', 'not JSON in UTF-8 (49 bytes)'));
+  });
+
+  it('refuses an unsigned message where keys are given', () => {
+    expect(() => openSigned(bytesOf(members))).toThrow(refusal('signature_missing'));
+  });
+
+  it('checks the signature before it reads anything', () => {
+    const json = Buffer.from('this is not JSON}');
+    const forged = Buffer.from(`this is not JSON,"signature":"test-1.${'A'.repeat(86)}"}`);
+    expect(() => openSigned(forged)).toThrow(refusal('signature_invalid'));
+    const signature = Buffer.from(createSigner(testKey).sign(json)).toString('base64url');
+    const signed = Buffer.from(`this is not JSON,"signature":"test-1.${signature}"}`);
+    expect(() => openSigned(signed)).toThrow(refusal('envelope_malformed'));
+  });
+
+  it('refuses a key that is not for the role', () => {
+    expect(() => openEnvelope(sealed, { keys, role: 'operator', now })).toThrow(refusal('key_not_allowed'));
+  });
+
+  it('Wire-09-One-Service: refuses a key that is not for the service', () => {
+    const narrow = createKeyRing({ keys: [{ ...trustedKeyOf(testKey, 'authority'), services: ['asr-*'] }] });
+    expect(() => openEnvelope(sealed, { keys: narrow, role: 'authority', now })).toThrow(refusal('key_not_allowed'));
+  });
+
+  it('names the operator that a key is bound to', () => {
+    const bound = createKeyRing({ keys: [{ ...trustedKeyOf(testKey, 'operator'), operator: 'ada' }] });
+    const opened = openEnvelope(sealed, { keys: bound, role: 'operator', now });
+    expect(opened.signedBy).toEqual({ keyId: 'test-1', operator: 'ada' });
+  });
+
+  it('Wire-11-Bounded-Size: refuses a message past the limit before it looks at it', () => {
+    expect(() => open(Buffer.alloc(16_777_217, 0x20))).toThrow(
+      new SetpointError('message_too_large', 'the message is 16777217 bytes, 16777216 is the limit'),
+    );
+    const limited = { role: 'authority', now, maxEnvelopeBytes: 10 } as const;
+    expect(() => openEnvelope(sealed, limited)).toThrow(refusal('message_too_large'));
+  });
+
+  it('reads a message that a writer with a raised limit sent', () => {
+    const padded = Buffer.concat([bytesOf(members), Buffer.alloc(4_000_000, 0x20)]);
+    expect(open(padded).envelope).toEqual(members);
+  });
+});
+
+describe('Wire-03-Every-Bit-Signed: openEnvelope', () => {
+  const refusals = ['signature_missing', 'signature_invalid', 'key_unknown'];
+  const codeOf = (bytes: Uint8Array): string => {
+    try {
+      openSigned(bytes);
+      return 'opened';
+    } catch (error) {
+      return (error as SetpointError).code;
+    }
+  };
+
+  it('refuses the message with any one of its bits changed', () => {
+    const outcomes = new Set<string>();
+    for (let bit = 0; bit < sealed.length * 8; bit++) {
+      const changed = Uint8Array.from(sealed);
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      outcomes.add(codeOf(changed));
+    }
+    expect([...outcomes].sort()).toEqual(['key_unknown', 'signature_invalid', 'signature_missing']);
+  });
+
+  it('refuses the message with any number of bytes taken from its end or its start', () => {
+    for (let length = 0; length < sealed.length; length++) {
+      expect(refusals).toContain(codeOf(sealed.subarray(0, length)));
+      if (length > 0) expect(refusals).toContain(codeOf(sealed.subarray(length)));
+    }
+  });
+
+  it('refuses the message with bytes added, taken out or replaced anywhere', () => {
+    const cut = fc.nat(sealed.length);
+    fc.assert(
+      fc.property(cut, cut, fc.uint8Array({ maxLength: 8 }), (a, b, inserted) => {
+        const changed = Buffer.concat([sealed.subarray(0, Math.min(a, b)), inserted, sealed.subarray(Math.max(a, b))]);
+        if (changed.equals(sealed)) return;
+        expect(refusals).toContain(codeOf(changed));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('refuses the signature of one message on another', () => {
+    const other = writer.seal({ ...draft, data: { threshold: 0.6 } }).bytes;
+    const tail = Buffer.from(sealed).subarray(Buffer.from(sealed).indexOf(',"signature":'));
+    const head = Buffer.from(other).subarray(0, Buffer.from(other).indexOf(',"signature":'));
+    expect(codeOf(Buffer.concat([head, tail]))).toBe('signature_invalid');
+  });
+});
+
+describe('Wire-02-Only-Known-Errors: openEnvelope', () => {
+  const throwsOnlyKnown = (bytes: Uint8Array): void => {
+    for (const opening of [open, openSigned]) {
+      try {
+        opening(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(SetpointError);
+      }
+    }
+  };
+
+  it('survives random bytes', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), throwsOnlyKnown), { numRuns: 2000 });
+  });
+
+  it('survives any JSON in place of a message or of one of its members', () => {
+    const json = fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' });
+    fc.assert(
+      fc.property(json, fc.constantFrom(...Object.keys(members)), (value, member) => {
+        throwsOnlyKnown(bytesOf(value));
+        throwsOnlyKnown(bytesOf({ ...members, [member]: value }));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('survives bytes changed in a message that was good', () => {
+    const source = bytesOf(members);
+    const change = fc.record({ at: fc.nat(source.length - 1), byte: fc.nat(255) });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 10 }), (changes) => {
+        const changed = Buffer.from(source);
+        for (const { at, byte } of changes) changed[at] = byte;
+        throwsOnlyKnown(changed);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it.each([
+    ['deep nesting in data', `{"data":${'{"a":'.repeat(100_000)}0${'}'.repeat(100_000)}}`],
+    ['deep nesting in an extension', `{"x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`],
+    ['a number of a million digits', `{"data":{"a":${'9'.repeat(1_000_000)}}}`],
+    ['lone surrogates', '{"data":{"\\ud800":"\\udfff"},"id":"\\ud800"}'],
+    ['names of what every object has', '{"constructor":1,"toString":2,"__proto__":{"data":{}},"hasOwnProperty":3}'],
+  ])('survives %s', (_what, text) => {
+    throwsOnlyKnown(Buffer.from(text));
+    throwsOnlyKnown(Buffer.from(`${JSON.stringify(members).slice(0, -1)},${text.slice(1)}`));
+  });
+});
