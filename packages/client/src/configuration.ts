@@ -59,8 +59,10 @@ export class Configuration<T> {
   readonly #options: ConfigurationOptions<T>;
   readonly #handlers = new Set<ChangeHandler<T>>();
   #state: ClientState = 'starting';
+  /** What went through; what is reported. */
   #applied: Applied<T> | undefined;
-  #inForce: T | undefined;
+  /** What readers see: from the swap on the new one, also while handlers still commit. */
+  #inForce: Applied<T> | undefined;
   /** The last good snapshot on disk: nothing older than it is applied. */
   #floor: Stamp | undefined;
   #observed: { epoch: number; version: number } | undefined;
@@ -79,11 +81,12 @@ export class Configuration<T> {
 
   /** Frozen; undefined before the first document. */
   get current(): T | undefined {
-    return this.#inForce;
+    return this.#inForce?.document;
   }
 
+  /** The version of `current`; undefined for defaults. */
   get stamp(): Stamp | undefined {
-    return this.#applied?.snapshot;
+    return this.#inForce?.snapshot;
   }
 
   /** The newest version that was delivered, applied or not. */
@@ -100,7 +103,7 @@ export class Configuration<T> {
   offer(bytes: Uint8Array): void {
     if (this.#state === 'stopped') return;
     const { service, keys, now, onOutcome } = this.#options;
-    const reception = receive(bytes, { service, keys, now: now(), applied: this.stamp ?? this.#floor });
+    const reception = receive(bytes, { service, keys, now: now(), applied: this.#applied?.snapshot ?? this.#floor });
     switch (reception.kind) {
       case 'apply':
         return this.#enqueue(reception.received);
@@ -117,7 +120,7 @@ export class Configuration<T> {
   #skip(reason: 'stale' | 'duplicate', bytes: Uint8Array): void {
     const { service, keys, now, onOutcome } = this.#options;
     if (reason === 'stale') return onOutcome({ kind: 'skipped', reason });
-    if (this.stamp) {
+    if (this.#applied?.snapshot) {
       const wasLive = this.#state === 'live';
       this.#move('snapshot_applied');
       return onOutcome(wasLive ? { kind: 'skipped', reason } : { kind: 'confirmed' });
@@ -146,7 +149,7 @@ export class Configuration<T> {
     if (!parsed.success) return false;
     const document = deepFreeze(parsed.data);
     this.#applied = { document, values: {}, snapshot: undefined, at: this.#time() };
-    this.#inForce = document;
+    this.#inForce = this.#applied;
     this.#move('defaults_applied');
     this.#options.onFirst();
     this.#options.onOutcome({ kind: 'applied', isFirst: true, restartRequired: [] });
@@ -165,7 +168,7 @@ export class Configuration<T> {
   }
 
   report(): ConfigReport {
-    const stamp = this.stamp;
+    const stamp = this.#applied?.snapshot;
     const source =
       this.#applied === undefined ? 'none' : this.#applied.snapshot === undefined ? 'defaults' : this.#source;
     return {
@@ -208,7 +211,8 @@ export class Configuration<T> {
       const received = this.#next;
       this.#next = undefined;
       // A newer one may have been applied while this one waited.
-      if (this.stamp && !isNewer(received.snapshot, this.stamp)) continue;
+      const applied = this.#applied?.snapshot;
+      if (applied && !isNewer(received.snapshot, applied)) continue;
       if (this.#failedBefore(received.snapshot)) this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
       else await this.#apply(received, 'snapshot_applied');
     }
@@ -225,9 +229,10 @@ export class Configuration<T> {
     try {
       const document = deepFreeze(await this.#parse(snapshot));
       const change = this.#describe(before, snapshot, document);
-      if (before && change) await this.#transact(before, document, change);
-      this.#applied = { document, values: snapshot.values, snapshot, at: this.#time() };
-      this.#inForce = document;
+      const next = { document, values: snapshot.values, snapshot, at: this.#time() };
+      if (before && change) await this.#transact(before, next, change);
+      this.#applied = next;
+      this.#inForce = next;
       this.#succeed(snapshot, change);
       this.#move(event);
       if (!before) this.#options.onFirst();
@@ -241,11 +246,11 @@ export class Configuration<T> {
     }
   }
 
-  #transact(before: Applied<T>, document: T, change: Change<T>): Promise<void> {
+  #transact(before: Applied<T>, next: Applied<T>, change: Change<T>): Promise<void> {
     return applyChange([...this.#handlers], change, {
       timeoutMs: this.#options.applyTimeoutMs,
       swap: (to) => {
-        this.#inForce = to === 'current' ? document : before.document;
+        this.#inForce = to === 'current' ? next : before;
       },
       onRevertFailed: this.#options.onRevertFailed,
     });

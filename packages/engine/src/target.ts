@@ -52,7 +52,9 @@ export function targetOf(request: RewriteRequest, { service, present, beneath, v
 function mergeTarget(patch: JsonObject, present: JsonObject, beneath: JsonObject): Target {
   const { set: named, unset } = readMergePatch(patch);
   // An empty object in a patch changes nothing where there is an object already.
-  const set = named.filter(({ pointer, value }) => !isJsonObject(value) || !isJsonObject(readPointer(present, pointer)));
+  const set = named.filter(
+    ({ pointer, value }) => !isJsonObject(value) || !isJsonObject(readPointer(present, pointer)),
+  );
   const cleared = unset.reduce((document, at) => writePointer(document, at, readPointer(beneath, at)), present);
   const document = set.reduce((result, { pointer, value }) => writePointer(result, pointer, value), cleared);
   return { document, set: set.map(({ pointer }) => pointer), unset };

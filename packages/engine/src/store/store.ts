@@ -4,6 +4,9 @@ import type { Override } from '../layer/overrides.ts';
 /**
  * Keeps every version of every service, what was answered to whom, and what is still to be published. One process
  * writes to a store. Every adapter runs the suite in `contract.ts`.
+ *
+ * Every method rejects with SetpointError `stopped` once the store was disposed of; those that read reject with
+ * `store_unavailable` when it could not be read and `store_damaged` when what is in it is not what was written.
  */
 export interface Store extends AsyncDisposable {
   /** The lineage of the versions in it: the Unix time in seconds of its creation. */
@@ -23,7 +26,10 @@ export interface Store extends AsyncDisposable {
    */
   append(batch: readonly Commit[]): Promise<AppendResult>;
 
-  /** What was answered to these requests before; those never seen are left out. Keyed by request id. */
+  /**
+   * What was answered to these requests before, the first answer where there are several; those never seen are left
+   * out. Keyed by request id. `applied` is remembered for ever, other answers only the newest (100,000 by default).
+   */
   findResults(requestIds: readonly string[]): Promise<ReadonlyMap<string, Result>>;
 
   findVersion(service: string, version: number): Promise<VersionRecord | undefined>;
@@ -38,8 +44,9 @@ export interface Store extends AsyncDisposable {
   pendingOutbox(): Promise<readonly OutboxRow[]>;
 
   /**
-   * Says that a broker has acknowledged `version` of `service`: its row and those of older versions go. Not durable
-   * by itself: after a crash a row may be there again, and publishing it again does no harm.
+   * Says that a broker has acknowledged `version` of `service`: its row and those of older versions go, never one
+   * that is stored later. Not durable by itself: after a crash a row may be there again, and publishing it again does
+   * no harm.
    */
   markSent(rows: readonly OutboxRow[]): Promise<void>;
 }
@@ -62,9 +69,12 @@ export type VersionSummary = Omit<VersionRecord, 'snapshot'> & { readonly snapsh
 
 export interface Commit {
   readonly service: string;
-  /** The version that the service must be at; 0 where it does not exist. */
+  /** The version that the service must be at; 0 where it never existed, that of its deletion where it is deleted. */
   readonly expected: number;
-  /** Left out where the service stays as it is and only the answer is to be kept (rejected, unchanged, conflict). */
+  /**
+   * Its version is `expected` + 1. Left out where the service stays as it is and only the answer is to be kept
+   * (rejected, unchanged, conflict).
+   */
   readonly next?: { readonly record: VersionRecord; readonly overrides: readonly Override[] };
   readonly audit: AuditEntry;
 }
@@ -86,7 +96,7 @@ export interface AuditEntry {
 
 export type AppendResult =
   | { readonly kind: 'stored' }
-  /** Nothing of the batch was stored: `service` is at `actual`. */
+  /** Nothing of the batch was stored: `service` is at `actual`, whatever the batch would have made of it. */
   | { readonly kind: 'conflict'; readonly service: string; readonly actual: number };
 
 export interface HistoryPage {

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Packet, parser } from 'mqtt-packet';
+
+/** A wire between clients and a real broker that a test can spoil. */
+export interface TcpProxy {
+  /** What clients connect to. */
+  readonly url: string;
+  readonly port: number;
+  /** How many clients have been let through since the beginning. */
+  readonly accepted: number;
+  /** Half-open: every connection stays, also a new one, and nothing moves in either direction. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends every connection there is, without a goodbye to either side. */
+  cut(): void;
+  /** Ends every new connection at once, until `accept`. Those there are stay. */
+  refuse(): void;
+  accept(): void;
+  /** Loses each MQTT packet on its way from the broker to a client for which `lose` says so, until told otherwise. */
+  dropToClients(lose: ((packet: Packet) => boolean) | undefined): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly broker: Socket;
+}
+
+export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
+  const target = new URL(brokerUrl);
+  const pairs = new Set<Pair>();
+  let accepted = 0;
+  let isFrozen = false;
+  let isRefusing = false;
+  let lose: ((packet: Packet) => boolean) | undefined;
+
+  const server = createServer({ noDelay: true }, (client) => {
+    if (isRefusing) {
+      client.resetAndDestroy();
+      return;
+    }
+    accepted += 1;
+    const broker = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    const pair: Pair = { client, broker };
+    pairs.add(pair);
+    wire(pair, () => lose);
+    client.on('end', () => isFrozen || broker.end());
+    broker.on('end', () => isFrozen || client.end());
+    for (const socket of [client, broker]) {
+      socket.once('close', () => {
+        // Neither does the end of one side reach the other through a frozen wire.
+        if (!isFrozen) release(pair);
+      });
+    }
+    if (isFrozen) hold(pair);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  const release = (pair: Pair): void => {
+    const { client, broker } = pair;
+    client.resume();
+    broker.resume();
+    if (client.destroyed || broker.destroyed || client.readableEnded || broker.readableEnded) end(pair);
+  };
+
+  const end = (pair: Pair): void => {
+    pairs.delete(pair);
+    pair.client.destroy();
+    pair.broker.destroy();
+  };
+
+  const cut = (): void => {
+    for (const pair of pairs) end(pair);
+  };
+
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    port,
+    get accepted() {
+      return accepted;
+    },
+    freeze: () => {
+      isFrozen = true;
+      for (const pair of pairs) hold(pair);
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const pair of pairs) release(pair);
+    },
+    cut,
+    refuse: () => {
+      isRefusing = true;
+    },
+    accept: () => {
+      isRefusing = false;
+    },
+    dropToClients: (predicate) => {
+      lose = predicate;
+    },
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      cut();
+      await closed;
+    },
+  };
+}
+
+function hold({ client, broker }: Pair): void {
+  client.pause();
+  broker.pause();
+}
+
+function wire({ client, broker }: Pair, lose: () => ((packet: Packet) => boolean) | undefined): void {
+  let protocolVersion = 4;
+  const fromClient = splitPackets((bytes) => {
+    const packet = parse(bytes, protocolVersion);
+    if (packet?.cmd === 'connect') protocolVersion = packet.protocolVersion ?? 4;
+    broker.write(bytes);
+  });
+  const fromBroker = splitPackets((bytes) => {
+    const predicate = lose();
+    const packet = predicate && parse(bytes, protocolVersion);
+    if (packet && predicate?.(packet)) return;
+    client.write(bytes);
+  });
+  client.on('data', fromClient);
+  broker.on('data', fromBroker);
+  // An error is followed by a close.
+  for (const socket of [client, broker]) socket.on('error', () => {});
+}
+
+/** Calls `whole` with each packet's exact bytes, however they were cut up on the way. */
+function splitPackets(whole: (bytes: Buffer) => void): (chunk: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (let length = packetLength(rest); length !== undefined && length <= rest.length; length = packetLength(rest)) {
+      const bytes = rest.subarray(0, length);
+      rest = rest.subarray(length);
+      whole(bytes);
+    }
+  };
+}
+
+// [MQTT-2.2.3] One byte of header, then the remaining length in one to four bytes of seven bits each.
+function packetLength(bytes: Buffer): number | undefined {
+  let remaining = 0;
+  for (let index = 1; index <= 4; index += 1) {
+    const byte = bytes[index];
+    if (byte === undefined) return undefined;
+    remaining += (byte & 0x7f) << (7 * (index - 1));
+    if ((byte & 0x80) === 0) return 1 + index + remaining;
+  }
+  throw new Error('this is not MQTT: a remaining length of more than four bytes');
+}
+
+function parse(bytes: Buffer, protocolVersion: number): Packet | undefined {
+  let found: Packet | undefined;
+  const reader = parser({ protocolVersion } as Parameters<typeof parser>[0]);
+  reader.on('packet', (packet) => {
+    found = packet;
+  });
+  reader.on('error', () => {});
+  reader.parse(bytes);
+  return found;
+}

@@ -1,0 +1,70 @@
+import type { Bus, Subscription } from '@setpoint/bus';
+
+/** What a test looks at: plain JSON, as any other client would read it. */
+export interface SeenMessage {
+  readonly topic: string;
+  readonly text: string;
+  readonly retained: boolean;
+  /** The envelope; undefined for what is not JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads the wire as any client would, without our types.
+  readonly json: any;
+}
+
+export interface Watcher {
+  readonly ready: Promise<void>;
+  readonly messages: readonly SeenMessage[];
+  readonly subscription: Subscription;
+  /** The first message, past or to come, that is as wanted. Rejects after `timeoutMs` with what was seen. */
+  until(wanted: (message: SeenMessage) => boolean, timeoutMs?: number): Promise<SeenMessage>;
+  /** Forgets what was seen. */
+  clear(): void;
+}
+
+export function createWatcher(bus: Bus, filter: string): Watcher {
+  let messages: SeenMessage[] = [];
+  const waiting = new Set<() => void>();
+  const subscription = bus.subscribe(filter, ({ topic, payload, retained }) => {
+    const text = Buffer.from(payload).toString();
+    messages.push({ topic, text, retained, json: parse(text) });
+    for (const look of waiting) look();
+  });
+  return {
+    subscription,
+    ready: subscription.ready,
+    get messages() {
+      return messages;
+    },
+    clear() {
+      messages = [];
+    },
+    until(wanted, timeoutMs = 10_000) {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = messages.find(wanted);
+          if (!found) return;
+          end();
+          resolve(found);
+        };
+        const timer = setTimeout(() => {
+          end();
+          const seen = messages.slice(-5).map(({ topic, text }) => `${topic} ${text.slice(0, 800)}`);
+          reject(new Error(`nothing on ${filter} was as wanted within ${timeoutMs} ms; the last:\n${seen.join('\n')}`));
+        }, timeoutMs);
+        const end = (): void => {
+          clearTimeout(timer);
+          waiting.delete(look);
+        };
+        waiting.add(look);
+        look();
+      });
+    },
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
