@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { backoffDelayMs } from './backoff.ts';
+
+const almostOne = 1 - Number.EPSILON;
+
+describe('the delay before an attempt', () => {
+  it('is at most a tenth of a second for the first one', () => {
+    expect(backoffDelayMs(0, 0)).toBe(0);
+    expect(backoffDelayMs(0, 0.5)).toBe(50);
+    expect(backoffDelayMs(0, almostOne)).toBe(99);
+  });
+
+  it('doubles from half a second to five', () => {
+    expect([1, 2, 3, 4, 5, 6, 50].map((attempt) => backoffDelayMs(attempt, 0.5))).toEqual([
+      250, 500, 1000, 2000, 2500, 2500, 2500,
+    ]);
+  });
+
+  it('takes other bounds', () => {
+    expect(backoffDelayMs(1, 0.5, { minDelayMs: 20, maxDelayMs: 60 })).toBe(10);
+    expect(backoffDelayMs(9, 0.5, { minDelayMs: 20, maxDelayMs: 60 })).toBe(30);
+    expect(backoffDelayMs(0, 0.5, { maxDelayMs: 10 })).toBe(5);
+  });
+
+  it('never leaves its bounds, however long the outage', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 100_000 }), fc.double({ min: 0, max: almostOne, noNaN: true }), (attempt, random) => {
+        const delayMs = backoffDelayMs(attempt, random);
+        expect(Number.isInteger(delayMs)).toBe(true);
+        expect(delayMs).toBeGreaterThanOrEqual(0);
+        expect(delayMs).toBeLessThan(5000);
+      }),
+    );
+  });
+});

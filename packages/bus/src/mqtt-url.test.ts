@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { BusError } from './bus.ts';
+import { createMqttBus } from './mqtt.ts';
+import { parseBrokerUrl, redactUrl } from './mqtt-url.ts';
+
+describe('a broker URL', () => {
+  it('names host and port, and has the usual port otherwise', () => {
+    expect(parseBrokerUrl('mqtt://broker.example:1999')).toMatchObject({
+      host: 'broker.example',
+      port: 1999,
+      secure: false,
+    });
+    expect(parseBrokerUrl('mqtt://broker.example')).toMatchObject({ port: 1883, secure: false });
+    expect(parseBrokerUrl('mqtts://broker.example/')).toMatchObject({ port: 8883, secure: true });
+    expect(parseBrokerUrl('tcp://broker.example')).toMatchObject({ secure: false });
+    expect(parseBrokerUrl('ssl://broker.example')).toMatchObject({ secure: true });
+  });
+
+  it('may hold an IPv6 address', () => {
+    expect(parseBrokerUrl('mqtt://[::1]:1884')).toMatchObject({ host: '::1', port: 1884 });
+  });
+
+  it('may hold user and password, percent-encoded', () => {
+    const address = parseBrokerUrl('mqtt://us%40er:p%3Ass%2Fw%C3%B6rd@broker.example');
+    expect(address.username).toBe('us@er');
+    expect(address.password).toBe('p:ss/wörd');
+    expect(address.display).toBe('mqtt://broker.example:1883');
+    expect(parseBrokerUrl('mqtt://user@broker.example')).toMatchObject({ username: 'user', password: undefined });
+  });
+
+  it.each([
+    ['', 'it is not a URL'],
+    ['broker.example', 'it is not a URL'],
+    ['http://broker.example', 'it must begin with mqtt:// or mqtts://'],
+    ['mqtt://', 'it names no host'],
+    ['mqtt://broker.example:99999', 'it is not a URL'],
+    ['mqtt://user:%zz@broker.example', 'not percent-encoded well'],
+  ])('is refused as %j', (url, why) => {
+    expect(() => parseBrokerUrl(url)).toThrow(expect.objectContaining({ code: 'url_invalid' }));
+    expect(() => parseBrokerUrl(url)).toThrow(why);
+    expect(() => createMqttBus({ url, clientId: 'a' })).toThrow(BusError);
+  });
+
+  it.each([
+    'mqtt://jane:secret@:99999',
+    'jane:secret@broker',
+    'mqtt://jane:se@cret@bro ker',
+    'MQTT://jane:secret%zz@b',
+  ])('never shows its credentials, although it is refused: %j', (url) => {
+    const shown = refusalOf(url);
+    expect(shown).not.toContain('jane');
+    expect(shown).not.toContain('cret');
+    expect(shown).toContain('***@');
+  });
+
+  it('is shown without what stands before the last @', () => {
+    expect(redactUrl('mqtt://a:b@c:1')).toBe('mqtt://***@c:1');
+    expect(redactUrl('mqtt://c:1')).toBe('mqtt://c:1');
+  });
+});
+
+function refusalOf(url: string): string {
+  try {
+    createMqttBus({ url, clientId: 'a' });
+  } catch (error) {
+    const { message, cause, stack } = error as Error;
+    return `${message} ${String(cause)} ${stack?.split('\n')[0]}`;
+  }
+  throw new Error('it was accepted');
+}

@@ -1,0 +1,69 @@
+import type { MqttClient } from 'mqtt';
+import type { Bus, BusOptions } from './bus.ts';
+import { LinkBus } from './link-bus.ts';
+import { MqttLink } from './mqtt-link.ts';
+
+export interface MqttBusOptions extends BusOptions {
+  /** `mqtt://host:1883` or `mqtts://host:8883`; user and password may stand in it, percent-encoded. */
+  readonly url: string;
+  /** Has to differ from every other client's at this broker: two of one name throw each other out. */
+  readonly clientId: string;
+  /** Goes before the one in `url`. */
+  readonly username?: string;
+  /** Goes before the one in `url`. */
+  readonly password?: string;
+  readonly tls?: MqttTlsOptions;
+  /** A dead peer is noticed after one and a half times this. Seconds. @default 15 */
+  readonly keepaliveSeconds?: number;
+  /** From opening the socket to the broker's CONNACK. Milliseconds. @default 5000 */
+  readonly connectTimeoutMs?: number;
+  /** Ceiling of the second attempt's delay after a loss; doubled by every further one. Milliseconds. @default 500 */
+  readonly reconnectMinDelayMs?: number;
+  /** Milliseconds. @default 5000 */
+  readonly reconnectMaxDelayMs?: number;
+  /** 5 or 4 (MQTT 3.1.1). @default 5 first, then 4 for good if the broker doesn't know 5 */
+  readonly protocolVersion?: 4 | 5;
+  /** From 0 to 1, for the jitter between attempts. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** PEM texts. */
+export interface MqttTlsOptions {
+  /** Whom to trust instead of the well-known authorities. */
+  readonly ca?: string | Uint8Array;
+  /** This client's certificate, with `key`. */
+  readonly cert?: string | Uint8Array;
+  readonly key?: string | Uint8Array;
+  /** The name that the broker's certificate must have. @default the host of `url` */
+  readonly servername?: string;
+}
+
+/** A bus with a way down to MQTT.js for what a bus can't do. */
+export interface MqttBus extends Bus {
+  /**
+   * The MQTT.js client of now; another one after a change of protocol version, and none before `start`. Look at it and
+   * listen to it, but don't publish, subscribe or end through it: the bus keeps its own books.
+   */
+  readonly client: MqttClient | undefined;
+}
+
+/**
+ * A bus over a real broker. Connects at `start`.
+ * @throws BusError `url_invalid`, `tls_invalid`
+ */
+export function createMqttBus(options: MqttBusOptions): MqttBus {
+  return new ClientBus(new MqttLink(options), options);
+}
+
+class ClientBus extends LinkBus implements MqttBus {
+  readonly #mqttLink: MqttLink;
+
+  constructor(link: MqttLink, options: MqttBusOptions) {
+    super(link, options);
+    this.#mqttLink = link;
+  }
+
+  get client(): MqttClient | undefined {
+    return this.#mqttLink.client;
+  }
+}

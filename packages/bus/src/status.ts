@@ -1,0 +1,46 @@
+import type { BusStatus } from './bus.ts';
+
+/** Holds the status and tells it: every listener hears every change, in order, even of one made while it listens. */
+export class StatusTeller {
+  #current: BusStatus = { kind: 'idle' };
+  #untold: BusStatus[] = [];
+  #telling = false;
+  readonly #listeners = new Set<(status: BusStatus) => void>();
+  readonly #threw: (error: unknown) => void;
+
+  constructor(threw: (error: unknown) => void) {
+    this.#threw = threw;
+  }
+
+  get current(): BusStatus {
+    return this.#current;
+  }
+
+  listen(listener: (status: BusStatus) => void): () => void {
+    // Wrapped, so that one function listening twice can stop once.
+    const own = (status: BusStatus): void => listener(status);
+    this.#listeners.add(own);
+    return () => {
+      this.#listeners.delete(own);
+    };
+  }
+
+  change(status: BusStatus): void {
+    this.#current = status;
+    this.#untold.push(status);
+    if (this.#telling) return;
+    this.#telling = true;
+    for (let next = this.#untold.shift(); next; next = this.#untold.shift()) this.#tell(next);
+    this.#telling = false;
+  }
+
+  #tell(status: BusStatus): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(status);
+      } catch (error) {
+        this.#threw(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  BusError,
+  type BusFault,
+  type BusMessage,
+  type MessageHandler,
+  type SubscribeOptions,
+  type Subscription,
+} from './bus.ts';
+import { FilterRequests } from './filter-requests.ts';
+import type { Link } from './link.ts';
+import { type FilterState, highestQoS, type Listener, Subscriptions } from './subscriptions.ts';
+import { isValidFilter } from './topic-filter.ts';
+
+/** Keeps the broker's idea of what this client wants to hear the same as ours. */
+export class Subscriber {
+  readonly #link: Link;
+  readonly #report: (fault: BusFault) => void;
+  readonly #handlerThrew: (filter: string, cause: unknown) => void;
+  readonly #subscriptions = new Subscriptions();
+  readonly #requests = new FilterRequests();
+  #isConnected = false;
+  #restTimer: NodeJS.Timeout | undefined;
+  /** Waits for an answer that a lost connection will not bring. */
+  readonly #awaited = new Set<() => void>();
+
+  constructor(link: Link, report: (fault: BusFault) => void, handlerThrew: (filter: string, cause: unknown) => void) {
+    this.#link = link;
+    this.#report = report;
+    this.#handlerThrew = handlerThrew;
+  }
+
+  subscribe(filter: string, handler: MessageHandler, { qos = 1 }: SubscribeOptions = {}): Subscription {
+    if (!isValidFilter(filter)) {
+      throw new BusError(
+        'topic_invalid',
+        `can't subscribe to ${JSON.stringify(filter)}: it is not a valid topic filter`,
+      );
+    }
+    const ready = Promise.withResolvers<void>();
+    // A subscription that nobody waits for may be left ungranted.
+    ready.promise.catch(() => {});
+    const listener: Listener = { handler, qos, closed: false, granted: ready.resolve, ended: ready.reject };
+    const state = this.#subscriptions.add(filter, listener);
+    // Also for a filter that is there already: the new handler wants the retained messages too.
+    if (this.#isConnected) this.#ask(state);
+    return {
+      ready: ready.promise,
+      get refused() {
+        return state.refused;
+      },
+      refresh: () => (listener.closed ? Promise.resolve() : this.#refresh(state)),
+      close: () => this.#close(state, listener),
+    };
+  }
+
+  dispatch(message: BusMessage): void {
+    this.#subscriptions.dispatch(message, this.#handlerThrew);
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+    for (const state of this.#requests.opened(this.#subscriptions.filters, performance.now())) this.#ask(state);
+    this.#askSuspect();
+    this.#watchRests();
+  }
+
+  lost(blame: boolean): void {
+    this.#isConnected = false;
+    for (const state of this.#requests.closed(performance.now(), blame)) {
+      this.#refused(state, 'the broker closes the connection when it is asked for it');
+    }
+    this.#releaseAwaited();
+  }
+
+  stop(reason: BusError): void {
+    this.#isConnected = false;
+    clearTimeout(this.#restTimer);
+    for (const state of this.#subscriptions.filters) for (const listener of state.listeners) listener.ended(reason);
+    this.#releaseAwaited();
+  }
+
+  #ask(state: FilterState, answered?: () => void): void {
+    this.#requests.asked(state);
+    this.#link.subscribe(state.filter, highestQoS(state), (refused) => {
+      this.#requests.answered(state);
+      if (refused === undefined) this.#granted(state);
+      else this.#refused(state, refused);
+      answered?.();
+      this.#askSuspect();
+    });
+  }
+
+  #askSuspect(): void {
+    if (!this.#isConnected) return;
+    const suspect = this.#requests.nextSuspect();
+    if (suspect) this.#ask(suspect);
+  }
+
+  #granted(state: FilterState): void {
+    state.refused = undefined;
+    for (const listener of state.listeners) listener.granted();
+  }
+
+  #refused(state: FilterState, reason: string): void {
+    state.refused = reason;
+    if (!this.#subscriptions.has(state)) return;
+    this.#report({
+      kind: 'subscription_refused',
+      message: `the broker refused the subscription ${state.filter}: ${reason}`,
+    });
+  }
+
+  #refresh(state: FilterState): Promise<void> {
+    if (!this.#isConnected) return Promise.resolve();
+    return this.#untilAnswered((answered) => this.#ask(state, answered));
+  }
+
+  #close(state: FilterState, listener: Listener): Promise<void> {
+    if (listener.closed) return Promise.resolve();
+    listener.ended(new BusError('stopped', `the subscription ${state.filter} was closed`));
+    if (!this.#subscriptions.remove(state, listener)) return Promise.resolve();
+    this.#requests.forget(state);
+    if (!this.#isConnected) return Promise.resolve();
+    return this.#untilAnswered((answered) => this.#link.unsubscribe(state.filter, answered));
+  }
+
+  #untilAnswered(send: (answered: () => void) => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const answered = (): void => {
+      this.#awaited.delete(answered);
+      resolve();
+    };
+    this.#awaited.add(answered);
+    send(answered);
+    return promise;
+  }
+
+  #releaseAwaited(): void {
+    for (const answered of this.#awaited) answered();
+  }
+
+  #watchRests(): void {
+    clearTimeout(this.#restTimer);
+    const endMs = this.#requests.nextRestEndMs;
+    if (endMs === undefined) return;
+    this.#restTimer = setTimeout(() => this.#rested(), Math.max(1, Math.ceil(endMs - performance.now()))).unref();
+  }
+
+  #rested(): void {
+    this.#requests.rested(performance.now());
+    this.#askSuspect();
+    this.#watchRests();
+  }
+}

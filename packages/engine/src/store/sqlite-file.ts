@@ -1,0 +1,217 @@
+import { chmodSync, closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { SetpointError } from '@setpoint/protocol';
+import { applicationId, migrate, migrations, readPragma } from './sqlite-migrations.ts';
+
+/** An open database file that is ours alone, sound, private and of the newest schema. */
+export interface StoreFile {
+  readonly db: DatabaseSync;
+  /** What a failure to read is to the caller. */
+  unreadable(cause: unknown): SetpointError;
+  /** What a failure to write is to the caller. */
+  unwritable(cause: unknown): SetpointError;
+  close(): void;
+}
+
+export interface StoreFileOptions {
+  readonly file: string;
+  readonly nowMs: number;
+  readonly maxBytes: number | undefined;
+}
+
+/** @throws SetpointError `store_unavailable`, `store_locked`, `store_damaged`, `store_newer` */
+export function openStoreFile({ file, nowMs, maxBytes }: StoreFileOptions): StoreFile {
+  const path = resolve(file);
+  makePrivate(path);
+  const isComplete = isWithoutLog(path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 250 });
+    lock(db);
+    refuseForeign(db, path);
+    refuseDamaged(db, path, isComplete);
+    configure(db, maxBytes);
+    migrate(db);
+    beginLineage(db, nowMs);
+  } catch (error) {
+    db?.close();
+    throw openingError(path, error);
+  }
+  writeOwner(path, nowMs);
+  return createStoreFile(db, path);
+}
+
+function createStoreFile(db: DatabaseSync, path: string): StoreFile {
+  return {
+    db,
+    unreadable(cause) {
+      // What SQLite can read and is no JSON, or has not the shape, was changed by somebody else.
+      const isUnsound = sqliteCode(cause) === undefined || isDamage(cause);
+      return isUnsound
+        ? damaged(path, cause)
+        : new SetpointError('store_unavailable', `The store could not be read (${describe(cause)})`, { cause });
+    },
+    unwritable: (cause) =>
+      new SetpointError('store_unavailable', `The store could not be written (${describe(cause)})`, { cause }),
+    close() {
+      removeOwner(path);
+      db.close();
+    },
+  };
+}
+
+/**
+ * SQLite gives the -wal file the mode of the database. An existing file is never opened here: when a process closes
+ * any descriptor of a file, all its locks on it go, those of a store that it has open too.
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw unavailable(path, error);
+  }
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile()) {
+    throw new SetpointError('store_unavailable', `${path} is not a file: name a file for the store`);
+  }
+  if ((stats.mode & 0o077) === 0) return;
+  try {
+    chmodSync(path, stats.mode & 0o700);
+  } catch {
+    // Somebody else's file that we may write (a volume that an orchestrator prepared): its mode is theirs to say.
+  }
+}
+
+/**
+ * Takes the file for as long as it is open. With the locking mode set before anything is read, WAL needs no shared
+ * memory file either. The kernel frees the lock however the process ends.
+ */
+function lock(db: DatabaseSync): void {
+  // Sorting and checking must not leave secrets in a temporary file elsewhere.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT');
+}
+
+function refuseForeign(db: DatabaseSync, path: string): void {
+  const id = readPragma(db, 'application_id');
+  const isEmpty = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+  if (id !== applicationId && (id !== 0 || !isEmpty)) {
+    throw new SetpointError('store_damaged', `${path} is a database of another program: name another file`);
+  }
+  const version = readPragma(db, 'user_version');
+  if (version > migrations.length) {
+    throw new SetpointError(
+      'store_newer',
+      `${path} was written by a newer release (schema ${version}, this one knows ${migrations.length}): ` +
+        'install that release, or restore a backup from before it',
+    );
+  }
+}
+
+/** `isComplete`: no page of it is still in the log. */
+function refuseDamaged(db: DatabaseSync, path: string, isComplete: boolean): void {
+  const finding = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
+  if (finding !== 'ok') throw damaged(path, new Error(String(finding)));
+  // SQLite takes the missing end of a last page for zeros.
+  const expected = readPragma(db, 'page_count') * readPragma(db, 'page_size');
+  const { size } = statSync(path);
+  if (isComplete && size < expected) throw damaged(path, new Error(`${size} bytes of ${expected}`));
+}
+
+const isWithoutLog = (path: string): boolean => (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0;
+
+function configure(db: DatabaseSync, maxBytes: number | undefined): void {
+  // A batch waits for one fsync of the log; the checkpoint, two more, comes every 16 MB instead of every 4.
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -16000;
+  `);
+  if (maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / readPragma(db, 'page_size'))}`);
+}
+
+/** The process may have died between the schema and the epoch. */
+function beginLineage(db: DatabaseSync, nowMs: number): void {
+  db.prepare('INSERT INTO lineage SELECT ? WHERE NOT EXISTS (SELECT 1 FROM lineage)').run(Math.floor(nowMs / 1000));
+}
+
+/** Says who has the file, for the message of the one that comes second. The lock itself does not depend on it. */
+function writeOwner(path: string, nowMs: number): void {
+  const owner = `process ${process.pid} on ${hostname()} since ${new Date(nowMs).toISOString()}`;
+  try {
+    writeFileSync(ownerPath(path), owner, { mode: 0o600 });
+  } catch {
+    // A message that says less is no reason not to start.
+  }
+}
+
+function readOwner(path: string): string {
+  try {
+    return readFileSync(ownerPath(path), 'utf8');
+  } catch {
+    return 'another process';
+  }
+}
+
+const ownerPath = (path: string): string => `${path}-owner`;
+
+/** While the lock is still held: afterwards it could be the next owner's. */
+function removeOwner(path: string): void {
+  try {
+    rmSync(ownerPath(path));
+  } catch {
+    // It only ever names the last owner.
+  }
+}
+
+/** What we ask never changes: a statement that does not compile met other tables than ours. */
+const otherSchema = 1;
+const busy = 5;
+const corrupt = 11;
+const notADatabase = 26;
+
+function openingError(path: string, cause: unknown): SetpointError {
+  if (cause instanceof SetpointError) return cause;
+  if (sqliteCode(cause) === busy) return locked(path, cause);
+  return isDamage(cause) ? damaged(path, cause) : unavailable(path, cause);
+}
+
+const isDamage = (cause: unknown): boolean => [otherSchema, corrupt, notADatabase].includes(sqliteCode(cause) ?? 0);
+
+function sqliteCode(cause: unknown): number | undefined {
+  if (!(cause instanceof Error && 'errcode' in cause)) return undefined;
+  // Extended codes carry the primary one in the low byte.
+  return Number(cause.errcode) & 0xff;
+}
+
+const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+function locked(path: string, cause: unknown): SetpointError {
+  return new SetpointError(
+    'store_locked',
+    `${path} is open in ${readOwner(path)}: only one authority may write to a store. ` +
+      'Stop that process, or give this one a file of its own',
+    { cause },
+  );
+}
+
+function damaged(path: string, cause: unknown): SetpointError {
+  return new SetpointError(
+    'store_damaged',
+    `${path} is damaged (${describe(cause)}): restore a backup of it, or move it away together with ` +
+      `${path}-wal to start a new epoch`,
+    { cause },
+  );
+}
+
+function unavailable(path: string, cause: unknown): SetpointError {
+  return new SetpointError(
+    'store_unavailable',
+    `${path} could not be opened (${describe(cause)}): its folder must exist, this process must be allowed to ` +
+      'write to both, and the disk must have room',
+    { cause },
+  );
+}
