@@ -19,9 +19,9 @@ async function run(settings: Settings): Promise<void> {
     process.exit(1);
   });
   try {
-    const served = await serve(settings, logger);
-    stopOnSignal(served, logger);
-    announce(served, settings, logger);
+    const starting = serve(settings, logger);
+    stopOnSignal(starting, logger);
+    announce(await starting, settings, logger);
   } catch (cause) {
     if (!(cause instanceof SetpointError)) throw cause;
     fail(cause.message);
@@ -39,7 +39,8 @@ async function createLogger({ logLevel: level, logFormat }: Settings): Promise<L
   return pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', sync: true }));
 }
 
-function stopOnSignal(served: Served, logger: Logger): void {
+/** A signal that comes while it starts is carried out when it has. */
+function stopOnSignal(starting: Promise<Served>, logger: Logger): void {
   let isStopping = false;
   const stop = (signal: string): void => {
     if (isStopping) process.exit(1);
@@ -49,17 +50,19 @@ function stopOnSignal(served: Served, logger: Logger): void {
       logger.error({ limitMs: stopLimitMs }, 'stopping took too long');
       process.exit(1);
     }, stopLimitMs);
-    served.stop().then(
-      () => {
-        clearTimeout(limit);
-        logger.info('stopped');
-        process.exit(0);
-      },
-      (cause) => {
-        logger.error({ err: cause }, 'stopping failed');
-        process.exit(1);
-      },
-    );
+    starting
+      .then((served) => served.stop())
+      .then(
+        () => {
+          clearTimeout(limit);
+          logger.info('stopped');
+          process.exit(0);
+        },
+        (cause) => {
+          logger.error({ err: cause }, 'stopping failed');
+          process.exit(1);
+        },
+      );
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
 }

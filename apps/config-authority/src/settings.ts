@@ -38,8 +38,8 @@ const wholeNumber = (least: number, most: number): z.ZodType<number> =>
     z.number(`must be a whole number from ${least} to ${most}`).int().min(least).max(most),
   );
 
-const url = z.string().refine((text) => URL.canParse(text) && /^(mqtts?|wss?):\/\/[^/]/.test(text), {
-  error: 'must be mqtt://, mqtts://, ws:// or wss:// with a host',
+const url = z.string().refine((text) => URL.canParse(text) && /^mqtts?:\/\/[^/]/.test(text), {
+  error: 'must be mqtt:// or mqtts:// with a host',
 });
 const prefix = z.string().refine(isPrefix, { error: 'must be up to three names of a–z, 0–9, "_", "-", joined by "/"' });
 

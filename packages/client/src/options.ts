@@ -16,7 +16,7 @@ import type { Logger } from './logger.ts';
 
 /** What a service says to `connect`. */
 export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> {
-  /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user and password where the broker asks for them. */
+  /** `mqtt://` or `mqtts://`, with user and password where the broker asks for them. */
   readonly url?: string;
   /** Instead of `url`: makes the bus, for a broker in memory or an adapter of your own. */
   readonly bus?: (options: BusOptions) => Bus;
@@ -84,7 +84,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   faults.unless(isName(instance), 'instance', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
   faults.unless(isName(authority), 'authority', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
   faults.unless((options.url === undefined) !== (options.bus === undefined), 'url', 'give either url or bus');
-  faults.unless(isUrl(options.url), 'url', 'must be mqtt://, mqtts://, ws:// or wss:// with a host');
+  faults.unless(isUrl(options.url), 'url', 'must be mqtt:// or mqtts:// with a host');
   faults.unless(typeof options.schema?.safeParse === 'function', 'schema', 'must be a zod schema (version 4)');
   faults.unless(['defaults', 'wait', 'fail'].includes(withoutSnapshot), 'withoutSnapshot', 'is defaults, wait or fail');
   faults.unless(isWithinBounds(startTimeoutMs, 0), 'startTimeoutMs', 'must be 0 to 2147483647');
@@ -120,7 +120,7 @@ async function openMqttBus(url: string, clientId: string, options: BusOptions): 
 }
 
 const isUrl = (url: string | undefined): boolean =>
-  url === undefined || (URL.canParse(url) && /^(mqtts?|wss?):\/\/[^/]/.test(url));
+  url === undefined || (URL.canParse(url) && /^mqtts?:\/\/[^/]/.test(url));
 
 /** The range of a timer. */
 const isWithinBounds = (value: number, least: number): boolean => value >= least && value <= 2_147_483_647;

@@ -12,7 +12,7 @@ import {
 } from '@setpoint/protocol';
 import { authorise, type Identity } from './access.ts';
 import type { Layer, Place } from './layer/layer.ts';
-import { deriveOverrides, withoutOverrides } from './layer/overrides.ts';
+import { deriveOverrides } from './layer/overrides.ts';
 import { type Resolved, resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';
 import { matchPlaces } from './schema-walk.ts';
@@ -127,7 +127,8 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
   const file = baseLayer(state);
   const beneath = resolve({ schema, file, overrides: [] }).values;
   const present = resolve({ schema, file, overrides: state.overrides }).values;
-  const target = targetOf(request, { service, present, beneath, version: options.version });
+  const { overrides: set } = state;
+  const target = targetOf(request, { service, overrides: set, present, beneath, version: options.version });
   if ('problem' in target) return reject(state, options, target.problem);
 
   const by = attributionOf(request);
@@ -135,8 +136,8 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
     file: file.document,
     beneath,
     target: target.document,
-    present: withoutOverrides(state.overrides, target.unset),
-    pinned: target.set,
+    present: state.overrides,
+    pinned: target.pinned,
     by: { ...by, version: versionOf(state) + 1, at: new Date(options.now).toISOString() },
   });
   const outcome = propose({ ...state, overrides }, file, by, options);

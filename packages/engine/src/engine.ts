@@ -66,8 +66,8 @@ export interface EngineOptions {
 const envelopeOverheadBytes = 16_384;
 /** Contracts that are remembered for one service; the oldest that nobody runs goes first. */
 const maxContracts = 64;
-/** Changes that are made durable together. */
-const maxBatch = 1000;
+/** Changes that are made durable together; more would keep the first of them waiting for the last. */
+const maxBatch = 256;
 
 interface Pending {
   readonly service: string;

@@ -1,7 +1,7 @@
 import type { Pointer, Problem, Result, ResultStatus } from '@setpoint/protocol';
 import { isEqualJson } from '@setpoint/protocol';
 import type { Layer } from './layer/layer.ts';
-import { type Override, writePointer } from './layer/overrides.ts';
+import { type Override, writeSettings } from './layer/overrides.ts';
 import { isSecretIn, type SecretTest } from './redact.ts';
 import { resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';
@@ -54,7 +54,10 @@ function standIn(state: ServiceState): Layer['document'] {
   const { values } = state.latest.snapshot;
   // A service that operators made needs none: its runtime layer and the defaults are the whole document.
   if (isEqualJson(resolve({ ...state, file: undefined }).values, values)) return {};
-  return state.overrides.reduce((document, { pointer }) => writePointer(document, pointer, undefined), values);
+  return writeSettings(
+    values,
+    state.overrides.map(({ pointer }) => ({ pointer })),
+  );
 }
 
 /** Secret is what the schemas mark now and what the present version marked when it was made. */

@@ -2,8 +2,6 @@ import {
   appendToken,
   isEqualJson,
   isJsonObject,
-  isOverlapping,
-  isWithin,
   type JsonObject,
   type JsonValue,
   type Pointer,
@@ -31,35 +29,53 @@ export interface Override {
 export type Attribution = Omit<Override, 'pointer' | 'value'>;
 
 /** Lays the runtime layer over a document. What is not touched keeps its identity. */
-export function applyOverrides(document: JsonObject, overrides: readonly Override[]): JsonObject {
-  return overrides.reduce((result, override) => writePointer(result, override.pointer, override.value), document);
-}
+export const applyOverrides = (document: JsonObject, overrides: readonly Override[]): JsonObject =>
+  writeSettings(document, overrides);
 
-/** The document with `value` at `pointer`, or without it where `value` is undefined; shares what is not on the way. */
-export function writePointer(document: JsonObject, pointer: Pointer, value: JsonValue | undefined): JsonObject {
-  return write(document, parsePointer(pointer), value) as JsonObject;
-}
-
-function write(
-  here: JsonValue | undefined,
-  tokens: readonly string[],
-  value: JsonValue | undefined,
-): JsonValue | undefined {
-  const [token, ...rest] = tokens;
-  if (token === undefined) return value;
-  const parent = isJsonObject(here) ? here : {};
-  const member = write(Object.hasOwn(parent, token) ? parent[token] : undefined, rest, value);
-  if (member !== undefined) return { ...parent, [token]: member };
-  // To take away what is not there must not create the way to it.
-  if (!Object.hasOwn(parent, token)) return here;
-  const { [token]: _, ...others } = parent;
-  return others;
+/** A value for a place; undefined takes away what is there. */
+export interface Setting {
+  readonly pointer: Pointer;
+  readonly value?: JsonValue | undefined;
 }
 
 /**
- * The runtime layer that turns `beneath` (the file with defaults filled) into `target`. Settings that `present` and
- * `pinned` hold and that agree with the target are kept even where the layers beneath say the same now: what an
- * operator set stays set when the file changes later.
+ * The document with each setting written, in order. Copies each object on the way once, however many settings lie
+ * in it, and shares the rest.
+ */
+export function writeSettings(document: JsonObject, settings: readonly Setting[]): JsonObject {
+  const copies = new Set<JsonValue>();
+  const copy = (value: JsonValue | undefined): Record<string, JsonValue> => {
+    if (value !== undefined && copies.has(value)) return value as Record<string, JsonValue>;
+    const fresh = isJsonObject(value) ? { ...value } : {};
+    copies.add(fresh);
+    return fresh;
+  };
+  let root = document;
+  for (const { pointer, value } of settings) {
+    const tokens = parsePointer(pointer);
+    // To take away what is not there must not create the way to it.
+    if (value === undefined && readPointer(root, pointer) === undefined) continue;
+    const last = tokens.pop();
+    if (last === undefined) {
+      root = isJsonObject(value) ? value : {};
+      continue;
+    }
+    let here = copy(root);
+    root = here;
+    for (const token of tokens) {
+      const member = copy(Object.hasOwn(here, token) ? here[token] : undefined);
+      here[token] = member;
+      here = member;
+    }
+    if (value === undefined) delete here[last];
+    else here[last] = value;
+  }
+  return root;
+}
+
+/**
+ * The runtime layer that turns `beneath` (the file with defaults filled) into `target`. The places in `pinned` are
+ * kept even where the layers beneath say the same now: what an operator set stays set when the file changes later.
  */
 export function deriveOverrides(options: {
   readonly file: JsonObject;
@@ -69,27 +85,38 @@ export function deriveOverrides(options: {
   readonly pinned: readonly Pointer[];
   readonly by: Attribution;
 }): Override[] {
-  const { file, beneath, target, present, pinned, by } = options;
+  const { file, beneath, target, by } = options;
+  const present = new Map(options.present.map((override) => [override.pointer, override]));
   const needed = differences(beneath, target).filter(
     // A default can't be hidden: without a value in the file there is nothing to take away.
     ({ pointer, value }) => value !== undefined || readPointer(file, pointer) !== undefined,
   );
-  const isFree = (pointer: Pointer): boolean => !needed.some((setting) => isOverlapping(setting.pointer, pointer));
-  const kept = [...present.map(({ pointer }) => pointer), ...pinned]
-    .filter((pointer, i, all) => all.indexOf(pointer) === i && isFree(pointer))
+  const isTaken = createOverlapTest(needed.map(({ pointer }) => pointer));
+  const kept = [...new Set(options.pinned)]
+    .filter((pointer) => !isTaken(pointer))
     .map((pointer) => ({ pointer, value: readPointer(target, pointer) }))
-    .filter(({ value }) => value !== undefined && !isJsonObject(value));
-  return [...needed, ...kept].map((setting) => attribute(setting, present, by));
+    .filter(({ pointer, value }) => (value === undefined ? present.has(pointer) : !isJsonObject(value)));
+  return [...needed, ...kept].map((setting) => attribute(setting, present.get(setting.pointer), by));
 }
 
-interface Setting {
-  readonly pointer: Pointer;
-  readonly value: JsonValue | undefined;
+/** Does a place contain one of these, lie in one, or is it one? Answered without comparing it with each. */
+function createOverlapTest(pointers: readonly Pointer[]): (pointer: Pointer) => boolean {
+  const places = new Set(pointers);
+  const around = new Set(pointers.flatMap(placesAround));
+  return (pointer) => places.has(pointer) || around.has(pointer) || placesAround(pointer).some((at) => places.has(at));
+}
+
+function placesAround(pointer: Pointer): Pointer[] {
+  const around: Pointer[] = [];
+  for (let end = pointer.lastIndexOf('/'); end >= 0; end = pointer.lastIndexOf('/', end - 1)) {
+    around.push(pointer.slice(0, end));
+    if (end === 0) break;
+  }
+  return around;
 }
 
 /** A setting that an operator made before, to the same value, stays that operator's. */
-function attribute({ pointer, value }: Setting, present: readonly Override[], by: Attribution): Override {
-  const before = present.find((override) => override.pointer === pointer);
+function attribute({ pointer, value }: Setting, before: Override | undefined, by: Attribution): Override {
   if (before && isEqualJson(before.value, value)) return before;
   return { pointer, ...(value !== undefined && { value }), ...by };
 }
@@ -114,6 +141,3 @@ export function readMergePatch(patch: JsonValue, at: Pointer = ''): { set: Setti
   const members = Object.entries(patch).map(([key, value]) => readMergePatch(value, appendToken(at, key)));
   return { set: members.flatMap(({ set }) => set), unset: members.flatMap(({ unset }) => unset) };
 }
-
-export const withoutOverrides = (overrides: readonly Override[], places: readonly Pointer[]): readonly Override[] =>
-  overrides.filter(({ pointer }) => !places.some((place) => isWithin(pointer, place)));
