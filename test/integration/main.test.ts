@@ -55,10 +55,9 @@ describe('the authority as a process', () => {
     await first.up;
 
     const client = await connectAsync(`mqtt://127.0.0.1:${port}`);
-    const arrived = once(client, 'message');
+    const arrived = new Promise<Buffer>((resolve) => client.once('message', (_, payload) => resolve(payload)));
     await client.subscribeAsync('config/lamp/snapshot');
-    const [, payload] = await arrived;
-    expect(JSON.parse(String(payload)).data).toMatchObject({ version: 1, values: { brightness: 7 } });
+    expect(JSON.parse(String(await arrived)).data).toMatchObject({ version: 1, values: { brightness: 7 } });
     await client.endAsync(true);
     const ready = await fetch(`http://127.0.0.1:${httpPort}/health/ready`);
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', reasons: [] }]);

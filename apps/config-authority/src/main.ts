@@ -8,6 +8,9 @@ import { readSettings, type Settings } from './settings.ts';
 /** A stop that takes longer is ended by force. Milliseconds. */
 const stopLimitMs = 30_000;
 
+/** A signal counts as another one after this long: a terminal and npm both hand on the same Ctrl-C. Milliseconds. */
+const repeatedSignalMs = 500;
+
 const outcome = readSettings(process.env, process.stdout.isTTY === true);
 if (outcome.kind === 'faults') fail(`the settings are wrong:\n  ${outcome.faults.join('\n  ')}`);
 else await run(outcome.settings);
@@ -41,10 +44,11 @@ async function createLogger({ logLevel: level, logFormat }: Settings): Promise<L
 
 /** A signal that comes while it starts is carried out when it has. */
 function stopOnSignal(starting: Promise<Served>, logger: Logger): void {
-  let isStopping = false;
+  let stoppingSince: number | undefined;
   const stop = (signal: string): void => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stoppingSince !== undefined && performance.now() - stoppingSince < repeatedSignalMs) return;
+    if (stoppingSince !== undefined) process.exit(1);
+    stoppingSince = performance.now();
     logger.info({ signal }, 'stopping; the same signal again stops at once');
     const limit = setTimeout(() => {
       logger.error({ limitMs: stopLimitMs }, 'stopping took too long');

@@ -2,7 +2,7 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
-import { SetpointError } from '@setpoint/protocol';
+import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { type Authority, startAuthority } from './authority.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
@@ -62,7 +62,7 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
       id: settings.id,
       prefix: settings.prefix,
       store,
-      openBus: (options) => createMqttBus({ url, clientId: settings.id, ...options }),
+      openBus: (options) => createMqttBus({ url, clientId: clientIdOf(settings.prefix, settings.id), ...options }),
       signer: keys.signer,
       ownKeys: keys.own,
       operatorKeys,

@@ -28,8 +28,8 @@ export class MqttLink implements Link {
   #events: LinkEvents | undefined;
   #client: MqttClient | undefined;
   #version: 4 | 5;
-  /** Index into the backoff of the next delay; the very first attempt had none. */
-  #failures = 1;
+  /** Index into the backoff of the next delay. */
+  #failures = 0;
   /** Counts from 0 since the last connection. */
   #attempt = 0;
   #connectedAtMs: number | undefined;

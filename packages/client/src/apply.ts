@@ -10,8 +10,10 @@ export interface Change<T> {
   readonly changed: readonly Pointer[];
   /** Which of these a running process can't take over, as the schema says. */
   readonly restartRequired: readonly Pointer[];
-  /** 0 where the document is made of defaults. */
+  /** The version of `current`; 0 where it is made of defaults. */
   readonly version: number;
+  /** The version of `previous`. */
+  readonly previousVersion: number;
 }
 
 /**
@@ -72,7 +74,7 @@ export async function applyChange<T>(
     }
   } catch (cause) {
     swap('previous');
-    const turned = { ...change, current: change.previous, previous: change.current };
+    const turned = turn(change);
     for (const { handler, hasCommitted } of begun.reverse()) {
       const back = handler.revert
         ? () => handler.revert?.(change)
@@ -84,6 +86,14 @@ export async function applyChange<T>(
     throw toError(cause, change);
   }
 }
+
+const turn = <T>(change: Change<T>): Change<T> => ({
+  ...change,
+  current: change.previous,
+  previous: change.current,
+  version: change.previousVersion,
+  previousVersion: change.version,
+});
 
 /** A handler that answers at once costs no timer. */
 async function within(timeoutMs: number, step: () => void | Promise<void>): Promise<void> {

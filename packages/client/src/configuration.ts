@@ -8,6 +8,7 @@ import {
   isNewer,
   isOverlapping,
   type JsonObject,
+  judge,
   type KeyRing,
   type Pointer,
   readPointer,
@@ -54,6 +55,12 @@ interface Applied<T> {
   readonly at: string;
 }
 
+/** A snapshot that waits for its turn, and where it comes from. */
+interface Candidate {
+  readonly received: Received;
+  readonly from: 'live' | 'cache';
+}
+
 /** The configuration of this process: what is in force, and how the next one comes into force. */
 export class Configuration<T> {
   readonly #options: ConfigurationOptions<T>;
@@ -67,8 +74,9 @@ export class Configuration<T> {
   #floor: Stamp | undefined;
   #observed: { epoch: number; version: number } | undefined;
   #lastAttempt: ApplyAttempt | undefined;
-  #pendingRestart: Pointer[] = [];
-  #next: Received | undefined;
+  /** The first document: what a setting that needs a restart still has. */
+  #bootValues: JsonObject | undefined;
+  #next: Candidate | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: ConfigurationOptions<T>) {
@@ -106,7 +114,7 @@ export class Configuration<T> {
     const reception = receive(bytes, { service, keys, now: now(), applied: this.#applied?.snapshot ?? this.#floor });
     switch (reception.kind) {
       case 'apply':
-        return this.#enqueue(reception.received);
+        return this.#enqueue({ received: reception.received, from: 'live' });
       case 'skip':
         return this.#skip(reception.reason, bytes);
       case 'deleted':
@@ -120,14 +128,17 @@ export class Configuration<T> {
   #skip(reason: 'stale' | 'duplicate', bytes: Uint8Array): void {
     const { service, keys, now, onOutcome } = this.#options;
     if (reason === 'stale') return onOutcome({ kind: 'skipped', reason });
-    if (this.#applied?.snapshot) {
-      const wasLive = this.#state === 'live';
-      this.#move('snapshot_applied');
-      return onOutcome(wasLive ? { kind: 'skipped', reason } : { kind: 'confirmed' });
-    }
+    if (this.#applied?.snapshot) return this.#confirm();
     // At start, what the broker has may be what the disk has; it is applied as the live one.
     const again = receive(bytes, { service, keys, now: now(), applied: undefined });
-    if (again.kind === 'apply') this.#enqueue(again.received);
+    if (again.kind === 'apply') this.#enqueue({ received: again.received, from: 'live' });
+  }
+
+  /** The broker has what is applied. */
+  #confirm(): void {
+    const wasLive = this.#state === 'live';
+    this.#move('snapshot_applied');
+    this.#options.onOutcome(wasLive ? { kind: 'skipped', reason: 'duplicate' } : { kind: 'confirmed' });
   }
 
   /** Says below what nothing is applied: the last good snapshot that was found on disk. */
@@ -137,9 +148,9 @@ export class Configuration<T> {
 
   /** Starts on the last good snapshot. Resolves to false where it does not fit the schema any more. */
   async takeCached(received: Received): Promise<boolean> {
+    if (!this.#applied) this.#enqueue({ received, from: 'cache' });
     await this.#settled();
-    if (this.#applied) return true;
-    return this.#apply(received, 'cache_applied');
+    return this.#applied !== undefined;
   }
 
   /** Starts on the schema's defaults; false where they make no complete document. */
@@ -147,8 +158,8 @@ export class Configuration<T> {
     if (this.#applied) return true;
     const parsed = this.#options.schema.safeParse({});
     if (!parsed.success) return false;
-    const document = deepFreeze(parsed.data);
-    this.#applied = { document, values: {}, snapshot: undefined, at: this.#time() };
+    this.#bootValues = {};
+    this.#applied = { document: deepFreeze(parsed.data), values: {}, snapshot: undefined, at: this.#time() };
     this.#inForce = this.#applied;
     this.#move('defaults_applied');
     this.#options.onFirst();
@@ -177,7 +188,7 @@ export class Configuration<T> {
       ...(this.#applied && { appliedAt: this.#applied.at }),
       ...(this.#observed && { observed: this.#observed }),
       ...(this.#lastAttempt && { lastAttempt: this.#lastAttempt }),
-      pendingRestart: this.#pendingRestart,
+      pendingRestart: this.#pendingRestart(),
       masked: [],
     };
   }
@@ -193,10 +204,10 @@ export class Configuration<T> {
     if (!this.#observed || isNewer({ epoch, version }, this.#observed)) this.#observed = { epoch, version };
   }
 
-  #enqueue(received: Received): void {
-    this.#observe(received.snapshot);
-    if (this.#next && !isNewer(received.snapshot, this.#next.snapshot)) return;
-    this.#next = received;
+  #enqueue(candidate: Candidate): void {
+    this.#observe(candidate.received.snapshot);
+    if (this.#next && isNewer(this.#next.received.snapshot, candidate.received.snapshot)) return;
+    this.#next = candidate;
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
     });
@@ -208,14 +219,18 @@ export class Configuration<T> {
 
   async #drain(): Promise<void> {
     while (this.#next && this.#state !== 'stopped') {
-      const received = this.#next;
+      const { received, from } = this.#next;
       this.#next = undefined;
-      // A newer one may have been applied while this one waited.
-      const applied = this.#applied?.snapshot;
-      if (applied && !isNewer(received.snapshot, applied)) continue;
-      if (this.#failedBefore(received.snapshot)) this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
-      else await this.#apply(received, 'snapshot_applied');
+      // What was applied while this one waited decides anew.
+      const verdict = judge(this.#applied?.snapshot, received.snapshot);
+      if (verdict.kind === 'apply') await this.#takeTurn(received, from);
+      else if (verdict.kind === 'skip' && verdict.reason === 'duplicate' && from === 'live') this.#confirm();
     }
+  }
+
+  async #takeTurn(received: Received, from: Candidate['from']): Promise<void> {
+    if (!this.#failedBefore(received.snapshot)) return this.#apply(received, from);
+    this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
   }
 
   #failedBefore({ digest }: Snapshot): boolean {
@@ -223,26 +238,25 @@ export class Configuration<T> {
   }
 
   /** Validate, prepare, swap, commit, remember, tell. */
-  async #apply(received: Received, event: 'snapshot_applied' | 'cache_applied'): Promise<boolean> {
+  async #apply(received: Received, from: Candidate['from']): Promise<void> {
     const { snapshot } = received;
     const before = this.#applied;
+    const { onFirst, onOutcome, remember } = this.#options;
     try {
       const document = deepFreeze(await this.#parse(snapshot));
-      const change = this.#describe(before, snapshot, document);
       const next = { document, values: snapshot.values, snapshot, at: this.#time() };
-      if (before && change) await this.#transact(before, next, change);
+      const change = before && this.#describe(before, snapshot, document);
+      if (before && change && change.changed.length > 0) await this.#transact(before, next, change);
+      this.#bootValues ??= snapshot.values;
       this.#applied = next;
       this.#inForce = next;
-      this.#succeed(snapshot, change);
-      this.#move(event);
-      if (!before) this.#options.onFirst();
-      if (event === 'snapshot_applied') await this.#options.remember(received);
-      const restartRequired = change?.restartRequired ?? [];
-      this.#options.onOutcome({ kind: 'applied', isFirst: before === undefined, restartRequired });
-      return true;
+      this.#succeed(snapshot);
+      this.#move(from === 'live' ? 'snapshot_applied' : 'cache_applied');
+      if (!before) onFirst();
+      if (from === 'live') await remember(received);
+      onOutcome({ kind: 'applied', isFirst: !before, restartRequired: change?.restartRequired ?? [] });
     } catch (cause) {
-      this.#fail(snapshot, cause as SetpointError);
-      return false;
+      this.#fail(snapshot, cause);
     }
   }
 
@@ -264,38 +278,38 @@ export class Configuration<T> {
       message,
     }));
     const text = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
-    throw new SetpointError(
-      'document_invalid',
-      `version ${snapshot.version} does not fit the schema of this build: ${text}`,
-      {
-        faults,
-      },
-    );
+    const message = `version ${snapshot.version} does not fit the schema of this build: ${text}`;
+    throw new SetpointError('document_invalid', message, { faults });
   }
 
-  #describe(before: Applied<T> | undefined, snapshot: Snapshot, document: T): Change<T> | undefined {
-    if (!before) return undefined;
+  #describe(before: Applied<T>, snapshot: Snapshot, document: T): Change<T> {
     const changed = changedPointers(before.values, snapshot.values);
-    const isCold = (pointer: Pointer) => snapshot.restartRequired.some((place) => isOverlapping(place, pointer));
     return {
       current: document,
       previous: before.document,
       changed,
-      restartRequired: changed.filter(isCold),
+      restartRequired: coldPointers(changed, snapshot),
       version: snapshot.version,
+      previousVersion: before.snapshot?.version ?? 0,
     };
   }
 
-  #succeed(snapshot: Snapshot, change: Change<T> | undefined): void {
+  /** Where what runs differs, in a setting that needs a restart, from what the process was started with. */
+  #pendingRestart(): readonly Pointer[] {
+    const applied = this.#applied;
+    if (!applied?.snapshot || !this.#bootValues) return [];
+    return coldPointers(changedPointers(this.#bootValues, applied.values), applied.snapshot);
+  }
+
+  #succeed(snapshot: Snapshot): void {
     const { epoch, version, digest } = snapshot;
     this.#observe(snapshot);
     this.#lastAttempt = { epoch, version, digest, outcome: 'applied' };
-    this.#pendingRestart = [...new Set([...this.#pendingRestart, ...(change?.restartRequired ?? [])])];
   }
 
-  #fail(snapshot: Snapshot, cause: SetpointError): void {
+  #fail(snapshot: Snapshot, cause: unknown): void {
     const { epoch, version, digest } = snapshot;
-    const error = maskSecrets(cause, [snapshot, this.#applied?.snapshot]);
+    const error = maskSecrets(toRefusal(cause), [snapshot, this.#applied?.snapshot]);
     const pointer = error.faults[0]?.pointer;
     this.#lastAttempt = {
       epoch,
@@ -315,6 +329,15 @@ export class Configuration<T> {
   }
 }
 
+const coldPointers = (changed: readonly Pointer[], { restartRequired }: Snapshot): Pointer[] =>
+  changed.filter((pointer) => restartRequired.some((place) => isOverlapping(place, pointer)));
+
+/** A schema of the user's may throw what it likes. */
+const toRefusal = (cause: unknown): SetpointError =>
+  cause instanceof SetpointError
+    ? cause
+    : new SetpointError('document_invalid', `the schema of this build threw: ${String(cause)}`, { cause });
+
 const mask = '*** REDACTED ***';
 /** A shorter text would be found everywhere. */
 const shortestSecret = 4;
@@ -326,7 +349,11 @@ function maskSecrets(error: SetpointError, snapshots: readonly (Snapshot | undef
   );
   const clean = (text: string): string => secrets.reduce((result, secret) => result.replaceAll(secret, mask), text);
   const faults = error.faults.map((fault) => ({ ...fault, message: clean(fault.message) }));
-  return new SetpointError(error.code, clean(error.message), { faults });
+  const masked = new SetpointError(error.code, clean(error.message), { faults });
+  // The handler's own stack is what its author needs.
+  const { stack } = error.cause instanceof Error ? error.cause : error;
+  if (stack !== undefined) masked.stack = clean(stack);
+  return masked;
 }
 
 function textsIn(value: unknown): string[] {

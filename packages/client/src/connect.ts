@@ -134,17 +134,16 @@ class Session<T> {
 
   async start(signal: AbortSignal | undefined): Promise<void> {
     const { keys, service, startTimeoutMs } = this.#options;
+    const aborted = whenAborted(signal);
     if (!keys) this.#logger.warn({ service }, 'no trusted keys: every snapshot that the broker delivers is believed');
-    signal?.throwIfAborted();
     // The broker is dialled while the disk is read.
-    const [bus, cached] = await Promise.all([this.#openBus(), this.#readLastGood()]);
+    const [bus, cached] = await Promise.race([Promise.all([this.#openBus(), this.#readLastGood()]), aborted]);
     if (cached) this.#configuration.setFloor(cached.snapshot);
     this.#remembered = cached?.snapshot;
     this.#bus = bus;
     this.#subscribe(bus);
     bus.start({ ...(signal && { signal }) }).catch(() => undefined);
 
-    const aborted = whenAborted(signal);
     const { promise: document } = this.#firstDocument;
     await Promise.race([document, this.#firstOutcome.promise, after(startTimeoutMs), aborted]);
     if (this.#configuration.current !== undefined) return;
@@ -284,8 +283,15 @@ class Session<T> {
         this.#logger.warn({ service }, 'the service was deleted at the authority; the document in force stays');
         return this.#health.report('degraded', 'degraded', createProblem('service_unknown', 'the service was deleted'));
       case 'skipped':
-        return;
+        return this.#recover(outcome.reason);
     }
+  }
+
+  /** What made this process say degraded, a forged message say, is over when the broker has what runs. */
+  #recover(reason: Extract<Outcome, { kind: 'skipped' }>['reason']): void {
+    const { config, state } = this.#health.health();
+    const isFine = reason === 'duplicate' && config?.lastAttempt?.outcome === 'applied';
+    if (isFine && state === 'degraded') this.#health.report('ready', 'ready');
   }
 
   stop(): Promise<void> {

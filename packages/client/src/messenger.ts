@@ -65,7 +65,7 @@ export function createMessenger(options: MessengerOptions): Messenger {
   const writer = createEnvelopeWriter({ source: `/instance/${instance}`, now });
   const replyTopic = `${prefix === '' ? '' : `${prefix}/`}service/${service}/reply/${instance}`;
   const waiting = new Map<string, (data: JsonObject) => void>();
-  let isListening = false;
+  let listening: Promise<void> | undefined;
 
   const open = (topic: string, payload: Uint8Array): Envelope | undefined => {
     try {
@@ -77,14 +77,12 @@ export function createMessenger(options: MessengerOptions): Messenger {
   };
 
   /** Answers are listened for from the first question on. */
-  async function listen(): Promise<void> {
-    if (isListening) return;
-    isListening = true;
-    const subscription = bus.subscribe(replyTopic, ({ topic, payload }) => {
+  function listen(): Promise<void> {
+    listening ??= bus.subscribe(replyTopic, ({ topic, payload }) => {
       const envelope = open(topic, payload);
       if (envelope?.correlationid) waiting.get(envelope.correlationid)?.(envelope.data);
-    });
-    await subscription.ready;
+    }).ready;
+    return listening;
   }
 
   const messenger: Messenger = {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Bus, BusOptions } from '@setpoint/bus';
 import {
+  clientIdOf,
   createKeyRing,
   createTopics,
   isName,
@@ -97,7 +98,8 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   faults.raise();
 
   return {
-    openBus: async (busOptions) => options.bus?.(busOptions) ?? openMqttBus(String(options.url), instance, busOptions),
+    openBus: async (busOptions) =>
+      options.bus?.(busOptions) ?? openMqttBus(String(options.url), clientIdOf(prefix, instance), busOptions),
     service,
     instance,
     authority,

@@ -52,4 +52,4 @@ export {
 export type { Fault, Problem, SetpointErrorCode, WireCode } from './problem.ts';
 export { createProblem, isWireCode, SetpointError, wireCodes } from './problem.ts';
 export type { Address, Topics } from './topic.ts';
-export { anyName, createTopics, isName, parseName } from './topic.ts';
+export { anyName, clientIdOf, createTopics, isName, parseName } from './topic.ts';

@@ -26,7 +26,7 @@ export function findUnsafeJson(value: unknown, depth = 0): string | undefined {
 
 /** Freezes a document and everything in it, and returns it. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || !(Array.isArray(value) || isPlain(value))) return value;
   for (const member of Object.values(value)) deepFreeze(member);
   return Object.freeze(value);
 }
@@ -47,3 +47,9 @@ export function isEqualJson(a: JsonValue | undefined, b: JsonValue | undefined):
     keys.every((key) => Object.hasOwn(right, key) && isEqualJson(left[key], right[key]))
   );
 }
+
+/** A date, a map or bytes that a schema made of a value have an inside that freezing does not reach, or refuses. */
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};

@@ -98,3 +98,7 @@ function parseConfig([, service, kind, last, ...rest]: readonly string[]): Addre
   if (kind === 'result' && isName(last)) return { kind, service, requester: last };
   return undefined;
 }
+
+/** The MQTT client id of a process: environments that share a broker may have processes of one name. */
+export const clientIdOf = (prefix: string, id: string): string =>
+  [...prefix.split('/'), id].filter((part) => part !== '').join('-');

@@ -47,7 +47,7 @@ export interface ConfigReport {
   readonly version?: number;
   readonly digest?: Digest;
   readonly appliedAt?: string;
-  /** The newest version that was named or delivered. */
+  /** The newest version that was delivered, applied or not. */
   readonly observed?: { readonly epoch: number; readonly version: number };
   readonly lastAttempt?: ApplyAttempt;
   /** Applied, and only felt after a restart. */
