@@ -1,0 +1,26 @@
+import type { JsonValue } from '@setpoint/protocol';
+import { ask, conclude } from '../ask.ts';
+import { checkPointer, toMergePatch, toSettings } from '../assignment.ts';
+import type { Context } from '../context.ts';
+import { CommandError, type ExitCode } from '../exit-codes.ts';
+import { type ChangeOptions, changeOptions } from '../request-options.ts';
+
+/** Takes the runtime values away, so that what the file and the defaults say shows again. */
+export async function unset(
+  service: string,
+  pointers: readonly string[],
+  options: ChangeOptions,
+  context: Context,
+): Promise<ExitCode> {
+  const settings = toSettings(pointers.map((pointer) => ({ pointer: checkMember(pointer), value: nothing })));
+  const operation = { op: 'merge', patch: toMergePatch(settings), ...changeOptions(options) } as const;
+  return conclude(await ask(service, operation, context), context);
+}
+
+/** In a merge: gives the place back to the layers beneath. */
+const nothing: JsonValue = null;
+
+function checkMember(pointer: string): string {
+  if (checkPointer(pointer) !== '') return pointer;
+  throw new CommandError('usage', 'name what to unset; to end the service itself there is delete');
+}
