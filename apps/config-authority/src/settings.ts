@@ -62,14 +62,19 @@ const schema = z.object({
   SETPOINT_MAX_ENVELOPE_BYTES: withDefault(wholeNumber(65_536, 16_777_216), defaultMaxEnvelopeBytes),
 });
 
+/** Read by the command line and the examples, which may run in the same environment. */
+const othersNames = ['SETPOINT_OPERATOR', 'SETPOINT_KEY', 'SETPOINT_TRUSTED_KEYS'];
+
 /**
  * Reads the settings. Every fault is told at once, and a name beginning with `SETPOINT_` that is none of ours is one:
  * a misspelt setting would silently do nothing. `SETPOINT_CFG__…` is left for the environment layer.
  */
 export function readSettings(environment: NodeJS.ProcessEnv, isTerminal: boolean): SettingsOutcome {
   const known = Object.keys(schema.shape);
+  const isStrange = (name: string): boolean =>
+    name.startsWith('SETPOINT_') && !name.startsWith('SETPOINT_CFG__') && ![...known, ...othersNames].includes(name);
   const strangers = Object.keys(environment)
-    .filter((name) => name.startsWith('SETPOINT_') && !name.startsWith('SETPOINT_CFG__') && !known.includes(name))
+    .filter(isStrange)
     .map((name) => `${name} is not a setting; there are ${known.join(', ')}`);
   const { success, data, error } = schema.safeParse(environment);
   const faults = (error?.issues ?? []).map(({ path, message }) => {
