@@ -10,7 +10,8 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**', 'apps/*/src/**'],
-      exclude: ['**/*.test.ts', '**/contract.ts', '**/index.ts'],
+      exclude: ['**/*.test.ts', 'packages/bus/src/contract.ts', 'packages/engine/src/store/contract.ts', '**/main.ts'],
+      thresholds: { lines: 90 },
     },
   },
 });

@@ -11,7 +11,7 @@ import { runTtsWorker } from './tts-worker.ts';
 // ends after the first change.
 const isOnce = process.argv.includes('--once');
 const end = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end.abort());
 
 // The authority writes its public key beside its data: with it nobody else can give these workers a configuration.
 const trustedKeysFile = process.env.SETPOINT_TRUSTED_KEYS;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createEnvelopeWriter } from '@setpoint/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
+import { availableBrokers, availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 import { openWorld } from '../support/world.ts';
 
 const program = fileURLToPath(new URL('../support/service-process.ts', import.meta.url));
@@ -20,22 +20,6 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     broker = await open();
   });
   afterAll(() => broker.close());
-
-  it('Promise-13-Last-Will: says that a killed service is offline', async ({ skip }) => {
-    if (broker.url === undefined) return skip('a process of its own needs a socket');
-    await using world = await openWorld(broker);
-    const health = await world.watch('system/health/stt-1');
-    const convergence = await world.watch('config/stt-worker/convergence');
-    const child = await spawnService(broker.url, world.prefix, 'stt-1');
-    const { json: born } = await health.until(({ json }) => json?.data.state === 'ready');
-    await convergence.until(({ json }) => json?.data.instances.applied === 1);
-
-    child.kill('SIGKILL');
-    // One and a half times the keepalive of 15 s; a socket that the kernel closes is noticed at once.
-    const { json: dead } = await health.until(({ json }) => json?.data.state === 'offline', 22_500);
-    expect(dead.data).toMatchObject({ ok: false, event: 'lost', session: born.data.session });
-    await convergence.until(({ json }) => json?.data.instances.offline === 1);
-  });
 
   it('Promise-13-Last-Will: ignores a death that comes late, and the service says again that it lives', async () => {
     await using world = await openWorld(broker);
@@ -100,5 +84,29 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     await say('system/keepalive/mute', 'setpoint.keepalive.v1', { ...keepalive, sequence: 1 });
     convergence.clear();
     await convergence.until(({ json }) => json?.data.instances.pending === 1);
+  });
+});
+
+describe.each(await availableSocketBrokers())('with a process of its own, on $name', ({ open }) => {
+  let broker: BrokerHarness;
+  beforeAll(async () => {
+    broker = await open();
+  });
+  afterAll(() => broker.close());
+
+  it('Promise-13-Last-Will: says that a killed service is offline', async () => {
+    const url = String(broker.url);
+    await using world = await openWorld(broker);
+    const health = await world.watch('system/health/stt-1');
+    const convergence = await world.watch('config/stt-worker/convergence');
+    const child = await spawnService(url, world.prefix, 'stt-1');
+    const { json: born } = await health.until(({ json }) => json?.data.state === 'ready');
+    await convergence.until(({ json }) => json?.data.instances.applied === 1);
+
+    child.kill('SIGKILL');
+    // One and a half times the keepalive of 15 s; a socket that the kernel closes is noticed at once.
+    const { json: dead } = await health.until(({ json }) => json?.data.state === 'offline', 22_500);
+    expect(dead.data).toMatchObject({ ok: false, event: 'lost', session: born.data.session });
+    await convergence.until(({ json }) => json?.data.instances.offline === 1);
   });
 });
