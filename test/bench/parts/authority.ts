@@ -1,0 +1,98 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bus } from '@setpoint/bus';
+import { createMqttBus } from '@setpoint/bus/mqtt';
+import { openAuthorityKeys, readOperatorKeys, startAuthority } from '@setpoint/config-authority';
+import type { Store } from '@setpoint/engine';
+import { createMemoryStore } from '@setpoint/engine/store/memory';
+import { openSqliteStore } from '@setpoint/engine/store/sqlite';
+import type { JsonObject, TrustedKeys } from '@setpoint/protocol';
+import { pino } from 'pino';
+import { clockMs } from '../harness/clock.ts';
+import { servePart, tellEvent } from '../harness/part.ts';
+
+export interface AuthorityPart {
+  readonly url: string;
+  readonly prefix: string;
+  readonly store: 'sqlite' | 'memory';
+  readonly services: readonly string[];
+  readonly document: JsonObject;
+  readonly schema: JsonObject;
+  readonly operatorKeys?: TrustedKeys | undefined;
+  /** Tells when each snapshot is handed to the bus. */
+  readonly isTellingPublishes?: boolean;
+}
+
+// The authority as `main.ts` wires it, with its log written to nowhere, on a folder of its own.
+
+const stack = new AsyncDisposableStack();
+let request: (service: string, patch: JsonObject) => Promise<number>;
+let trustedKeys: TrustedKeys;
+let isReady: () => boolean;
+
+async function open(options: AuthorityPart): Promise<void> {
+  const { url, prefix, services, document, schema, operatorKeys } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = (name: string, content: unknown): Promise<void> =>
+    writeFile(join(folder, name), JSON.stringify(content));
+  for (const service of services) {
+    await file(`${service}.yaml`, document);
+    await file(`${service}.schema.json`, schema);
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const keys = await openAuthorityKeys(dataDir);
+  if (operatorKeys) await writeFile(join(dataDir, 'operators.json'), JSON.stringify(operatorKeys));
+  const authority = await startAuthority({
+    prefix,
+    store: stack.use(await openStore(options.store, dataDir)),
+    openBus: (busOptions) => {
+      const bus = createMqttBus({ url, clientId: `authority-${prefix}`, ...busOptions });
+      return options.isTellingPublishes ? withTelling(bus) : bus;
+    },
+    signer: keys.signer,
+    ownKeys: keys.own,
+    operatorKeys: operatorKeys && (await readOperatorKeys(join(dataDir, 'operators.json'))),
+    configDir: folder,
+    logger: pino({ level: 'info' }, pino.destination({ dest: '/dev/null', sync: true })),
+  });
+  stack.use(authority);
+  isReady = () => authority.readiness().isReady;
+  let count = 0;
+  request = async (service, patch) => {
+    count += 1;
+    const change = { service, author: 'bench', op: 'merge', patch } as const;
+    const { version, status } = await authority.engine.request(change, `bench-${count}`, { requester: 'bench' });
+    if (status !== 'applied') throw new Error(`the change was ${status}`);
+    return version;
+  };
+  trustedKeys = JSON.parse(await readFile(keys.trustedKeysFile, 'utf8'));
+}
+
+async function openStore(kind: AuthorityPart['store'], folder: string): Promise<Store> {
+  return kind === 'memory' ? createMemoryStore() : openSqliteStore({ file: join(folder, 'setpoint.db') });
+}
+
+function withTelling(bus: Bus): Bus {
+  const { publish } = bus;
+  bus.publish = (topic, payload, options) => {
+    if (topic.endsWith('/snapshot')) tellEvent('published', clockMs());
+    return publish.call(bus, topic, payload, options);
+  };
+  return bus;
+}
+
+servePart({
+  open,
+  trustedKeys: () => trustedKeys,
+  /** Resolves when it is connected and takes requests. */
+  ready: async () => {
+    while (!isReady()) await delay(5);
+  },
+  /** A change that the authority makes by itself; returns its version. */
+  change: ({ service, patch }: { service: string; patch: JsonObject }) => request(service, patch),
+  close: () => stack.disposeAsync(),
+});
