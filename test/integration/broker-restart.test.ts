@@ -43,6 +43,8 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
       await late.until(
         ({ topic, json }) => topic.endsWith('/system/health/config-authority') && json?.data.state === 'ready',
       );
+      await late.until(({ topic, json }) => topic.endsWith('/convergence') && json?.data.version === round + 1);
+      await late.until(({ topic, json }) => topic.includes('/config/stt-worker/contract/') && json?.data.schema);
       for (const instance of ['stt-1', 'stt-2', 'stt-3', 'stt-4', 'stt-5']) {
         await late.until(
           ({ topic, json }) => topic.endsWith(`/system/health/${instance}`) && json?.data.config.version === round + 1,

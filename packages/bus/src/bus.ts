@@ -130,6 +130,11 @@ export interface BusOptions {
   readonly outboxMaxMessages?: number;
   /** Bytes that may wait for a connection or for their turn. @default 16777216 */
   readonly outboxMaxBytes?: number;
+  /**
+   * QoS 1 messages that may be under way at once, or what the broker says if that is less. Some brokers close the
+   * connection at little more than the default; raise it for one that is known. @default 8
+   */
+  readonly maxInFlight?: number;
   /** From the call of `publish` to the acknowledgement, waiting in the outbox included. Milliseconds. @default 30000 */
   readonly publishTimeoutMs?: number;
   /** Told of what went wrong and was survived: a handler that threw, a refused subscription, a refused connection. */

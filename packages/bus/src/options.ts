@@ -5,6 +5,7 @@ export interface ResolvedBusOptions {
   readonly maxMessageBytes: number;
   readonly outboxMaxMessages: number;
   readonly outboxMaxBytes: number;
+  readonly maxInFlight: number;
   readonly publishTimeoutMs: number;
   /** Tells `onFault`, whatever that does. */
   readonly report: (fault: BusFault) => void;
@@ -16,6 +17,7 @@ export function resolveBusOptions(options: BusOptions): ResolvedBusOptions {
     maxMessageBytes: options.maxMessageBytes ?? 1_048_576 + 1024,
     outboxMaxMessages: options.outboxMaxMessages ?? 1000,
     outboxMaxBytes: options.outboxMaxBytes ?? 16_777_216,
+    maxInFlight: options.maxInFlight ?? 8,
     publishTimeoutMs: options.publishTimeoutMs ?? 30_000,
     report: (fault) => {
       try {

@@ -4,9 +4,6 @@ import { describeError, type ResolvedBusOptions } from './options.ts';
 import { maxCloses, Outbox, type OutboxEntry } from './outbox.ts';
 import { isValidTopic } from './topic-filter.ts';
 
-/** More gains nothing against a broker next door, and some close the connection at little more. */
-const maxInFlight = 8;
-
 /** Header, remaining length, topic length, message id and property length of a PUBLISH, at their largest. */
 const packetOverheadBytes = 16;
 
@@ -54,7 +51,7 @@ export class Publisher {
 
   connected(limits: SessionLimits): void {
     this.#connection = limits;
-    this.#outbox.open(Math.min(maxInFlight, limits.receiveMaximum));
+    this.#outbox.open(Math.min(this.#options.maxInFlight, limits.receiveMaximum));
     this.#pump();
   }
 
