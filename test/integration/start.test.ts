@@ -69,7 +69,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     service.onChange(({ changed }) => live.resolve(changed));
     await world.startAuthority();
     const health = await world.watch('system/health/stt-1');
-    expect(await live.promise).toContain('/vad');
+    expect(await live.promise).toEqual(['/vad/threshold', '/api/key']);
     await health.until(({ json }) => json?.data.config?.source === 'live');
     expect(service.state).toBe('live');
     expect(service.current.vad.threshold).toBe(0.6);

@@ -56,8 +56,10 @@ export interface Authority extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** What is decided gets this long to be acknowledged when the authority stops. Milliseconds. */
+/** What is under way and what is decided get this long when the authority stops, however slow the broker. Milliseconds. */
 const flushMs = 2000;
+/** The last report gets this long after it. Milliseconds. */
+const farewellMs = 1000;
 
 /**
  * Starts an authority. Resolves when its files are taken in and it is connecting; with a broker that is not there it
@@ -72,13 +74,17 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
 
   async function stop(): Promise<void> {
     await files?.stop();
-    await requests.stop();
-    await outbox.flush(AbortSignal.timeout(flushMs)).catch(() => {
+    const late = AbortSignal.timeout(flushMs);
+    await Promise.race([requests.stop(), untilAborted(late)]);
+    await outbox.flush(late).catch(() => {
       logger.warn('stopping with snapshots that no broker has acknowledged; the next start publishes them');
     });
     outbox.stop();
     await instances.stop();
-    await health.close().catch((cause: unknown) => logger.debug({ err: cause }, 'the farewell was not published'));
+    const farewell = health
+      .close()
+      .catch((cause: unknown) => logger.debug({ err: cause }, 'the farewell was not published'));
+    await Promise.race([farewell, after(farewellMs)]);
     await bus.stop();
   }
 
@@ -93,6 +99,15 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   };
   return authority;
 }
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((settle) => {
+    if (signal.aborted) settle();
+    else signal.addEventListener('abort', () => settle(), { once: true });
+  });
+
+/** Resolves after a time; does not keep the process alive. */
+const after = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms).unref());
 
 interface Parts {
   readonly engine: Engine;
@@ -156,12 +171,13 @@ const topicBytes = 1024;
 async function startParts(options: AuthorityOptions, parts: Parts) {
   const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
   const { store, operatorKeys, ownKeys: keys, configDir } = options;
+  const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
+  const pending = await store.pendingOutbox();
   const outbox = createOutboxPublisher({ bus, store, topics, writer, logger });
   const instances = createInstanceWatch({ bus, engine, topics, writer, id, logger, now });
 
-  const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
   for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
-  for (const { service } of await store.pendingOutbox()) {
+  for (const { service } of pending) {
     const record = stored.get(service);
     if (record) outbox.enqueue(record);
   }
@@ -170,7 +186,8 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     stored.set(service, record);
     outbox.enqueue(record);
     beacon.changed(service, record.snapshot);
-    if (!record.deleted) instances.target(record.snapshot);
+    if (record.deleted) instances.release(service);
+    else instances.target(record.snapshot);
   });
 
   const requests = createRequestHandler({ bus, engine, topics, writer, operatorKeys, logger, now });
@@ -197,9 +214,19 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     if (problem) health.report('degraded', 'degraded', problem);
     else health.report('ready', 'ready');
   };
-  let files: ConfigFiles | undefined;
-  if (configDir !== undefined)
-    files = await openConfigFiles({ directory: configDir, engine, logger, onLoaded: report });
+  const files = await openFiles();
+
+  async function openFiles(): Promise<ConfigFiles | undefined> {
+    if (configDir === undefined) return undefined;
+    try {
+      return await openConfigFiles({ directory: configDir, engine, logger, onLoaded: report });
+    } catch (cause) {
+      outbox.stop();
+      await Promise.all([requests.stop(), instances.stop()]);
+      await bus.stop();
+      throw cause;
+    }
+  }
 
   health.attach(bus);
   bus.start().catch(() => undefined);

@@ -58,8 +58,14 @@ export async function openConfigFiles(options: ConfigFilesOptions): Promise<Conf
   }
 
   function settle(path: string): void {
-    const service = serviceOf(basename(path));
-    if (service === undefined) return;
+    const name = basename(path);
+    const service = serviceOf(name);
+    if (service !== undefined) settleService(service);
+    // A mounted folder of links: what they lead to was swapped, and the links themselves say nothing.
+    else if (name.startsWith('..')) for (const each of loading.keys()) settleService(each);
+  }
+
+  function settleService(service: string): void {
     clearTimeout(timers.get(service));
     timers.set(
       service,
@@ -70,14 +76,18 @@ export async function openConfigFiles(options: ConfigFilesOptions): Promise<Conf
     );
   }
 
-  const watcher = await startWatching(directory, settle, logger);
-  const names = await readdir(directory);
-  for (const name of names.filter((entry) => !isOurs(entry))) {
-    logger.warn(
-      { file: join(directory, name) },
-      'the file is ignored: its name is not <service>.yaml with a service of a–z, 0–9, "_", "-"',
-    );
+  function warnOfStranger(path: string): void {
+    if (isOurs(basename(path))) return;
+    const message = 'the file is ignored: its name is not <service>.yaml with a service of a–z, 0–9, "_", "-"';
+    logger.warn({ file: path }, message);
   }
+
+  // A folder that can't be read is found out before anything is watched.
+  await readdir(directory);
+  const watcher = await startWatching(directory, settle, logger);
+  watcher.on('add', warnOfStranger);
+  const names = await readdir(directory);
+  for (const name of names) warnOfStranger(join(directory, name));
   const services = new Set(names.flatMap((name) => serviceOf(name) ?? []));
   await Promise.all([...services].sort().map(load));
 
@@ -131,7 +141,8 @@ async function readConfig(
   service: string,
 ): Promise<{ layer: SourcesChange['file'] } | { faults: readonly Fault[] }> {
   const files = fileEndings.map((ending) => join(directory, `${service}${ending}`));
-  const texts = await Promise.all(files.map(async (file) => ({ file, text: await readIfThere(file) })));
+  const texts = await readAll(files);
+  if ('faults' in texts) return texts;
   const present = texts.filter((entry): entry is { file: string; text: string } => entry.text !== undefined);
   const [only, ...others] = present;
   if (!only) return { layer: undefined };
@@ -143,6 +154,17 @@ async function readConfig(
   return parsed.kind === 'layer' ? { layer: parsed.layer } : { faults: parsed.faults };
 }
 
+async function readAll(
+  files: readonly string[],
+): Promise<{ file: string; text: string | undefined }[] | { faults: readonly Fault[] }> {
+  try {
+    return await Promise.all(files.map(async (file) => ({ file, text: await readIfThere(file) })));
+  } catch (cause) {
+    if (!(cause instanceof SetpointError)) throw cause;
+    return { faults: cause.faults };
+  }
+}
+
 /** Compiling takes tens of milliseconds; a schema that is read again without a change is not compiled again. */
 const compiled = new Map<string, CompiledSchema>();
 
@@ -151,9 +173,9 @@ async function readSchema(
   service: string,
 ): Promise<{ compiled: CompiledSchema | undefined } | { faults: readonly Fault[] }> {
   const file = join(directory, `${service}${schemaEnding}`);
-  const text = await readIfThere(file);
-  if (text === undefined) return { compiled: undefined };
   try {
+    const text = await readIfThere(file);
+    if (text === undefined) return { compiled: undefined };
     const schema = parseSchema(text, file);
     const digest = digestOf(schema);
     const known = compiled.get(file);
@@ -162,6 +184,7 @@ async function readSchema(
     return { compiled: fresh };
   } catch (cause) {
     if (!(cause instanceof SetpointError)) throw cause;
+    if (cause.code === 'file_invalid') return { faults: cause.faults };
     return { faults: [{ pointer: '', message: cause.message, file, line: 1 }, ...cause.faults] };
   }
 }
@@ -172,12 +195,15 @@ function parseSchema(text: string, file: string): JsonObject {
   throw new SetpointError('document_invalid', 'the schema is not JSON', { faults: parsed.faults });
 }
 
+/** @throws SetpointError `file_invalid` for one that is there and can't be read */
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    const message = `can't be read (${code})`;
+    throw new SetpointError('file_invalid', message, { cause, faults: [{ pointer: '', message, file, line: 1 }] });
   }
 }
 

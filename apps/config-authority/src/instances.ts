@@ -2,6 +2,7 @@ import type { Bus, BusMessage } from '@setpoint/bus';
 import { createConvergenceTracker, type Engine } from '@setpoint/engine';
 import {
   anyName,
+  type Convergence,
   contractType,
   convergenceType,
   digestOf,
@@ -31,6 +32,8 @@ export interface InstanceWatchOptions {
 export interface InstanceWatch {
   /** A version is the one to converge on from now on. */
   target(snapshot: Snapshot): void;
+  /** The service was deleted: there is nothing to converge on. */
+  release(service: string): void;
   stop(): Promise<void>;
 }
 
@@ -38,6 +41,10 @@ export interface InstanceWatch {
 const gatherMs = 100;
 /** An instance is silent after this many of its own intervals. */
 const missedKeepalives = 3;
+/** What is taken for the interval of an instance that no sign of life has come from yet. Milliseconds. */
+const usualIntervalMs = 5000;
+/** Characters of a straggler's message: what one instance says must not make the message too large for all. */
+const maxMessageLength = 500;
 /** How often silence is looked for. Milliseconds. */
 const sweepMs = 1000;
 /** Instances that are gone are remembered this long, so that convergence can name them. Milliseconds. */
@@ -58,25 +65,30 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
 
   function touch(service: string): void {
     dirty.add(service);
-    gathering ??= setTimeout(() => void publish(), gatherMs);
+    gathering ??= setTimeout(publish, gatherMs);
   }
 
-  async function publish(): Promise<void> {
+  function publish(): void {
     gathering = undefined;
     const services = [...dirty];
     dirty.clear();
     for (const service of services) {
       engine.setLiveContracts(service, tracker.liveContracts(service));
       const summary = tracker.summary(service, now());
-      const text = JSON.stringify(summary);
-      if (!summary || published.get(service) === text) continue;
-      published.set(service, text);
-      const { bytes } = writer.seal({ type: convergenceType, subject: service, data: summary });
-      bus.publish(topics.convergence(service), bytes, { qos: 1, retain: true }).catch((cause) => {
-        published.delete(service);
-        logger.debug({ err: cause, service }, 'convergence was not published');
-      });
+      if (summary) tell(shorten(summary));
     }
+  }
+
+  function tell(summary: Convergence): void {
+    const { service } = summary;
+    const text = JSON.stringify(summary);
+    if (published.get(service) === text) return;
+    published.set(service, text);
+    const { bytes } = writer.seal({ type: convergenceType, subject: service, data: summary });
+    bus.publish(topics.convergence(service), bytes, { qos: 1, retain: true }).catch((cause) => {
+      published.delete(service);
+      logger.debug({ err: cause, service }, 'convergence was not published');
+    });
   }
 
   /** A message that can't be read is told once a minute, whoever it came from: its source can't be believed. */
@@ -102,8 +114,8 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     if (health.instance !== address.id) throw new SetpointError('message_unexpected', 'health of another instance');
     const moved = tracker.serviceOf(health.instance);
     if (!tracker.report(health)) return;
-    gone.delete(health.instance);
-    if (health.state === 'offline') gone.set(health.instance, now());
+    if (health.state === 'offline') leave(health.instance);
+    else hear(health.instance, lastHeard.get(health.instance)?.intervalMs ?? usualIntervalMs);
     if (moved !== undefined && moved !== health.service) touch(moved);
     touch(health.service);
   });
@@ -118,7 +130,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
       tracker.setSilent(address.id, false);
       touch(service);
     }
-    lastHeard.set(address.id, { at: now(), intervalMs: data.intervalMs, isSilent: false });
+    hear(address.id, data.intervalMs);
   });
 
   const takeContract = guard('contract', ({ topic, payload }) => {
@@ -135,6 +147,17 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     touch(contract.service);
   });
 
+  function hear(instance: string, intervalMs: number): void {
+    gone.delete(instance);
+    lastHeard.set(instance, { at: now(), intervalMs, isSilent: false });
+  }
+
+  function leave(instance: string): void {
+    gone.delete(instance);
+    gone.set(instance, now());
+    lastHeard.delete(instance);
+  }
+
   function forget(instance: string): void {
     const service = tracker.serviceOf(instance);
     tracker.forget(instance);
@@ -148,6 +171,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
       const isSilent = now() - heard.at > heard.intervalMs * missedKeepalives;
       if (!isSilent || heard.isSilent) continue;
       lastHeard.set(instance, { ...heard, isSilent });
+      gone.set(instance, now());
       tracker.setSilent(instance, true);
       const service = tracker.serviceOf(instance);
       if (service !== undefined) touch(service);
@@ -163,16 +187,39 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     bus.subscribe(topics.contract(anyName, anyName), takeContract),
   ];
   const sweeping = setInterval(sweep, sweepMs);
+  const endStatus = bus.onStatus((status) => {
+    if (status.kind !== 'connected') return;
+    // This broker may have kept nothing of what was told before.
+    for (const service of published.keys()) touch(service);
+    published.clear();
+  });
 
   return {
     target(snapshot) {
       tracker.target(snapshot);
       touch(snapshot.service);
     },
+    release(service) {
+      tracker.release(service);
+      published.delete(service);
+      bus
+        .publish(topics.convergence(service), '', { qos: 1, retain: true })
+        .catch((cause) => logger.debug({ err: cause, service }, 'convergence was not withdrawn'));
+    },
     async stop() {
+      endStatus();
       clearInterval(sweeping);
       clearTimeout(gathering);
       await Promise.all(subscriptions.map((subscription) => subscription.close().catch(() => undefined)));
     },
   };
 }
+
+const shorten = (summary: Convergence): Convergence => ({
+  ...summary,
+  stragglers: summary.stragglers.map((straggler) =>
+    straggler.message === undefined
+      ? straggler
+      : { ...straggler, message: straggler.message.slice(0, maxMessageLength) },
+  ),
+});

@@ -9,6 +9,7 @@ import {
   parseTrustedKeys,
   SetpointError,
   type Signer,
+  type SigningKey,
   trustedKeyOf,
 } from '@setpoint/protocol';
 
@@ -29,9 +30,22 @@ export async function openAuthorityKeys(dataDir: string): Promise<AuthorityKeys>
   const keyFile = join(dataDir, 'signing-key.json');
   const trustedKeysFile = join(dataDir, 'trusted-keys.json');
   const key = parseSigningKey(await readJson(keyFile, () => createSigningKey()));
+  const signer = openSigner(key, keyFile);
   const trusted = { keys: [trustedKeyOf(key, 'authority')] };
   await writeFile(trustedKeysFile, `${JSON.stringify(trusted, null, 2)}\n`, { mode: 0o644 });
-  return { signer: createSigner(key), own: createKeyRing(trusted), trustedKeysFile };
+  return { signer, own: createKeyRing(trusted), trustedKeysFile };
+}
+
+/** Its two halves may not belong together; no error of the library is repeated. */
+function openSigner(key: SigningKey, file: string): Signer {
+  try {
+    return createSigner(key);
+  } catch {
+    throw new SetpointError(
+      'key_malformed',
+      `${file} is not a key: its halves do not belong together; put the right file back, or remove it to get a new key`,
+    );
+  }
 }
 
 /** @throws SetpointError `key_malformed` */

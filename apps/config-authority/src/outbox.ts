@@ -97,6 +97,7 @@ export function createOutboxPublisher({ bus, store, topics, writer, logger }: Ou
     },
     async flush(signal) {
       if (waiting.size === 0 && publishing.size === 0) return;
+      signal.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       idle.add(resolve);
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -1,5 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import type { ConflictNotice, Engine } from '@setpoint/engine';
+import type { ConflictNotice, Engine, Identity } from '@setpoint/engine';
 import {
   anyName,
   createProblem,
@@ -49,13 +49,24 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
   const answer = async (requester: string, requestId: string, result: Result): Promise<void> => {
     const { service } = result;
-    const draft = { type: resultType, subject: service, data: result, correlationid: requestId };
     try {
-      await bus.publish(topics.result(service, requester), writer.seal(draft).bytes);
+      await bus.publish(topics.result(service, requester), seal(requestId, result));
     } catch (cause) {
       logger.warn({ err: cause, service, requester }, 'a result was not delivered; the requester asks again');
     }
   };
+
+  /** An answer that does not fit into a message still says what became of the request. */
+  function seal(requestId: string, result: Result): Uint8Array {
+    const sealed = (data: Result): Uint8Array =>
+      writer.seal({ type: resultType, subject: result.service, data, correlationid: requestId }).bytes;
+    try {
+      return sealed(result);
+    } catch (cause) {
+      if (!(cause instanceof SetpointError)) throw cause;
+      return sealed(shorten(result, cause.message));
+    }
+  }
 
   const handle = async ({ topic, payload }: BusMessage): Promise<void> => {
     const address = topics.parse(topic);
@@ -67,7 +78,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         throw new SetpointError('message_unexpected', `a request for ${data.service} came on the topic of ${service}`);
       }
       const requester = requesterOf(envelope);
-      const result = await engine.request(data, envelope.id, { requester, signedBy });
+      const identity = { requester, signedBy };
+      const result = refuseReader(data, identity) ?? (await engine.request(data, envelope.id, identity));
       log(data, requester, result);
       await answer(requester, envelope.id, result);
     } catch (cause) {
@@ -75,6 +87,15 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       await refuse(service, payload, cause);
     }
   };
+
+  /** Who changes something is looked at where that is decided; who only reads, here. */
+  function refuseReader({ op, service, author }: Request, { requester, signedBy }: Identity): Result | undefined {
+    if (op !== 'log' && op !== 'diff') return undefined;
+    const names = new Set([author, requester, signedBy?.operator ?? requester]);
+    if (names.size === 1) return undefined;
+    const detail = `author, requester and key must name one operator, not ${[...names].join(' and ')}`;
+    return standing(engine, service, 'denied', createProblem('access_denied', detail));
+  }
 
   /** Answers what can't be carried out, where it says who asked; tells the log once a minute of each source. */
   async function refuse(service: string, payload: Uint8Array, cause: SetpointError): Promise<void> {
@@ -119,8 +140,8 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
 
 /** @throws SetpointError `name_invalid` */
 function requesterOf({ source }: Envelope): string {
-  const [, room, name, ...rest] = source.split('/');
-  if (room !== 'operator' || name === undefined || rest.length > 0) {
+  const [root, room, name, ...rest] = source.split('/');
+  if (root !== '' || room !== 'operator' || name === undefined || rest.length > 0) {
     throw new SetpointError('name_invalid', 'the source of a request is /operator/<name>');
   }
   return parseName(name, 'an operator');
@@ -137,6 +158,25 @@ function standing(engine: Engine, service: string, status: 'denied' | 'rejected'
     restartRequired: [],
     warnings: [],
     ...(problem && { problem }),
+  };
+}
+
+/** Characters. */
+const maxDetailLength = 1000;
+
+/** Without the lists that make an answer large; what was read can't be told at all. */
+function shorten(result: Result, why: string): Result {
+  const { changed, restartRequired, problem, original, log, diff, ...rest } = result;
+  const isRead = result.status === 'found';
+  const fewer = isRead ? createProblem('message_too_large', `${why}; ask for less`) : problem;
+  return {
+    ...rest,
+    status: isRead ? 'rejected' : result.status,
+    changed: changed.length > 0 ? [''] : [],
+    restartRequired: restartRequired.length > 0 ? [''] : [],
+    warnings: [{ pointer: '', message: `the answer was too large, and is told without its lists: ${why}` }],
+    ...(fewer && { problem: createProblem(fewer.code, fewer.detail.slice(0, maxDetailLength)) }),
+    ...(original && { original: shorten(original, why) }),
   };
 }
 

@@ -23,6 +23,9 @@ export interface Served {
   stop(): Promise<void>;
 }
 
+/** Enough to keep the embedded broker busy while an acknowledgement is on its way. */
+const embeddedInFlight = 64;
+
 /**
  * Starts all parts in order. One that fails stops those before it.
  * @throws SetpointError whose message is for the one who started it
@@ -44,6 +47,7 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
   const operatorKeys =
     settings.operatorKeysFile === undefined ? undefined : await readOperatorKeys(settings.operatorKeysFile);
   const store = stack.use(await openSqliteStore({ file: join(dataDir, 'setpoint.db') }));
+  const isEmbedded = settings.mqttUrl === undefined;
   const url = settings.mqttUrl ?? (await startBroker(stack, settings));
 
   let authority: Authority | undefined;
@@ -62,7 +66,14 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
       id: settings.id,
       prefix: settings.prefix,
       store,
-      openBus: (options) => createMqttBus({ url, clientId: clientIdOf(settings.prefix, settings.id), ...options }),
+      openBus: (options) =>
+        createMqttBus({
+          url,
+          clientId: clientIdOf(settings.prefix, settings.id),
+          // Our own broker takes any number, and speaks MQTT 3.1.1 alone.
+          ...(isEmbedded && { maxInFlight: embeddedInFlight, protocolVersion: 4 }),
+          ...options,
+        }),
       signer: keys.signer,
       ownKeys: keys.own,
       operatorKeys,

@@ -1,4 +1,4 @@
-import { type Pointer, SetpointError } from '@setpoint/protocol';
+import { type Pointer, parsePointer, SetpointError } from '@setpoint/protocol';
 
 /** One change as a service sees it. */
 export interface Change<T> {
@@ -61,30 +61,38 @@ export async function applyChange<T>(
   change: Change<T>,
   { timeoutMs, swap, onRevertFailed }: TransactionOptions,
 ): Promise<void> {
-  const begun: { handler: ChangeHandler<T>; hasCommitted: boolean }[] = [];
+  const entries = handlers.map((handler): Entry<T> => ({ handler, called: undefined }));
   try {
-    for (const handler of handlers) {
-      begun.push({ handler, hasCommitted: false });
-      if (handler.prepare) await within(timeoutMs, () => handler.prepare?.(change));
+    for (const entry of entries) {
+      if (!entry.handler.prepare) continue;
+      entry.called = 'prepare';
+      await within(timeoutMs, () => entry.handler.prepare?.(change));
     }
     swap('current');
-    for (const entry of begun) {
-      entry.hasCommitted = true;
+    for (const entry of entries) {
+      entry.called = 'commit';
       await within(timeoutMs, () => entry.handler.commit(change));
     }
   } catch (cause) {
     swap('previous');
-    const turned = turn(change);
-    for (const { handler, hasCommitted } of begun.reverse()) {
-      const back = handler.revert
-        ? () => handler.revert?.(change)
-        : hasCommitted
-          ? () => handler.commit(turned)
-          : undefined;
+    for (const entry of entries.reverse()) {
+      const back = wayBack(entry, change);
       if (back) await within(timeoutMs, back).catch(onRevertFailed);
     }
     throw toError(cause, change);
   }
+}
+
+interface Entry<T> {
+  readonly handler: ChangeHandler<T>;
+  /** The last of its steps that was called, whatever came of it. */
+  called: 'prepare' | 'commit' | undefined;
+}
+
+function wayBack<T>({ handler, called }: Entry<T>, change: Change<T>): (() => void | Promise<void>) | undefined {
+  if (called === undefined) return undefined;
+  if (handler.revert) return () => handler.revert?.(change);
+  return called === 'commit' ? () => handler.commit(turn(change)) : undefined;
 }
 
 const turn = <T>(change: Change<T>): Change<T> => ({
@@ -98,24 +106,46 @@ const turn = <T>(change: Change<T>): Change<T> => ({
 /** A handler that answers at once costs no timer. */
 async function within(timeoutMs: number, step: () => void | Promise<void>): Promise<void> {
   const running = step();
-  if (!(running instanceof Promise)) return;
+  if (isPromise(running)) await inTime(timeoutMs, 'a handler', running);
+}
+
+/** Also one of another make, as database clients return. */
+const isPromise = (value: unknown): value is PromiseLike<void> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+
+/**
+ * Waits no longer than `timeoutMs`.
+ * @throws SetpointError `apply_timeout`
+ */
+export async function inTime<T>(timeoutMs: number, who: string, running: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `a handler did not finish within ${timeoutMs} ms; raise applyTimeoutMs or do the work outside the handler`;
+    const message = `${who} did not finish within ${timeoutMs} ms; raise applyTimeoutMs or do the work outside of it`;
     timer = setTimeout(() => reject(new SetpointError('apply_timeout', message)), timeoutMs);
   });
   try {
-    await Promise.race([running, late]);
+    return await Promise.race([running, late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 function toError<T>(cause: unknown, { changed }: Change<T>): SetpointError {
-  const pointer = cause instanceof ChangeRefused ? cause.pointer : changed.length === 1 ? (changed[0] ?? '') : '';
+  const pointer =
+    cause instanceof ChangeRefused ? toPointer(cause.pointer) : changed.length === 1 ? (changed[0] ?? '') : '';
   if (cause instanceof SetpointError && cause.code === 'apply_timeout') {
     return new SetpointError('apply_timeout', cause.message, { faults: [{ pointer, message: cause.message }] });
   }
   const message = cause instanceof Error ? cause.message : String(cause);
   return new SetpointError('handler_failed', message, { cause, faults: [{ pointer, message }] });
+}
+
+/** What is no pointer would make the health that repeats it unreadable. */
+function toPointer(text: string): Pointer {
+  try {
+    parsePointer(text);
+    return text;
+  } catch {
+    return '';
+  }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type ApplyAttempt,
   type ConfigReport,
@@ -5,6 +6,7 @@ import {
   deepFreeze,
   type Fault,
   formatPointer,
+  isJsonObject,
   isNewer,
   isOverlapping,
   type JsonObject,
@@ -17,8 +19,8 @@ import {
   type Stamp,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import { applyChange, type Change, type ChangeHandler } from './apply.ts';
-import { type Received, receive } from './receive.ts';
+import { applyChange, type Change, type ChangeHandler, inTime } from './apply.ts';
+import { type Received, receive, versionReused } from './receive.ts';
 import { type ClientEvent, type ClientState, transitions } from './state.ts';
 
 /** What came of a snapshot, a cached one, or the lack of any. */
@@ -77,6 +79,7 @@ export class Configuration<T> {
   /** The first document: what a setting that needs a restart still has. */
   #bootValues: JsonObject | undefined;
   #next: Candidate | undefined;
+  #isRunning = false;
   #running: Promise<void> | undefined;
 
   constructor(options: ConfigurationOptions<T>) {
@@ -154,17 +157,40 @@ export class Configuration<T> {
   }
 
   /** Starts on the schema's defaults; false where they make no complete document. */
-  takeDefaults(): boolean {
+  async takeDefaults(): Promise<boolean> {
+    await this.#settled();
+    const defaults = this.#applied ? undefined : await this.#makeDefaults().catch(() => undefined);
+    // What came from the broker meanwhile is better.
+    await this.#settled();
     if (this.#applied) return true;
-    const parsed = this.#options.schema.safeParse({});
-    if (!parsed.success) return false;
-    this.#bootValues = {};
-    this.#applied = { document: deepFreeze(parsed.data), values: {}, snapshot: undefined, at: this.#time() };
-    this.#inForce = this.#applied;
+    if (!defaults || this.#state === 'stopped') return false;
+    this.#bootValues = defaults.values;
+    this.#applied = defaults;
+    this.#inForce = defaults;
     this.#move('defaults_applied');
     this.#options.onFirst();
     this.#options.onOutcome({ kind: 'applied', isFirst: true, restartRequired: [] });
     return true;
+  }
+
+  async #makeDefaults(): Promise<Applied<T> | undefined> {
+    const { success, data } = await this.#look({});
+    if (!success) return undefined;
+    const document = deepFreeze(data);
+    return { document, values: await this.#valuesOf(document), snapshot: undefined, at: this.#time() };
+  }
+
+  /** What would have to be published for this document; nothing, where the schema does not take it for itself. */
+  async #valuesOf(document: T): Promise<JsonObject> {
+    const copy: unknown = JSON.parse(JSON.stringify(document));
+    if (!isJsonObject(copy)) return {};
+    const { success, data } = await this.#look(copy);
+    return success && isDeepStrictEqual(data, document) ? copy : {};
+  }
+
+  #look(values: JsonObject): Promise<z.ZodSafeParseResult<T>> {
+    const { schema, applyTimeoutMs } = this.#options;
+    return inTime(applyTimeoutMs, 'the schema', schema.safeParseAsync(values));
   }
 
   takeNothing(): void {
@@ -205,36 +231,53 @@ export class Configuration<T> {
   }
 
   #enqueue(candidate: Candidate): void {
-    this.#observe(candidate.received.snapshot);
-    if (this.#next && isNewer(this.#next.received.snapshot, candidate.received.snapshot)) return;
+    const { snapshot } = candidate.received;
+    this.#observe(snapshot);
+    const { kind } = judge(this.#next?.received.snapshot, snapshot);
+    if (kind === 'refuse') return this.#refuseReused(snapshot);
+    if (kind === 'skip') return;
     this.#next = candidate;
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#isRunning) this.#running = this.#drain();
+  }
+
+  #refuseReused(stamp: Stamp): void {
+    this.#options.onOutcome({ kind: 'refused', error: versionReused(stamp) });
   }
 
   async #settled(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#isRunning) await this.#running;
   }
 
   async #drain(): Promise<void> {
+    this.#isRunning = true;
     while (this.#next && this.#state !== 'stopped') {
-      const { received, from } = this.#next;
+      const candidate = this.#next;
       this.#next = undefined;
-      // What was applied while this one waited decides anew.
-      const verdict = judge(this.#applied?.snapshot, received.snapshot);
-      if (verdict.kind === 'apply') await this.#takeTurn(received, from);
-      else if (verdict.kind === 'skip' && verdict.reason === 'duplicate' && from === 'live') this.#confirm();
+      await this.#take(candidate);
     }
+    // Not a moment later: what is offered from now on starts the next round.
+    this.#isRunning = false;
   }
 
-  async #takeTurn(received: Received, from: Candidate['from']): Promise<void> {
-    if (!this.#failedBefore(received.snapshot)) return this.#apply(received, from);
-    this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
+  /** What was applied while this one waited decides anew. */
+  async #take({ received, from }: Candidate): Promise<void> {
+    const { snapshot } = received;
+    const verdict = judge(this.#applied?.snapshot, snapshot);
+    if (verdict.kind === 'refuse') this.#refuseReused(snapshot);
+    else if (verdict.kind === 'skip') {
+      if (verdict.reason === 'duplicate' && from === 'live') this.#confirm();
+    } else if (this.#failedBefore(snapshot)) this.#failAgain(snapshot);
+    else await this.#apply(received, from);
   }
 
   #failedBefore({ digest }: Snapshot): boolean {
     return this.#lastAttempt?.outcome === 'rejected' && this.#lastAttempt.digest === digest;
+  }
+
+  /** The same content as another version is the version that was rejected. */
+  #failAgain({ epoch, version }: Snapshot): void {
+    if (this.#lastAttempt) this.#lastAttempt = { ...this.#lastAttempt, epoch, version };
+    this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
   }
 
   /** Validate, prepare, swap, commit, remember, tell. */
@@ -266,19 +309,21 @@ export class Configuration<T> {
       swap: (to) => {
         this.#inForce = to === 'current' ? next : before;
       },
-      onRevertFailed: this.#options.onRevertFailed,
+      onRevertFailed: (cause) =>
+        this.#options.onRevertFailed(maskSecrets(toFailure(cause), [before.snapshot, next.snapshot])),
     });
   }
 
-  async #parse(snapshot: Snapshot): Promise<T> {
-    const { success, data, error } = await this.#options.schema.safeParseAsync(snapshot.values);
+  async #parse({ values, version }: Snapshot): Promise<T> {
+    const { success, data, error } = await this.#look(values);
     if (success) return data;
-    const faults: Fault[] = error.issues.map(({ path, message }) => ({
+    const faults: Fault[] = error.issues.slice(0, maxFaults).map(({ path, message }) => ({
       pointer: formatPointer(path.map(String)),
       message,
     }));
     const text = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
-    const message = `version ${snapshot.version} does not fit the schema of this build: ${text}`;
+    const rest = error.issues.length > maxFaults ? `; and ${error.issues.length - maxFaults} more` : '';
+    const message = `version ${version} does not fit the schema of this build: ${text}${rest}`;
     throw new SetpointError('document_invalid', message, { faults });
   }
 
@@ -338,26 +383,43 @@ const toRefusal = (cause: unknown): SetpointError =>
     ? cause
     : new SetpointError('document_invalid', `the schema of this build threw: ${String(cause)}`, { cause });
 
+const toFailure = (cause: unknown): SetpointError =>
+  cause instanceof SetpointError
+    ? cause
+    : new SetpointError('handler_failed', cause instanceof Error ? cause.message : String(cause), { cause });
+
 const mask = '*** REDACTED ***';
 /** A shorter text would be found everywhere. */
 const shortestSecret = 4;
+/** What is wrong with a document goes into every report of this process, and from there into the authority's. */
+const maxFaults = 50;
+/** Characters of a message, and of one of its faults. */
+const maxMessageLength = 4000;
+const maxFaultLength = 500;
 
 /** What a handler or a schema throws may repeat a value; a secret one is taken out before anyone sees it. */
 function maskSecrets(error: SetpointError, snapshots: readonly (Snapshot | undefined)[]): SetpointError {
-  const secrets = snapshots.flatMap((snapshot) =>
-    (snapshot?.secrets ?? []).flatMap((pointer) => textsIn(readPointer(snapshot?.values ?? {}, pointer))),
-  );
+  const secrets = snapshots
+    .flatMap((snapshot) =>
+      (snapshot?.secrets ?? []).flatMap((pointer) => textsIn(readPointer(snapshot?.values ?? {}, pointer))),
+    )
+    // One may begin like another.
+    .sort((a, b) => b.length - a.length);
   const clean = (text: string): string => secrets.reduce((result, secret) => result.replaceAll(secret, mask), text);
-  const faults = error.faults.map((fault) => ({ ...fault, message: clean(fault.message) }));
-  const masked = new SetpointError(error.code, clean(error.message), { faults });
+  const faults = error.faults.map((fault) => ({ ...fault, message: clip(clean(fault.message), maxFaultLength) }));
+  const masked = new SetpointError(error.code, clip(clean(error.message), maxMessageLength), { faults });
   // The handler's own stack is what its author needs.
   const { stack } = error.cause instanceof Error ? error.cause : error;
   if (stack !== undefined) masked.stack = clean(stack);
   return masked;
 }
 
+/** As they are, and as JSON writes them. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(textsIn);
+  if (typeof value !== 'string' && typeof value !== 'number') return [];
   const text = String(value);
-  return text.length >= shortestSecret ? [text] : [];
+  return text.length < shortestSecret ? [] : [text, JSON.stringify(text).slice(1, -1)];
 }
+
+const clip = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);

@@ -142,7 +142,8 @@ class Session<T> {
     this.#remembered = cached?.snapshot;
     this.#bus = bus;
     this.#subscribe(bus);
-    bus.start({ ...(signal && { signal }) }).catch(() => undefined);
+    // Not with the signal: a start may end well before the broker is reached, and the signal means the start alone.
+    bus.start().catch(() => undefined);
 
     const { promise: document } = this.#firstDocument;
     await Promise.race([document, this.#firstOutcome.promise, after(startTimeoutMs), aborted]);
@@ -232,7 +233,7 @@ class Session<T> {
       );
       return;
     }
-    if (withoutSnapshot === 'defaults' && this.#configuration.takeDefaults()) {
+    if (withoutSnapshot === 'defaults' && (await this.#configuration.takeDefaults())) {
       this.#logger.warn({ service }, 'no snapshot, live or kept: started on the defaults of the schema');
       return;
     }
@@ -289,6 +290,8 @@ class Session<T> {
 
   /** What made this process say degraded, a forged message say, is over when the broker has what runs. */
   #recover(reason: Extract<Outcome, { kind: 'skipped' }>['reason']): void {
+    // It is the present version now that was rejected.
+    if (reason === 'failed_before') return this.#health.refresh();
     const { config, state } = this.#health.health();
     const isFine = reason === 'duplicate' && config?.lastAttempt?.outcome === 'applied';
     if (isFine && state === 'degraded') this.#health.report('ready', 'ready');

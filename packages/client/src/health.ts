@@ -95,10 +95,12 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     isPublishing = true;
     while (isDirty && bus.status.kind === 'connected' && !isClosed) {
       isDirty = false;
-      const health = compose(said.state, said.event, said.error);
-      await bus
-        .publish(topic, seal(health), { qos: 1, retain: true })
-        .catch((cause: Error) => options.onFailed?.(cause));
+      try {
+        await bus.publish(topic, seal(compose(said.state, said.event, said.error)), { qos: 1, retain: true });
+      } catch (cause) {
+        // Also one that is too large to be made: it must not end the process, nor the reports after it.
+        options.onFailed?.(cause as Error);
+      }
     }
     isPublishing = false;
   }

@@ -90,12 +90,15 @@ export function createMessenger(options: MessengerOptions): Messenger {
       await bus.publish(topic, writer.seal({ type, subject: service, data }).bytes, { qos, retain });
     },
     subscribe(filter, handler) {
-      const deliver = createDelivery(onFault, (envelope, topic) => handler(envelope as never, topic));
+      const delivery = createDelivery(onFault, (envelope, topic) => handler(envelope as never, topic));
       const subscription = bus.subscribe(filter, ({ topic, payload }) => {
         const envelope = open(topic, payload);
-        if (envelope) deliver(envelope, topic);
+        if (envelope) delivery.put(envelope, topic);
       });
-      return () => subscription.close();
+      return () => {
+        delivery.end();
+        return subscription.close();
+      };
     },
     async request<T>(topic: string, data: object, { timeoutMs = 5000 }: RequestOptions = {}) {
       const { id, bytes } = writer.seal({ type: messageType, subject: service, data, replyto: replyTopic });
@@ -125,11 +128,17 @@ export function createMessenger(options: MessengerOptions): Messenger {
   return messenger;
 }
 
+interface Delivery {
+  put(envelope: Envelope, topic: string): void;
+  /** Drops what waits. */
+  end(): void;
+}
+
 /** One after another, each id once, a throw reported. */
 function createDelivery(
   onFault: MessengerOptions['onFault'],
   handler: (envelope: Envelope, topic: string) => unknown,
-): (envelope: Envelope, topic: string) => void {
+): Delivery {
   const delivered = createRecentIds(rememberedIds);
   const queue: { envelope: Envelope; topic: string }[] = [];
   let isRunning = false;
@@ -148,7 +157,7 @@ function createDelivery(
     isRunning = false;
   }
 
-  return (envelope, topic) => {
+  function put(envelope: Envelope, topic: string): void {
     if (queue.length >= maxWaiting) {
       queue.shift();
       onFault(
@@ -158,5 +167,7 @@ function createDelivery(
     }
     queue.push({ envelope, topic });
     if (!isRunning) void run();
-  };
+  }
+
+  return { put, end: () => void queue.splice(0) };
 }

@@ -70,9 +70,9 @@ export function createOperator(options: OperatorOptions): Operator {
   const topics = createTopics(prefix);
   const writer = createEnvelopeWriter({ source: `/operator/${name}`, signer: options.signer, now });
   const results = new Map<string, Promise<void>>();
-  const waiting = new Map<string, (result: Result) => void>();
+  const waiting = new Map<string, Set<(result: Result) => void>>();
   const noticeListeners = new Set<(notice: Result) => void>();
-  const presence = watchPresence(bus, topics.health(authority), now);
+  const presence = untilThere(bus, topics.health(authority), now);
 
   /** One subscription a service, for as long as the bus lives: a notice may come at any time. */
   function listen(service: string): Promise<void> {
@@ -88,7 +88,17 @@ export function createOperator(options: OperatorOptions): Operator {
     const id = opened?.envelope.correlationid;
     if (!opened || id === undefined) return;
     if (opened.data.overwrittenBy !== undefined) for (const listener of noticeListeners) listener(opened.data);
-    else waiting.get(id)?.(opened.data);
+    else for (const settle of waiting.get(id) ?? []) settle(opened.data);
+  }
+
+  /** The same id may be asked for twice at once. Returns a function that ends the waiting. */
+  function listenFor(id: string, settle: (result: Result) => void): () => void {
+    const all = waiting.get(id) ?? new Set();
+    waiting.set(id, all.add(settle));
+    return () => {
+      all.delete(settle);
+      if (all.size === 0) waiting.delete(id);
+    };
   }
 
   return {
@@ -96,16 +106,22 @@ export function createOperator(options: OperatorOptions): Operator {
       const data = { service, author: name, ...operation } as Request;
       const { bytes } = writer.seal({ id, type: requestType, subject: service, data });
       const topic = topics.request(service);
+      let isAsked = false;
+      let isOver = false;
       let retry: NodeJS.Timeout | undefined;
       let deadline: NodeJS.Timeout | undefined;
-      const answered = new Promise<Result>((settle) => waiting.set(id, settle));
+      const { promise: answered, resolve } = Promise.withResolvers<Result>();
+      const endWaiting = listenFor(id, resolve);
       const late = new Promise<never>((_, reject) => {
-        deadline = setTimeout(() => reject(noAnswer(presence.isThere(), authority, timeoutMs)), timeoutMs);
+        deadline = setTimeout(() => reject(noAnswer(isAsked, authority, timeoutMs)), timeoutMs);
       });
       // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
       const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
       const begin = async (): Promise<Result> => {
-        await Promise.all([listen(service), presence.there]);
+        await Promise.all([listen(service), presence]);
+        // Whoever asked was told that nothing was, and that stays so.
+        if (isOver) return answered;
+        isAsked = true;
         send();
         retry = setInterval(send, retryMs);
         return answered;
@@ -114,9 +130,10 @@ export function createOperator(options: OperatorOptions): Operator {
         const result = await Promise.race([begin(), late]);
         return result.original ?? result;
       } finally {
+        isOver = true;
         clearInterval(retry);
         clearTimeout(deadline);
-        waiting.delete(id);
+        endWaiting();
       }
     },
     onNotice(listener) {
@@ -126,25 +143,22 @@ export function createOperator(options: OperatorOptions): Operator {
   };
 }
 
-const noAnswer = (isThere: boolean, authority: string, timeoutMs: number): SetpointError =>
+const noAnswer = (isAsked: boolean, authority: string, timeoutMs: number): SetpointError =>
   new SetpointError(
     'no_answer',
-    isThere
+    isAsked
       ? `${authority} did not answer within ${timeoutMs} ms; the request may still be carried out, so read the service before asking again`
       : `${authority} is not there: nothing was asked within ${timeoutMs} ms; is it running, on this broker and prefix?`,
   );
 
 /** A request that is sent before the authority has subscribed vanishes, so its health is waited for. */
-function watchPresence(bus: Bus, topic: string, now: () => number): { there: Promise<void>; isThere: () => boolean } {
-  let isThere = false;
-  const there = new Promise<void>((settle) => {
+function untilThere(bus: Bus, topic: string, now: () => number): Promise<void> {
+  return new Promise((settle) => {
     bus.subscribe(topic, ({ payload }) => {
-      const health = attempt(() => openMessage(healthType, payload, { now: now() }).data);
-      isThere = health !== undefined && health.state !== 'offline' && health.state !== 'starting';
-      if (isThere) settle();
+      const state = attempt(() => openMessage(healthType, payload, { now: now() }).data.state);
+      if (state !== undefined && state !== 'offline' && state !== 'starting') settle();
     });
   });
-  return { there, isThere: () => isThere };
 }
 
 function attempt<T>(open: () => T): T | undefined {

@@ -42,7 +42,7 @@ export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> {
   readonly withoutSnapshot?: 'defaults' | 'wait' | 'fail';
   /** How long a start waits for a live snapshot before it takes something else. Milliseconds. @default 3000 */
   readonly startTimeoutMs?: number;
-  /** How long one step of one change handler may take. Milliseconds. @default 10000 */
+  /** How long one step of one change handler, or the schema, may take. Milliseconds. @default 10000 */
   readonly applyTimeoutMs?: number;
   /** Between signs of life. Milliseconds. @default 5000 */
   readonly keepaliveIntervalMs?: number;
@@ -81,9 +81,9 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { instance = `${String(service).slice(0, 54)}-${randomBytes(4).toString('hex')}` } = options;
   const faults = new Faults();
 
-  faults.unless(isName(service), 'service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  faults.unless(isName(instance), 'instance', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  faults.unless(isName(authority), 'authority', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
+  faults.unless(isNamed(service), 'service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
+  faults.unless(isNamed(instance), 'instance', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
+  faults.unless(isNamed(authority), 'authority', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
   faults.unless((options.url === undefined) !== (options.bus === undefined), 'url', 'give either url or bus');
   faults.unless(isUrl(options.url), 'url', 'must be mqtt:// or mqtts:// with a host');
   faults.unless(typeof options.schema?.safeParse === 'function', 'schema', 'must be a zod schema (version 4)');
@@ -120,6 +120,9 @@ async function openMqttBus(url: string, clientId: string, options: BusOptions): 
   const { createMqttBus } = await import('@setpoint/bus/mqtt');
   return createMqttBus({ url, clientId, ...options });
 }
+
+/** Callers without types may leave it out. */
+const isNamed = (name: unknown): boolean => typeof name === 'string' && isName(name);
 
 const isUrl = (url: string | undefined): boolean =>
   url === undefined || (URL.canParse(url) && /^mqtts?:\/\/[^/]/.test(url));

@@ -50,6 +50,10 @@ function weigh(snapshot: Snapshot, bytes: Uint8Array, applied: Stamp | undefined
   const verdict = judge(applied, snapshot);
   if (verdict.kind === 'apply') return { kind: 'apply', received: { snapshot, bytes } };
   if (verdict.kind === 'skip') return { kind: 'skip', reason: verdict.reason, stamp: snapshot };
-  const message = `version ${snapshot.version} of epoch ${snapshot.epoch} came with another digest than the one applied; two authorities, or a store that was put back without a restore`;
-  return { kind: 'refuse', error: new SetpointError('version_reused', message), stamp: snapshot };
+  return { kind: 'refuse', error: versionReused(snapshot), stamp: snapshot };
+}
+
+export function versionReused({ epoch, version }: Stamp): SetpointError {
+  const message = `version ${version} of epoch ${epoch} came with another digest than the one before; two authorities, or a store that was put back without a restore`;
+  return new SetpointError('version_reused', message);
 }

@@ -28,7 +28,7 @@ export async function startHttpServer({ host, port, readiness }: HttpOptions): P
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', reasons });
   });
   await listen(server, host, port);
-  return { url: `http://${host}:${port}`, stop: () => server.close() };
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, stop: () => server.close() };
 }
 
 async function listen(server: FastifyInstance, host: string, port: number): Promise<void> {

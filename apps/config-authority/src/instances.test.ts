@@ -1,0 +1,490 @@
+import type { Bus } from '@setpoint/bus';
+import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
+import { createEngine, type Engine } from '@setpoint/engine';
+import { createMemoryStore } from '@setpoint/engine/store/memory';
+import {
+  type Convergence,
+  createEnvelopeWriter,
+  createTopics,
+  digestOf,
+  type Health,
+  type JsonObject,
+  openMessage,
+  type Snapshot,
+} from '@setpoint/protocol';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createInbox, midnight, snapshotOf } from '../../../test/support/samples.ts';
+import { createInstanceWatch, type InstanceWatch } from './instances.ts';
+
+let broker: MemoryBroker;
+let stack: AsyncDisposableStack;
+let warnings: Record<string, unknown>[];
+let now: number;
+let authority: Bus;
+let engine: Engine;
+let watch: InstanceWatch;
+let told: Awaited<ReturnType<typeof listen>>;
+let fleet: Bus;
+let isRefused: boolean;
+let withdrawn: string[];
+
+const logger = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) });
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate);
+};
+
+async function listen() {
+  const inbox = createInbox<Convergence>();
+  const bus = broker.connect();
+  stack.defer(() => bus.stop());
+  await bus.start();
+  await bus.subscribe('config/+/convergence', ({ topic, payload }) => {
+    if (payload.length === 0) withdrawn.push(topic);
+    else inbox.put(openMessage('setpoint.convergence.v1', payload, { now: 0 }).data);
+  }).ready;
+  return inbox;
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  stack = new AsyncDisposableStack();
+  warnings = [];
+  now = midnight;
+  isRefused = false;
+  withdrawn = [];
+  broker = createMemoryBroker({
+    allow: ({ kind, topic }) => kind === 'subscribe' || !topic.endsWith('/convergence') || !isRefused,
+  });
+  authority = broker.connect({ clientId: 'authority' });
+  stack.defer(() => authority.stop());
+  await authority.start();
+  fleet = broker.connect();
+  stack.defer(() => fleet.stop());
+  await fleet.start();
+  told = await listen();
+  engine = await createEngine({ store: createMemoryStore({ now: () => midnight }), now: () => now });
+  watch = createInstanceWatch({
+    bus: authority,
+    engine,
+    topics: createTopics(),
+    writer: createEnvelopeWriter({ source: '/authority/config-authority', now: () => now }),
+    id: 'config-authority',
+    logger,
+    now: () => now,
+  });
+  stack.defer(() => watch.stop());
+  await authority.subscribe('marker', () => {}).ready;
+});
+afterEach(async () => {
+  await stack.disposeAsync();
+  vi.useRealTimers();
+});
+
+const writer = createEnvelopeWriter({ source: '/instance/any' });
+const target = snapshotOf(2, { threshold: 0.5 });
+
+const healthOf = (instance: string, rest: Partial<Health> = {}): Health => ({
+  instance,
+  service: 'vad',
+  session: 's1',
+  ok: true,
+  state: 'ready',
+  event: 'ready',
+  startedAt: '2026-06-01T00:00:00.000Z',
+  ...rest,
+});
+
+const running = ({ epoch, version, digest }: Snapshot): Pick<Health, 'config'> => ({
+  config: { source: 'live', epoch, version, digest, pendingRestart: [], masked: [] },
+});
+
+async function report(health: Health, topic = `system/health/${health.instance}`): Promise<void> {
+  const { bytes } = writer.seal({ type: 'setpoint.health.v1', subject: health.service, data: health });
+  await fleet.publish(topic, bytes, { retain: true });
+}
+
+async function beat(instance: string, intervalMs = 5000): Promise<void> {
+  const data = { instance, session: 's1', sequence: 0, intervalMs };
+  const { bytes } = writer.seal({ type: 'setpoint.keepalive.v1', subject: 'vad', data });
+  await fleet.publish(`system/keepalive/${instance}`, bytes);
+}
+
+async function announce(schema: JsonObject, rest: Record<string, unknown> = {}): Promise<string> {
+  const digest = digestOf(schema);
+  const data = { service: 'vad', digest, schema, ...rest };
+  const { bytes } = writer.seal({ type: 'setpoint.contract.v1', subject: data.service, data });
+  await fleet.publish(`config/vad/contract/${digest.slice(7)}`, bytes, { retain: true });
+  return digest;
+}
+
+/** What is told after all that was said so far has been gathered. */
+async function gathered(): Promise<Convergence> {
+  await settle();
+  vi.advanceTimersByTime(100);
+  return told.next();
+}
+
+/** Time passes as it does for the authority: its sweep comes every second. */
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 1000) {
+    now += Math.min(left, 1000);
+    vi.advanceTimersByTime(1000);
+  }
+  await settle();
+}
+
+describe('convergence', () => {
+  it('counts each instance once, and is told for many that come together in one message', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await report(healthOf('vad-2', running(snapshotOf(1))));
+    await report(
+      healthOf('vad-3', {
+        config: {
+          ...running(snapshotOf(1)).config,
+          source: 'live',
+          pendingRestart: [],
+          masked: [],
+          lastAttempt: { epoch: 7, version: 2, digest: target.digest, outcome: 'rejected', message: 'too loud' },
+        },
+      }),
+    );
+    expect(await gathered()).toEqual({
+      service: 'vad',
+      epoch: 7,
+      version: 2,
+      digest: target.digest,
+      instances: { applied: 1, pending: 1, rejected: 1, restartPending: 0, offline: 0 },
+      stragglers: [
+        { instance: 'vad-2', standing: 'pending', version: 1 },
+        { instance: 'vad-3', standing: 'rejected', version: 1, message: 'too loud' },
+      ],
+      since: '2026-06-01T00:00:00.000Z',
+      convergedAt: null,
+    });
+    expect(told.all).toHaveLength(1);
+  });
+
+  it('is told once where nothing changes, and is kept for those who come later', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    expect((await gathered()).convergedAt).toBe('2026-06-01T00:00:00.000Z');
+    await report(healthOf('vad-1', running(target)));
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    expect(told.all).toHaveLength(1);
+    expect((await (await listen()).next()).instances.applied).toBe(1);
+  });
+
+  it('of a service without a version is not told', async () => {
+    await report(healthOf('vad-1'));
+    await settle();
+    vi.advanceTimersByTime(100);
+    watch.target(snapshotOf(1, {}, { service: 'asr' }));
+    expect((await gathered()).service).toBe('asr');
+  });
+
+  it('is told of both services where an instance moves', async () => {
+    watch.target(target);
+    watch.target(snapshotOf(1, {}, { service: 'asr' }));
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    await gathered();
+    await report(healthOf('vad-1', { service: 'asr' }));
+    const [first, second] = [await gathered(), await told.next()];
+    expect([first.service, first.instances.applied]).toEqual(['vad', 0]);
+    expect([second.service, second.instances.pending]).toEqual(['asr', 1]);
+  });
+
+  it('that was not published is told with the next report', async () => {
+    isRefused = true;
+    watch.target(target);
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    isRefused = false;
+    watch.target(target);
+    expect(await gathered()).toMatchObject({ version: 2 });
+  });
+
+  it('is told again to a broker that has forgotten it', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    const back = new Promise<void>((resolve) => authority.onStatus(({ kind }) => kind === 'connected' && resolve()));
+    await broker.stop();
+    await settle();
+    vi.advanceTimersByTime(1000);
+    await broker.start({ keepRetained: false });
+    await settle();
+    vi.advanceTimersByTime(1000);
+    await back;
+    await vi.waitFor(() => expect(fleet.status.kind).toBe('connected'));
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    expect((await (await listen()).next()).instances.applied).toBe(1);
+  });
+
+  it('of a service that was deleted is withdrawn, and begins anew when it is back', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    watch.release('vad');
+    await report(healthOf('vad-1', { state: 'degraded', event: 'degraded' }));
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    expect(withdrawn).toEqual(['config/vad/convergence']);
+    expect(told.all).toHaveLength(1);
+    watch.target(snapshotOf(4));
+    expect(await gathered()).toMatchObject({ version: 4, instances: { pending: 1 } });
+    isRefused = true;
+    watch.release('vad');
+    await settle();
+  });
+
+  it('survives what instances say, however long: nobody’s message ends the authority', async () => {
+    watch.target(target);
+    watch.target(snapshotOf(1, {}, { service: 'asr' }));
+    for (let instance = 0; instance < 3; instance++) {
+      await report(
+        healthOf(`vad-${instance}`, {
+          config: {
+            source: 'live',
+            pendingRestart: [],
+            masked: [],
+            lastAttempt: {
+              epoch: 7,
+              version: 2,
+              digest: target.digest,
+              outcome: 'rejected',
+              message: 'x'.repeat(900_000),
+            },
+          },
+        }),
+      );
+    }
+    const services = [await gathered(), await told.next()];
+    expect(services.map(({ service }) => service).sort()).toEqual(['asr', 'vad']);
+    const stragglers = services.find(({ service }) => service === 'vad')?.stragglers ?? [];
+    expect(stragglers.map(({ message = '' }) => message.length)).toEqual([500, 500, 500]);
+  });
+});
+
+describe('an instance that is silent', () => {
+  it('for three of its own intervals is offline, until it is heard again', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await beat('vad-1', 2000);
+    expect((await gathered()).instances).toMatchObject({ applied: 1 });
+    await pass(6000);
+    expect(told.all).toHaveLength(1);
+    await pass(1000);
+    expect((await gathered()).instances).toMatchObject({ applied: 0, offline: 1 });
+    await beat('vad-1', 2000);
+    expect((await gathered()).instances).toMatchObject({ applied: 1, offline: 0 });
+  });
+
+  it('from the beginning is offline after three usual intervals: its retained health may be all that is left of it', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    await pass(15_000);
+    expect(told.all).toHaveLength(1);
+    await pass(1000);
+    expect((await gathered()).instances).toMatchObject({ applied: 0, offline: 1 });
+  });
+
+  it('and then reports is there again, and may be silent again', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await beat('vad-1', 1000);
+    await gathered();
+    await pass(4000);
+    expect((await gathered()).instances.offline).toBe(1);
+    await report(healthOf('vad-1', running(target)));
+    expect((await gathered()).instances).toMatchObject({ applied: 1, offline: 0 });
+    await pass(4000);
+    expect((await gathered()).instances).toMatchObject({ applied: 0, offline: 1 });
+  });
+});
+
+describe('an instance that is gone', () => {
+  it('without a word is remembered for a day as well', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    await pass(16_000);
+    expect((await gathered()).instances.offline).toBe(1);
+    now += 86_400_000;
+    await pass(1000);
+    expect((await gathered()).instances.offline).toBe(0);
+  });
+
+  const died = { state: 'offline', event: 'lost', ok: false } as const;
+
+  it('is offline by its Last Will, and remembered for a day', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    await report(healthOf('vad-1', died));
+    expect(await gathered()).toMatchObject({
+      instances: { applied: 0, offline: 1 },
+      stragglers: [{ instance: 'vad-1', standing: 'offline', version: 2 }],
+    });
+    now += 86_400_000;
+    vi.advanceTimersByTime(1000);
+    await settle();
+    expect(told.all).toHaveLength(2);
+    now += 1;
+    vi.advanceTimersByTime(1000);
+    expect((await gathered()).instances.offline).toBe(0);
+  });
+
+  it('by the death of a session that is over is not gone', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', { ...running(target), session: 's2' }));
+    await gathered();
+    await report(healthOf('vad-1', { ...died, session: 's1' }));
+    await report(healthOf('vad-2', running(target)));
+    expect((await gathered()).instances).toMatchObject({ applied: 2, offline: 0 });
+  });
+
+  it('is forgotten at once where its health is taken from the broker', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await gathered();
+    await fleet.publish('system/health/vad-1', new Uint8Array(), { retain: true });
+    expect((await gathered()).instances.applied).toBe(0);
+    await fleet.publish('system/health/vad-9', new Uint8Array(), { retain: true });
+  });
+
+  it('is forgotten before its day where ten thousand are gone', async () => {
+    watch.target(target);
+    for (let batch = 0; batch < 12; batch++) {
+      await Promise.all(Array.from({ length: 900 }, (_, index) => report(healthOf(`vad-${batch}-${index}`, died))));
+    }
+    vi.advanceTimersByTime(1000);
+    await settle();
+    vi.advanceTimersByTime(1000);
+    await settle();
+    expect(told.all.at(-1)?.instances.offline).toBe(10_000);
+  });
+});
+
+describe('a contract', () => {
+  it('of a live instance is what a document must fit, and of one that is gone is not', async () => {
+    const digest = await announce({ type: 'object', properties: { threshold: { maximum: 0.65 } } });
+    await report(healthOf('old-build', { contract: digest }));
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    const ask = (id: string) =>
+      engine.request({ service: 'vad', author: 'ann', op: 'merge', patch: { threshold: 0.9 } }, id, {
+        requester: 'ann',
+      });
+    expect(await ask('1')).toMatchObject({
+      status: 'rejected',
+      problem: { errors: [{ pointer: '/threshold', instance: 'old-build' }] },
+    });
+    await report(healthOf('old-build', { contract: digest, state: 'offline', event: 'shutdown' }));
+    await settle();
+    vi.advanceTimersByTime(100);
+    await settle();
+    expect((await ask('2')).status).toBe('applied');
+  });
+
+  it('that is not what its topic says is told, once a minute', async () => {
+    await announce({ type: 'object' }, { digest: `sha256:${'0'.repeat(64)}` });
+    await announce({ type: 'object' }, { service: 'asr' });
+    await announce({ type: 'object', properties: {} }, { schema: { type: 'string' } });
+    await settle();
+    expect(warnings).toMatchObject([
+      { code: 'message_unexpected', dropped: 0, msg: 'a contract message could not be read' },
+    ]);
+    now += 60_000;
+    await announce({ type: 'no such type' });
+    await settle();
+    expect(warnings[1]).toMatchObject({ dropped: 2 });
+  });
+
+  it('that was taken from the broker, and what is no contract, change nothing', async () => {
+    await fleet.publish(`config/vad/contract/${'0'.repeat(64)}`, new Uint8Array(), { retain: true });
+    await fleet.publish('config/vad/contract/none', 'x');
+    await settle();
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('what is no report', () => {
+  it('is told once a minute of each kind, and changes nothing', async () => {
+    watch.target(target);
+    for (let index = 0; index < 20; index++) await fleet.publish(`system/health/eve-${index}`, 'no health');
+    await fleet.publish('system/keepalive/eve', 'no keepalive');
+    await settle();
+    expect(warnings.map(({ msg }) => msg)).toEqual([
+      'a health message could not be read',
+      'a keepalive message could not be read',
+    ]);
+    expect((await gathered()).instances).toEqual({
+      applied: 0,
+      pending: 0,
+      rejected: 0,
+      restartPending: 0,
+      offline: 0,
+    });
+  });
+
+  it('is a report of one instance on the topic of another, and what the authority says of itself', async () => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)), 'system/health/vad-2');
+    await report(healthOf('config-authority', running(target)));
+    await beat('config-authority');
+    await beat('never-heard-of');
+    await report(healthOf('vad-3', running(target)), 'system/health/not a name');
+    expect((await gathered()).instances.applied).toBe(0);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('is not hidden where it is a fault of the authority', async () => {
+    const faults: string[] = [];
+    const bus = broker.connect({ onFault: ({ message }) => faults.push(message) });
+    stack.defer(() => bus.stop());
+    await bus.start();
+    const broken = {
+      ...engine,
+      announceContract: () => {
+        throw new TypeError('a fault of ours');
+      },
+    };
+    const other = createInstanceWatch({
+      bus,
+      engine: broken,
+      topics: createTopics(),
+      writer,
+      id: 'other',
+      logger,
+      now: () => now,
+    });
+    await bus.subscribe('marker', () => {}).ready;
+    await announce({ type: 'object' });
+    await settle();
+    expect(faults).toEqual(['the handler of config/+/contract/+ threw: a fault of ours']);
+    await other.stop();
+  });
+});
+
+describe('stop', () => {
+  it('hears and tells nothing more, and leaves no timer', async () => {
+    watch.target(target);
+    await watch.stop();
+    await report(healthOf('vad-1', running(target)));
+    vi.advanceTimersByTime(10_000);
+    await settle();
+    expect(told.all).toEqual([]);
+    await watch.stop();
+  });
+});

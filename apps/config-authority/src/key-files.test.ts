@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openAuthorityKeys, readOperatorKeys } from './key-files.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'setpoint-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const file = (name: string): string => join(directory, name);
+
+describe('the keys of the authority', () => {
+  it('are made at the first start, the private half for its owner alone', async () => {
+    const { signer, own, trustedKeysFile } = await openAuthorityKeys(directory);
+    expect(trustedKeysFile).toBe(file('trusted-keys.json'));
+    expect((await stat(file('signing-key.json'))).mode & 0o777).toBe(0o600);
+    const trusted = JSON.parse(await readFile(trustedKeysFile, 'utf8'));
+    expect(trusted).toEqual({
+      keys: [{ kty: 'OKP', crv: 'Ed25519', x: expect.any(String), kid: signer.keyId, role: 'authority' }],
+    });
+    const signed = Buffer.from('a snapshot');
+    const check = { keyId: signer.keyId, signed, signature: signer.sign(signed), now: 0 };
+    expect(own.verify({ ...check, role: 'authority' }).kid).toBe(signer.keyId);
+    expect(() => own.verify({ ...check, role: 'operator' })).toThrow(
+      expect.objectContaining({ code: 'key_not_allowed' }),
+    );
+  });
+
+  it('are the same at the next start', async () => {
+    const first = await openAuthorityKeys(directory);
+    await rm(first.trustedKeysFile);
+    const second = await openAuthorityKeys(directory);
+    expect(second.signer.keyId).toBe(first.signer.keyId);
+    expect(await readFile(second.trustedKeysFile, 'utf8')).toContain(first.signer.keyId);
+  });
+
+  it('are refused where the file is no key, without repeating it', async () => {
+    const key = createSigningKey();
+    for (const [text, message] of [
+      ['{"d":"hunter2"', /signing-key\.json is not JSON; put the right file back, or remove it to get a new key$/],
+      [JSON.stringify({ ...key, d: 'hunter2' }), /a signing key is a private Ed25519/],
+      [JSON.stringify({ ...key, x: createSigningKey().x }), /signing-key\.json is not a key/],
+    ] as const) {
+      await writeFile(file('signing-key.json'), text);
+      const refused = openAuthorityKeys(directory);
+      await expect(refused).rejects.toMatchObject({ code: 'key_malformed', message: expect.stringMatching(message) });
+      await expect(refused).rejects.not.toThrow('hunter2');
+    }
+  });
+});
+
+describe('the keys of operators', () => {
+  it('are read from a file', async () => {
+    const key = createSigningKey();
+    await writeFile(file('operators.json'), JSON.stringify({ keys: [trustedKeyOf(key, 'operator')] }));
+    const ring = await readOperatorKeys(file('operators.json'));
+    expect(() =>
+      ring.verify({ keyId: key.kid, role: 'authority', signed: Buffer.of(), signature: Buffer.of(), now: 0 }),
+    ).toThrow(expect.objectContaining({ code: 'key_not_allowed' }));
+  });
+
+  it('are refused where the file is not there, or holds none', async () => {
+    await expect(readOperatorKeys(file('none.json'))).rejects.toMatchObject({
+      code: 'key_malformed',
+      message: expect.stringMatching(/none\.json can't be read: ENOENT/),
+    });
+    await writeFile(file('operators.json'), '{"keys":[{}]}');
+    await expect(readOperatorKeys(file('operators.json'))).rejects.toMatchObject({ code: 'key_malformed' });
+  });
+});

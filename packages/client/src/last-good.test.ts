@@ -1,0 +1,100 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLastGood } from './last-good.ts';
+
+const files = vi.hoisted(() => ({
+  rename: undefined as ((from: string, to: string) => Promise<void>) | undefined,
+}));
+vi.mock('node:fs/promises', async (load) => {
+  const real = await load<typeof import('node:fs/promises')>();
+  return { ...real, rename: (from: string, to: string) => (files.rename ?? real.rename)(from, to) };
+});
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'setpoint-'));
+});
+afterEach(async () => {
+  files.rename = undefined;
+  await rm(directory, { recursive: true, force: true });
+});
+
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+describe('the last good snapshot', () => {
+  it('is not there at first', async () => {
+    expect(await createLastGood(directory, '', 'vad').read()).toBeUndefined();
+  });
+
+  it('is read as the bytes that were written, and replaced as a whole', async () => {
+    const lastGood = createLastGood(directory, '', 'vad');
+    await lastGood.write(Buffer.from('one'));
+    await lastGood.write(Buffer.from([0, 255]));
+    expect(await lastGood.read()).toEqual(Buffer.from([0, 255]));
+    expect(await readdir(directory)).toEqual(['vad.json']);
+  });
+
+  it('lies in a folder of its environment', async () => {
+    const lastGood = createLastGood(directory, 'acme/prod', 'vad');
+    expect(lastGood.file).toBe(join(directory, 'acme', 'prod', 'vad.json'));
+    await lastGood.write(Buffer.from('one'));
+    expect(await readFile(lastGood.file, 'utf8')).toBe('one');
+  });
+
+  it('is readable by its owner alone, whatever the mask of the process and the file before', async () => {
+    const mask = process.umask(0);
+    try {
+      const lastGood = createLastGood(join(directory, 'made'), '', 'vad');
+      await lastGood.write(Buffer.from('secret'));
+      expect(await modeOf(lastGood.file)).toBe(0o600);
+      expect(await modeOf(dirname(lastGood.file))).toBe(0o700);
+      await chmod(lastGood.file, 0o644);
+      await lastGood.write(Buffer.from('secret too'));
+      expect(await modeOf(lastGood.file)).toBe(0o600);
+    } finally {
+      process.umask(mask);
+    }
+  });
+
+  it('is the old one after a crash between writing and renaming', async () => {
+    const lastGood = createLastGood(directory, '', 'vad');
+    await lastGood.write(Buffer.from('old'));
+    const reached = Promise.withResolvers<string>();
+    files.rename = (from) => {
+      reached.resolve(from);
+      return new Promise(() => {});
+    };
+    void lastGood.write(Buffer.from('new'));
+    expect(await readFile(await reached.promise, 'utf8')).toBe('new');
+    expect(await modeOf(await reached.promise)).toBe(0o600);
+    expect(await createLastGood(directory, '', 'vad').read()).toEqual(Buffer.from('old'));
+  });
+
+  it('is the old one where the new one can not take its place, and no draft stays', async () => {
+    const lastGood = createLastGood(directory, '', 'vad');
+    await lastGood.write(Buffer.from('old'));
+    files.rename = () => Promise.reject(new Error('EXDEV'));
+    await expect(lastGood.write(Buffer.from('new'))).rejects.toThrow('EXDEV');
+    expect(await lastGood.read()).toEqual(Buffer.from('old'));
+    expect(await readdir(directory)).toEqual(['vad.json']);
+  });
+
+  it('is one of the two that are written at once', async () => {
+    const [one, two] = [createLastGood(directory, '', 'vad'), createLastGood(directory, '', 'vad')];
+    const texts = ['1'.repeat(100_000), '2'.repeat(100_000)];
+    await Promise.all([one.write(Buffer.from(texts[0] ?? '')), two.write(Buffer.from(texts[1] ?? ''))]);
+    expect(texts).toContain(String(await one.read()));
+    expect(await readdir(directory)).toEqual(['vad.json']);
+  });
+
+  it('says what the file system says', async () => {
+    await writeFile(join(directory, 'file'), '');
+    await expect(createLastGood(join(directory, 'file'), '', 'vad').write(Buffer.from('x'))).rejects.toMatchObject({
+      code: expect.stringMatching(/ENOTDIR|EEXIST/),
+    });
+    await mkdir(join(directory, 'vad.json'));
+    await expect(createLastGood(directory, '', 'vad').read()).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+});
