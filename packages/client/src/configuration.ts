@@ -119,7 +119,7 @@ export class Configuration<T> {
       case 'apply':
         return this.#enqueue({ received: reception.received, from: 'live' });
       case 'skip':
-        return this.#skip(reception.reason, bytes);
+        return this.#skip(reception.reason, reception.received);
       case 'deleted':
         return onOutcome({ kind: 'deleted' });
       case 'refuse':
@@ -128,13 +128,11 @@ export class Configuration<T> {
     }
   }
 
-  #skip(reason: 'stale' | 'duplicate', bytes: Uint8Array): void {
-    const { service, keys, now, onOutcome } = this.#options;
-    if (reason === 'stale') return onOutcome({ kind: 'skipped', reason });
+  #skip(reason: 'stale' | 'duplicate', received: Received): void {
+    if (reason === 'stale') return this.#options.onOutcome({ kind: 'skipped', reason });
     if (this.#applied?.snapshot) return this.#confirm();
     // At start, what the broker has may be what the disk has; it is applied as the live one.
-    const again = receive(bytes, { service, keys, now: now(), applied: undefined });
-    if (again.kind === 'apply') this.#enqueue({ received: again.received, from: 'live' });
+    this.#enqueue({ received, from: 'live' });
   }
 
   /** The broker has what is applied. */

@@ -137,13 +137,13 @@ class Session<T> {
     const aborted = whenAborted(signal);
     if (!keys) this.#logger.warn({ service }, 'no trusted keys: every snapshot that the broker delivers is believed');
     // The broker is dialled while the disk is read.
-    const [bus, cached] = await Promise.race([Promise.all([this.#openBus(), this.#readLastGood()]), aborted]);
-    if (cached) this.#configuration.setFloor(cached.snapshot);
-    this.#remembered = cached?.snapshot;
+    const reading = this.#readLastGood();
+    const bus = await Promise.race([this.#openBus(), aborted]);
     this.#bus = bus;
-    this.#subscribe(bus);
+    this.#subscribe(bus, reading);
     // Not with the signal: a start may end well before the broker is reached, and the signal means the start alone.
     bus.start().catch(() => undefined);
+    const cached = await Promise.race([reading, aborted]);
 
     const { promise: document } = this.#firstDocument;
     await Promise.race([document, this.#firstOutcome.promise, after(startTimeoutMs), aborted]);
@@ -158,10 +158,17 @@ class Session<T> {
     });
   }
 
-  #subscribe(bus: Bus): void {
+  #subscribe(bus: Bus, reading: Promise<unknown>): void {
     const { topics, service, authority, now } = this.#options;
     const beacon = createBeaconWatch(service, now);
-    const snapshots = bus.subscribe(topics.snapshot(service), ({ payload }) => this.#configuration.offer(payload));
+    const snapshots = bus.subscribe(topics.snapshot(service), ({ payload }) => {
+      // What the disk has says what is too old to be applied.
+      reading
+        .then(() => this.#configuration.offer(payload))
+        .catch((cause) =>
+          this.#logger.error({ service, err: cause }, 'a snapshot was dropped; this is a fault of the client'),
+        );
+    });
     bus.subscribe(
       topics.keepalive(authority),
       ({ payload }) => {
@@ -198,13 +205,19 @@ class Session<T> {
       .catch((cause) => this.#logger.warn({ err: cause }, 'the contract was not announced'));
   }
 
+  #found(received: Received): Received {
+    this.#configuration.setFloor(received.snapshot);
+    this.#remembered = received.snapshot;
+    return received;
+  }
+
   async #readLastGood(): Promise<Received | undefined> {
     const { service, keys, now } = this.#options;
     try {
       const bytes = await this.#lastGood?.read();
       if (!bytes) return undefined;
       const reception = receive(bytes, { service, keys, now: now(), applied: undefined });
-      if (reception.kind === 'apply') return reception.received;
+      if (reception.kind === 'apply') return this.#found(reception.received);
       throw reception.kind === 'refuse'
         ? reception.error
         : new SetpointError('envelope_malformed', 'the file is empty');

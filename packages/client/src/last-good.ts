@@ -14,16 +14,19 @@ export interface LastGood {
 /** `directory`/`prefix`/`service`.json, readable by its owner alone: it holds the service's secrets. */
 export function createLastGood(directory: string, prefix: string, service: string): LastGood {
   const file = join(directory, ...prefix.split('/'), `${service}.json`);
+  let isFolderMade = false;
   return {
     file,
     read: () => readIfThere(file),
     async write(bytes) {
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+      if (!isFolderMade) await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+      isFolderMade = true;
       const draft = `${file}.${randomUUID()}`;
       try {
         await writeDurably(draft, bytes);
         await rename(draft, file);
       } catch (cause) {
+        isFolderMade = false;
         await rm(draft, { force: true });
         throw cause;
       }

@@ -72,7 +72,7 @@ export function createOperator(options: OperatorOptions): Operator {
   const results = new Map<string, Promise<void>>();
   const waiting = new Map<string, Set<(result: Result) => void>>();
   const noticeListeners = new Set<(notice: Result) => void>();
-  const presence = untilThere(bus, topics.health(authority), now);
+  const presence = watchPresence(bus, topics.health(authority), now);
 
   /** One subscription a service, for as long as the bus lives: a notice may come at any time. */
   function listen(service: string): Promise<void> {
@@ -110,6 +110,7 @@ export function createOperator(options: OperatorOptions): Operator {
       let isOver = false;
       let retry: NodeJS.Timeout | undefined;
       let deadline: NodeJS.Timeout | undefined;
+      let endReturns: (() => void) | undefined;
       const { promise: answered, resolve } = Promise.withResolvers<Result>();
       const endWaiting = listenFor(id, resolve);
       const late = new Promise<never>((_, reject) => {
@@ -118,12 +119,14 @@ export function createOperator(options: OperatorOptions): Operator {
       // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
       const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
       const begin = async (): Promise<Result> => {
-        await Promise.all([listen(service), presence]);
+        await Promise.all([listen(service), presence.there]);
         // Whoever asked was told that nothing was, and that stays so.
         if (isOver) return answered;
         isAsked = true;
         send();
         retry = setInterval(send, retryMs);
+        // What was sent before the authority came back from wherever it was has most likely vanished.
+        endReturns = presence.onReturn(send);
         return answered;
       };
       try {
@@ -133,6 +136,7 @@ export function createOperator(options: OperatorOptions): Operator {
         isOver = true;
         clearInterval(retry);
         clearTimeout(deadline);
+        endReturns?.();
         endWaiting();
       }
     },
@@ -151,14 +155,32 @@ const noAnswer = (isAsked: boolean, authority: string, timeoutMs: number): Setpo
       : `${authority} is not there: nothing was asked within ${timeoutMs} ms; is it running, on this broker and prefix?`,
   );
 
+interface Presence {
+  /** Resolves when the authority is there for the first time. */
+  readonly there: Promise<void>;
+  /** Calls `listener` whenever it is there with another session than before. Returns a function that ends it. */
+  onReturn(listener: () => void): () => void;
+}
+
 /** A request that is sent before the authority has subscribed vanishes, so its health is waited for. */
-function untilThere(bus: Bus, topic: string, now: () => number): Promise<void> {
-  return new Promise((settle) => {
-    bus.subscribe(topic, ({ payload }) => {
-      const state = attempt(() => openMessage(healthType, payload, { now: now() }).data.state);
-      if (state !== undefined && state !== 'offline' && state !== 'starting') settle();
-    });
+function watchPresence(bus: Bus, topic: string, now: () => number): Presence {
+  const { promise: there, resolve } = Promise.withResolvers<void>();
+  const listeners = new Set<() => void>();
+  let session: string | undefined;
+  bus.subscribe(topic, ({ payload }) => {
+    const health = attempt(() => openMessage(healthType, payload, { now: now() }).data);
+    if (!health || health.state === 'offline' || health.state === 'starting' || health.session === session) return;
+    session = health.session;
+    resolve();
+    for (const listener of listeners) listener();
   });
+  return {
+    there,
+    onReturn(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
 }
 
 function attempt<T>(open: () => T): T | undefined {

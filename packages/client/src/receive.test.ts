@@ -14,8 +14,8 @@ describe('what arrives as a snapshot', () => {
     ['is applied where nothing is', second, undefined, { kind: 'apply' }],
     ['is applied where it is newer, also with versions missing', snapshotOf(9), second, { kind: 'apply' }],
     ['is applied where its epoch is newer', snapshotOf(1, {}, { epoch: 8 }), second, { kind: 'apply' }],
-    ['is a duplicate', second, second, { kind: 'skip', reason: 'duplicate', stamp: { version: 2 } }],
-    ['is stale', snapshotOf(1), second, { kind: 'skip', reason: 'stale', stamp: { version: 1 } }],
+    ['is a duplicate', second, second, { kind: 'skip', reason: 'duplicate', received: { snapshot: { version: 2 } } }],
+    ['is stale', snapshotOf(1), second, { kind: 'skip', reason: 'stale', received: { snapshot: { version: 1 } } }],
     ['is stale by its epoch', snapshotOf(9, {}, { epoch: 6 }), second, { kind: 'skip', reason: 'stale' }],
     [
       'reuses a version',

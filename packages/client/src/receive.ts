@@ -16,7 +16,7 @@ export interface Received {
 
 export type Reception =
   | { readonly kind: 'apply'; readonly received: Received }
-  | { readonly kind: 'skip'; readonly reason: 'duplicate' | 'stale'; readonly stamp: Stamp }
+  | { readonly kind: 'skip'; readonly reason: 'duplicate' | 'stale'; readonly received: Received }
   /** The retained message was cleared: the service was deleted. What runs goes on. */
   | { readonly kind: 'deleted' }
   | { readonly kind: 'refuse'; readonly error: SetpointError; readonly stamp?: Stamp };
@@ -48,8 +48,9 @@ export function receive(bytes: Uint8Array, { service, keys, now, applied }: Rece
 
 function weigh(snapshot: Snapshot, bytes: Uint8Array, applied: Stamp | undefined): Reception {
   const verdict = judge(applied, snapshot);
-  if (verdict.kind === 'apply') return { kind: 'apply', received: { snapshot, bytes } };
-  if (verdict.kind === 'skip') return { kind: 'skip', reason: verdict.reason, stamp: snapshot };
+  const received = { snapshot, bytes };
+  if (verdict.kind === 'apply') return { kind: 'apply', received };
+  if (verdict.kind === 'skip') return { kind: 'skip', reason: verdict.reason, received };
   return { kind: 'refuse', error: versionReused(snapshot), stamp: snapshot };
 }
 
