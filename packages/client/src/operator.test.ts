@@ -62,11 +62,11 @@ async function openAuthority({ signer, prefix = '' }: { signer?: Signer; prefix?
   const writer = createEnvelopeWriter({ source: '/authority/config-authority', signer });
   return {
     requests,
-    say: (state: HealthState): Promise<void> => {
+    say: (state: HealthState, session = 's1'): Promise<void> => {
       const data = {
         instance: 'config-authority',
         service: 'config-authority',
-        session: 's1',
+        session,
         ok: state === 'ready',
         state,
         event: state === 'offline' ? 'shutdown' : state,
@@ -327,5 +327,22 @@ describe('an operator', () => {
 
   it('has a name', async () => {
     await expect(open({ name: 'Ann B.' })).rejects.toMatchObject({ code: 'name_invalid' });
+  });
+});
+
+describe('an authority that comes back', () => {
+  it('is asked again at once, and only when its session is another', async () => {
+    const authority = await openAuthority();
+    await authority.say('ready');
+    const operator = await open({ retryMs: 60_000 });
+    const asking = operator.request('vad', { ...merge, id: 'over-the-restart' });
+    await authority.requests.next();
+    await authority.say('degraded');
+    await authority.say('ready', 's2');
+    const { envelope } = await authority.requests.next();
+    expect(envelope.id).toBe('over-the-restart');
+    expect(authority.requests.all).toHaveLength(2);
+    await authority.answer(envelope.id, result());
+    expect(await asking).toMatchObject({ status: 'applied' });
   });
 });
