@@ -3,7 +3,7 @@ import {
   createProblem,
   digestOf,
   type Fault,
-  isOverlapping,
+  findUnsafeJson,
   type JsonObject,
   type Pointer,
   type Problem,
@@ -12,10 +12,10 @@ import {
 } from '@setpoint/protocol';
 import { authorise, type Identity } from './access.ts';
 import type { Layer, Place } from './layer/layer.ts';
-import { deriveOverrides } from './layer/overrides.ts';
+import { deriveOverrides, type Override } from './layer/overrides.ts';
+import { createOverlapTest } from './overlap.ts';
 import { type Resolved, resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';
-import { matchPlaces } from './schema-walk.ts';
 import { answer, baseLayer, isDeleted, type ServiceState, secretTest, versionOf } from './service-state.ts';
 import type { VersionRecord } from './store/store.ts';
 import { type RewriteRequest, targetOf } from './target.ts';
@@ -123,22 +123,22 @@ interface Attribution {
 
 /** Every other request makes a target document, and the runtime layer that leads to it. */
 function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOptions): Decision {
-  const { service, schema } = state;
+  const { service, schema, overrides: before } = state;
   const file = baseLayer(state);
-  const beneath = resolve({ schema, file, overrides: [] }).values;
-  const present = resolve({ schema, file, overrides: state.overrides }).values;
-  const { overrides: set } = state;
-  const target = targetOf(request, { service, overrides: set, present, beneath, version: options.version });
+  const resolveWith = (overrides: readonly Override[]): JsonObject => resolve({ schema, file, overrides }).values;
+  const { version, maxDocumentBytes } = options;
+  const target = targetOf(request, { service, overrides: before, resolve: resolveWith, version, maxDocumentBytes });
   if ('problem' in target) return reject(state, options, target.problem);
 
   const by = attributionOf(request);
   const overrides = deriveOverrides({
     file: file.document,
-    beneath,
-    target: target.document,
-    present: state.overrides,
-    pinned: target.pinned,
+    present: resolveWith(before),
+    overrides: before,
+    ...target,
     by: { ...by, version: versionOf(state) + 1, at: new Date(options.now).toISOString() },
+    fillDefaults: (document) => (schema ? schema.fillDefaults(document) : document),
+    resolve: resolveWith,
   });
   const outcome = propose({ ...state, overrides }, file, by, options);
   if ('problem' in outcome) return reject(state, options, outcome.problem);
@@ -164,8 +164,12 @@ function decideSources(before: ServiceState, change: SourcesChange, options: Dec
   const by = { author: file.author, reason: isDeleted(before) ? 'the file was read' : 'the file changed' };
   const outcome = propose(state, file, by, options);
   if ('problem' in outcome) {
-    const invalid = { ...outcome.problem, code: 'file_invalid' as const };
-    return reject({ ...before, schema: before.schema ?? schema, sourceProblem: invalid }, options, invalid);
+    const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
+    return reject(
+      { ...before, isUncheckable, schema: before.schema ?? schema, sourceProblem: invalid },
+      options,
+      invalid,
+    );
   }
   const mended = { ...state, sourceProblem: undefined };
   return isSame(before, outcome)
@@ -191,24 +195,35 @@ function propose(
   options: DecideOptions,
 ): VersionRecord | { readonly problem: Problem } {
   const resolved = resolve({ ...state, file });
-  const faults = findFaults(state, resolved, file);
+  const faults = findFaults(state, resolved);
   if (faults.length > 0) {
-    const detail = `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}; nothing was changed`;
-    return { problem: createProblem('document_invalid', detail, faults) };
+    const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+    const told = faults.length > maxFaults ? `${count}, the first ${maxFaults} of them here` : count;
+    const placed = faults.slice(0, maxFaults).map((fault) => placeFault(fault, (at) => placeOf(at, resolved, file)));
+    return { problem: createProblem('document_invalid', `${told}; nothing was changed`, placed) };
   }
-  const size = Buffer.byteLength(JSON.stringify(resolved.values));
+  const record = nextRecord(state, resolved.values, by, options);
+  const { values, restartRequired, secrets } = record.snapshot;
+  const size = Buffer.byteLength(JSON.stringify([values, restartRequired, secrets]));
   if (size > options.maxDocumentBytes) {
     const detail = `the document is ${size} bytes, ${options.maxDocumentBytes} is the limit; split the service or raise the limit`;
     return { problem: createProblem('message_too_large', detail) };
   }
-  return nextRecord(state, resolved.values, by, options);
+  return record;
 }
 
-function findFaults(state: ServiceState, resolved: Resolved, file: Layer): Fault[] {
+/** More would not help anyone, and might not fit into a message. */
+const maxFaults = 500;
+
+function findFaults(state: ServiceState, { values }: Resolved): readonly Fault[] {
+  const unsafe = findUnsafeJson(values, maxLevelsAround);
+  if (unsafe) return [{ pointer: '', message: `${unsafe}, with the ${maxLevelsAround} of a message around it` }];
   const { schema: own, contracts } = state;
-  const faults = validate(resolved.values, { own, contracts, isSecret: secretTest(state) });
-  return faults.map((fault) => placeFault(fault, (pointer) => placeOf(pointer, resolved, file)));
+  return validate(values, { own, contracts, isSecret: secretTest(state) });
 }
+
+/** Where a document stands deepest in a message: in a difference, in a list of them, in a result, in `data`. */
+const maxLevelsAround = 4;
 
 /** What is missing has no origin: it is placed where it should stand in the file. */
 function placeOf(pointer: Pointer, resolved: Resolved, file: Layer): Place | undefined {
@@ -227,8 +242,8 @@ function nextRecord(
   const before = state.latest;
   const document = values ?? {};
   const schemas = [state.schema, ...state.contracts.map(({ schema }) => schema)];
-  const restartRequired = schemas.flatMap((schema) => schema?.restartRequired ?? []);
-  const secrets = schemas.flatMap((schema) => schema?.secrets ?? []);
+  const placesOf = (keyword: 'restartRequired' | 'secrets'): Pointer[] =>
+    [...new Set(schemas.flatMap((schema) => schema?.[keyword].within(document) ?? []))].sort();
   return {
     snapshot: {
       service: state.service,
@@ -237,8 +252,8 @@ function nextRecord(
       digest: digestOf(document),
       previous: before ? { version: before.snapshot.version, digest: before.snapshot.digest } : null,
       values: document,
-      restartRequired: matchPlaces(document, restartRequired),
-      secrets: matchPlaces(document, secrets),
+      restartRequired: placesOf('restartRequired'),
+      secrets: placesOf('secrets'),
       author,
       reason,
       committedAt: new Date(options.now).toISOString(),
@@ -254,9 +269,7 @@ function accept(state: ServiceState, record: VersionRecord, options: DecideOptio
 }
 
 function describeChange({ snapshot, changed }: VersionRecord, before: ServiceState): Partial<Result> {
-  const restartRequired = changed.filter((pointer) =>
-    snapshot.restartRequired.some((place) => isOverlapping(place, pointer)),
-  );
+  const restartRequired = changed.filter(createOverlapTest(snapshot.restartRequired));
   const isUnchecked = !before.schema && before.contracts.length === 0;
   return {
     changed,

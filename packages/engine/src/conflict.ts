@@ -1,12 +1,6 @@
-import {
-  createProblem,
-  isOverlapping,
-  type JsonObject,
-  type Pointer,
-  type Result,
-  readPointer,
-} from '@setpoint/protocol';
-import { redactDifference, type SecretTest } from './redact.ts';
+import { createProblem, type JsonObject, type Pointer, type Result, readPointer } from '@setpoint/protocol';
+import { createOverlapTest } from './overlap.ts';
+import { isSecretIn, redactDifference, type SecretTest } from './redact.ts';
 
 /** Two changes of overlapping settings within this time are told to the operator who was overwritten. Milliseconds. */
 export const conflictWindowMs = 5000;
@@ -18,6 +12,8 @@ export interface OperatorChange {
   readonly changed: readonly Pointer[];
   /** The document that the change made. */
   readonly values: JsonObject;
+  /** The secrets of that document. */
+  readonly secrets: readonly Pointer[];
   /** Unix time in milliseconds. */
   readonly at: number;
 }
@@ -42,40 +38,42 @@ export function createConflictWatch(): ConflictWatch {
   return {
     observe(change, applied, isSecret) {
       recent = recent.filter(({ at }) => change.at - at < conflictWindowMs).slice(-capacity);
-      const notices = recent.flatMap((earlier) => compare(earlier, change, applied, isSecret));
+      const isContested = createOverlapTest(change.changed);
+      const contests = recent.map((earlier) => ({
+        earlier,
+        contested: earlier.service === change.service ? earlier.changed.filter(isContested) : [],
+      }));
       // What was overwritten once is not the earlier operator's any more.
-      recent = [...recent.map((earlier) => withoutContested(earlier, change)), change];
-      return notices;
+      const remaining = contests.map(({ earlier, contested }) =>
+        contested.length > 0
+          ? { ...earlier, changed: earlier.changed.filter((pointer) => !isContested(pointer)) }
+          : earlier,
+      );
+      recent = [...remaining.filter(({ changed }) => changed.length > 0), change];
+      return contests
+        .filter(({ earlier, contested }) => contested.length > 0 && earlier.requester !== change.requester)
+        .map(({ earlier, contested }) => notice(earlier, contested, change, applied, isSecret));
     },
   };
 }
 
-const isContested = (pointer: Pointer, later: OperatorChange): boolean =>
-  later.changed.some((other) => isOverlapping(other, pointer));
-
-const withoutContested = (earlier: OperatorChange, later: OperatorChange): OperatorChange =>
-  earlier.service === later.service
-    ? { ...earlier, changed: earlier.changed.filter((pointer) => !isContested(pointer, later)) }
-    : earlier;
-
-function compare(
+function notice(
   earlier: OperatorChange,
+  contested: readonly Pointer[],
   later: OperatorChange,
   applied: Result,
   isSecret: SecretTest,
-): ConflictNotice[] {
-  if (earlier.service !== later.service || earlier.requester === later.requester) return [];
-  const contested = earlier.changed.filter((pointer) => isContested(pointer, later));
-  if (contested.length === 0) return [];
+): ConflictNotice {
+  const wasSecret = isSecretIn([...earlier.secrets, ...later.secrets]);
   const diff = contested.map((pointer) => {
     const [before, after] = [readPointer(earlier.values, pointer), readPointer(later.values, pointer)];
     return redactDifference(
       { pointer, ...(before !== undefined && { before }), ...(after !== undefined && { after }) },
-      isSecret,
+      (place) => isSecret(place) || wasSecret(place),
     );
   });
   const detail = `${later.requester} changed ${contested.join(', ')} within ${conflictWindowMs / 1000} s of your change; use expectedVersion to be asked first`;
   const problem = createProblem('overwritten', detail);
   const result: Result = { ...applied, status: 'conflict', problem, diff, overwrittenBy: later.requester };
-  return [{ requester: earlier.requester, requestId: earlier.requestId, result }];
+  return { requester: earlier.requester, requestId: earlier.requestId, result };
 }

@@ -12,6 +12,8 @@ import {
 export interface ConvergenceTracker {
   /** A version was committed, or was found at start: from now on it is what instances are compared with. */
   target(snapshot: Snapshot): void;
+  /** The service was deleted. */
+  release(service: string): void;
   /**
    * An instance reported, or its Last Will arrived. Returns false for what is ignored: the death of a session that
    * is not the instance's present one.
@@ -64,6 +66,7 @@ export function createConvergenceTracker(): ConvergenceTracker {
     target(snapshot) {
       aims.set(snapshot.service, { snapshot, convergedAt: null });
     },
+    release: (service) => void aims.delete(service),
     report(health) {
       const known = followers.get(health.instance);
       const isLateDeath = health.event === 'lost' && known !== undefined && known.health.session !== health.session;

@@ -69,6 +69,9 @@ const maxContracts = 64;
 /** Changes that are made durable together; more would keep the first of them waiting for the last. */
 const maxBatch = 256;
 
+/** Changes that may wait; what comes on top is refused, so that a flood does not fill the memory. */
+const maxWaiting = 10_000;
+
 interface Pending {
   readonly service: string;
   readonly change: Change;
@@ -98,6 +101,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
   const submit = (service: string, change: Change): Promise<Result> =>
     new Promise((settle) => {
+      if (queue.length >= maxWaiting) {
+        const problem = createProblem(
+          'overloaded',
+          `${maxWaiting} changes wait already; send the same request again later`,
+        );
+        return settle(answer(stateOf(service), store.epoch, 'rejected', { problem }));
+      }
       queue.push({ service, change, settle });
       if (isDraining) return;
       isDraining = true;
@@ -116,6 +126,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const outcomes = await decideAndStore(batch, drafts);
     if (!outcomes) return;
     for (const [service, draft] of drafts) states.set(service, { ...draft, contracts: stateOf(service).contracts });
+    for (const { record } of outcomes) if (record) for (const listener of commitListeners) listener(record);
+    // What was committed is on its way to the services before the answers are made.
+    await new Promise((next) => setImmediate(next));
     for (const outcome of outcomes) conclude(outcome);
   }
 
@@ -131,11 +144,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const message = `another writer moved ${appended.service} to version ${appended.actual}; stop it, then start again`;
       throw new SetpointError('store_unavailable', message);
     } catch (cause) {
-      const detail = `${(cause as Error).message}; nothing was changed, the same request can be sent again`;
-      const problem = createProblem('store_unavailable', detail);
-      for (const { service, settle } of batch) settle(answer(stateOf(service), store.epoch, 'rejected', { problem }));
+      const advice = 'nothing was changed, the same request can be sent again';
+      for (const { service, settle } of batch) settle(unavailable(stateOf(service), cause as Error, advice));
       return undefined;
     }
+  }
+
+  function unavailable(state: ServiceState, { message }: Error, advice: string): Result {
+    const problem = createProblem('store_unavailable', `${message}; ${advice}`);
+    return answer(state, store.epoch, 'rejected', { problem });
   }
 
   interface Outcome {
@@ -158,7 +175,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         outcomes.push({ pending, state, result: answer(state, store.epoch, 'duplicate', { original }) });
         continue;
       }
-      const version = await findTarget(change);
+      const version = await findTarget(change, outcomes);
       const decision = decideSafely(state, change, { ...decideOptions, now: now(), version });
       drafts.set(service, decision.state);
       const commit = toCommit(state, change, decision);
@@ -168,9 +185,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return outcomes;
   }
 
-  async function findTarget(change: Change): Promise<VersionRecord | undefined> {
+  /** For a rollback: the version, also one that this batch is about to make. */
+  async function findTarget(change: Change, outcomes: readonly Outcome[]): Promise<VersionRecord | undefined> {
     if (change.kind !== 'request' || change.request.op !== 'rollback') return undefined;
-    return store.findVersion(change.request.service, change.request.toVersion);
+    const { service, toVersion } = change.request;
+    const made = outcomes.find(
+      ({ record }) => record?.snapshot.service === service && record.snapshot.version === toVersion,
+    );
+    return made?.record ?? store.findVersion(service, toVersion);
   }
 
   function toCommit(before: ServiceState, change: Change, { result, record, state }: Decision): Commit | undefined {
@@ -185,7 +207,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   function conclude({ pending, result, record, state }: Outcome): void {
-    if (record) for (const listener of commitListeners) listener(record);
     pending.settle(result);
     if (record && pending.change.kind === 'request') reportConflicts(pending.change, result, record, state);
   }
@@ -198,6 +219,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         requestId: change.requestId,
         changed: record.changed,
         values: record.snapshot.values,
+        secrets: record.snapshot.secrets,
         at: now(),
       },
       result,
@@ -219,7 +241,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         [...states.values()].flatMap(({ service, sourceProblem }) => (sourceProblem ? [[service, sourceProblem]] : [])),
       ),
     async request(request, requestId, identity) {
-      if (request.op === 'log' || request.op === 'diff') return read(stateOf(request.service), request, store);
+      if (request.op === 'log' || request.op === 'diff') {
+        const state = stateOf(request.service);
+        return read(state, request, store).catch((cause: Error) => unavailable(state, cause, 'ask again'));
+      }
       return submit(request.service, { kind: 'request', request, requestId, identity });
     },
     loadSources: (service, sources) => submit(service, { kind: 'sources', ...sources }),
@@ -233,10 +258,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     setLiveContracts(service, live) {
       const known = contracts.get(service);
       const state = stateOf(service);
-      const running = [...live].flatMap(([instance, digest]) => {
+      // A thousand instances of one build have one contract: it is asked once, and names the first of them.
+      const firsts = new Map([...live].reverse().map(([instance, digest]) => [digest, instance]));
+      const running = [...firsts].flatMap(([digest, instance]) => {
         const schema = known?.get(digest);
         return schema ? [{ instance, schema }] : [];
       });
+      if (!states.has(service) && running.length === 0) return;
       states.set(service, { ...state, contracts: running });
     },
     onCommit: (listener) => listen(commitListeners, listener),

@@ -8,7 +8,7 @@ import {
   readPointer,
 } from '@setpoint/protocol';
 import { isSecretIn, redactDifference } from './redact.ts';
-import { answer, isDeleted, type ServiceState, secretTest } from './service-state.ts';
+import { answer, type ServiceState, secretTest } from './service-state.ts';
 import type { Store, VersionRecord, VersionSummary } from './store/store.ts';
 
 export type ReadRequest = Extract<Request, { op: 'log' | 'diff' }>;
@@ -17,7 +17,7 @@ const defaultLogLimit = 50;
 
 /** Answers what only looks at the history. */
 export async function read(state: ServiceState, request: ReadRequest, store: Store): Promise<Result> {
-  if (isDeleted(state) && !state.latest) {
+  if (!state.latest) {
     return answer(state, store.epoch, 'rejected', {
       problem: createProblem('service_unknown', `there is no service ${state.service}`),
     });

@@ -3,10 +3,10 @@ import {
   type Difference,
   type Fault,
   isJsonObject,
-  isOverlapping,
   type JsonValue,
   type Pointer,
 } from '@setpoint/protocol';
+import { createOverlapTest } from './overlap.ts';
 
 /** What stands in place of a secret wherever a document is shown. */
 export const mask = '*** REDACTED ***';
@@ -14,10 +14,7 @@ export const mask = '*** REDACTED ***';
 /** Tells whether a place is a secret, lies in one, or may hold one. */
 export type SecretTest = (pointer: Pointer) => boolean;
 
-export const isSecretIn =
-  (secrets: readonly Pointer[]): SecretTest =>
-  (pointer) =>
-    secrets.some((secret) => isOverlapping(secret, pointer));
+export const isSecretIn = (secrets: readonly Pointer[]): SecretTest => createOverlapTest(secrets);
 
 /** The fault without what stood at a secret place. */
 export function redactFault(fault: Fault, isSecret: SecretTest): Fault {

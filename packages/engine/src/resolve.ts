@@ -1,7 +1,7 @@
 import { isWithin, type JsonObject, type Pointer, readPointer } from '@setpoint/protocol';
 import type { Layer, LayerName, Place } from './layer/layer.ts';
-import { applyOverrides, type Override } from './layer/overrides.ts';
-import { type CompiledSchema, fillDefaults } from './schema.ts';
+import { type Override, writeSettings } from './layer/overrides.ts';
+import type { CompiledSchema } from './schema.ts';
 
 /** What a service's document is made of; highest last: schema defaults, the file, the runtime layer. */
 export interface Sources {
@@ -26,9 +26,7 @@ const empty: JsonObject = Object.freeze({});
 
 /** Lays the layers over one another: objects merge, anything else replaces. Provenance is worked out when asked. */
 export function resolve({ schema, file, overrides }: Sources): Resolved {
-  const document = file?.document ?? empty;
-  const laid = applyOverrides(document, overrides);
-  const values = schema ? fillDefaults(schema.schema, laid) : laid;
+  const { laid, values } = lay(schema, file?.document ?? empty, overrides);
   return {
     values,
     origin(pointer) {
@@ -39,4 +37,25 @@ export function resolve({ schema, file, overrides }: Sources): Resolved {
       return { layer: 'default' };
     },
   };
+}
+
+interface Laid {
+  readonly schema: CompiledSchema | undefined;
+  readonly document: JsonObject;
+  /** The document with the runtime layer, without defaults. */
+  readonly laid: JsonObject;
+  readonly values: JsonObject;
+}
+
+/** A decision needs the same documents several times, and the next one needs them again. */
+const known = new WeakMap<object, Laid>();
+
+function lay(schema: CompiledSchema | undefined, document: JsonObject, overrides: readonly Override[]): Laid {
+  const key = overrides.length > 0 ? overrides : document;
+  const before = known.get(key);
+  if (before && before.schema === schema && before.document === document) return before;
+  const laid = writeSettings(document, overrides);
+  const result = { schema, document, laid, values: schema ? schema.fillDefaults(laid) : laid };
+  known.set(key, result);
+  return result;
 }

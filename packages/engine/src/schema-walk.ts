@@ -1,121 +1,99 @@
-import {
-  appendToken,
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  type Pointer,
-  parsePointer,
-} from '@setpoint/protocol';
-
-/** A place in every document of a schema: tokens, where `any` stands for each member or item. */
-export type PlacePattern = readonly (string | typeof any)[];
-export const any: unique symbol = Symbol('any member or item');
-
-/** How far a schema is followed: one that refers to itself would never end. */
-const maxSchemaDepth = 24;
+import { isJsonObject, type JsonObject, type JsonValue, readPointer, SetpointError } from '@setpoint/protocol';
 
 /**
- * A schema and all that it says about the same value: where its local `$ref` leads, its `allOf`, and, with
- * `alternatives`, its `anyOf` and `oneOf`.
+ * These schemas and all that they say about the same value: where a `$ref` leads, `allOf`, and, with `alternatives`,
+ * what may hold besides.
  */
-export function expandSchema(root: JsonObject, schema: JsonValue | undefined, alternatives = true): JsonObject[] {
-  const found = new Set<JsonObject>();
-  const visit = (candidate: JsonValue | undefined): void => {
-    if (!isJsonObject(candidate) || found.has(candidate)) return;
-    found.add(candidate);
-    if (typeof candidate.$ref === 'string') visit(followRef(root, candidate.$ref));
-    for (const keyword of alternatives ? ['allOf', 'anyOf', 'oneOf'] : ['allOf']) {
-      const members = candidate[keyword];
-      if (Array.isArray(members)) members.forEach(visit);
-    }
-  };
-  visit(schema);
+export function expandSchemas(root: JsonObject, schemas: readonly JsonValue[], alternatives: boolean): JsonObject[] {
+  const found = new Set(schemas.filter(isJsonObject));
+  for (const part of found) {
+    const always = [followRef(root, part), ...listed(part.allOf)];
+    const same = alternatives ? [...always, ...alternativesOf(part)] : always;
+    for (const schema of same) if (isJsonObject(schema)) found.add(schema);
+  }
   return [...found];
 }
 
-function followRef(root: JsonObject, ref: string): JsonValue | undefined {
-  if (ref === '#') return root;
-  if (!ref.startsWith('#/')) return undefined;
-  let here: JsonValue | undefined = root;
-  for (const token of parsePointer(decodeURIComponent(ref.slice(1))))
-    here = isJsonObject(here) ? here[token] : undefined;
-  return here;
+const listed = (value: JsonValue | undefined): readonly JsonValue[] => (Array.isArray(value) ? value : []);
+
+const membersOf = (value: JsonValue | undefined): JsonValue[] => (isJsonObject(value) ? Object.values(value) : []);
+
+const alternativesOf = (schema: JsonObject): (JsonValue | undefined)[] => [
+  ...listed(schema.anyOf),
+  ...listed(schema.oneOf),
+  schema.if,
+  schema.then,
+  schema.else,
+  ...membersOf(schema.dependentSchemas),
+];
+
+/** Where a local reference leads; undefined where it leads nowhere. */
+function followRef(root: JsonObject, { $ref }: JsonObject): JsonValue | undefined {
+  if (typeof $ref !== 'string' || !/^#(\/|$)/.test($ref)) return undefined;
+  return readPointer(root, decodeURIComponent($ref.slice(1)));
 }
 
-/** What a schema says about one member of an object. */
-export function memberSchemas(schema: JsonObject, name: string): JsonValue[] {
-  const { properties, patternProperties, additionalProperties } = schema;
-  const found: JsonValue[] = [];
-  if (isJsonObject(properties) && Object.hasOwn(properties, name)) found.push(properties[name] as JsonValue);
-  if (isJsonObject(patternProperties)) {
-    for (const [pattern, member] of Object.entries(patternProperties)) if (matches(pattern, name)) found.push(member);
-  }
-  if (found.length === 0 && isJsonObject(additionalProperties)) found.push(additionalProperties);
+/** What a schema says about the values inside its value. */
+function childSchemas(schema: JsonObject): JsonObject[] {
+  const { properties, patternProperties, additionalProperties, unevaluatedProperties } = schema;
+  const { items, prefixItems, contains, unevaluatedItems } = schema;
+  const children = [
+    ...[properties, patternProperties].flatMap(membersOf),
+    ...listed(prefixItems),
+    ...[additionalProperties, unevaluatedProperties, items, contains, unevaluatedItems],
+  ];
+  return children.filter(isJsonObject);
+}
+
+/** Every schema that stands in this one or that it refers to, one step away. */
+function innerSchemas(root: JsonObject, schema: JsonObject): JsonObject[] {
+  const { propertyNames, not, $defs, definitions } = schema;
+  const same = [followRef(root, schema), ...listed(schema.allOf), ...alternativesOf(schema), propertyNames, not];
+  return [...same, ...[$defs, definitions].flatMap(membersOf), ...childSchemas(schema)].filter(isJsonObject);
+}
+
+/** What these schemas say about the values inside their value, however deep. */
+export const schemasBelow = (root: JsonObject, schemas: readonly JsonObject[]): ReadonlySet<JsonObject> =>
+  schemasWithin(root, schemas.flatMap(childSchemas));
+
+/** Every schema in these schemas. */
+export function schemasWithin(root: JsonObject, starts: readonly JsonValue[]): ReadonlySet<JsonObject> {
+  const found = new Set(starts.filter(isJsonObject));
+  for (const schema of found) for (const inner of innerSchemas(root, schema)) found.add(inner);
   return found;
 }
 
-function matches(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(pattern, 'u').test(name);
-  } catch {
-    return false;
-  }
-}
-
-/** What a schema says about one item of a list. */
-export function itemSchemas(schema: JsonObject, index: number): JsonValue[] {
-  const { prefixItems, items } = schema;
-  if (Array.isArray(prefixItems) && index < prefixItems.length) return [prefixItems[index]];
-  return isJsonObject(items) ? [items] : [];
-}
-
-/** Every place whose schema carries `keyword: true`. */
-export function findAnnotated(root: JsonObject, keyword: string): PlacePattern[] {
-  const found = new Map<string, PlacePattern>();
-  const visit = (schema: JsonValue | undefined, at: PlacePattern): void => {
-    if (at.length > maxSchemaDepth) return;
-    for (const part of expandSchema(root, schema)) {
-      if (part[keyword] === true) found.set(at.map(String).join('/'), at);
-      else for (const [token, member] of childSchemas(part)) visit(member, [...at, token]);
+/** Every schema in a schema, with those that it stands in or is referred to from. */
+function findParents(root: JsonObject): Map<JsonObject, JsonObject[]> {
+  const parents = new Map<JsonObject, JsonObject[]>([[root, []]]);
+  for (const schema of parents.keys()) {
+    for (const inner of innerSchemas(root, schema)) {
+      const known = parents.get(inner);
+      if (known) known.push(schema);
+      else parents.set(inner, [schema]);
     }
-  };
-  visit(root, []);
-  return [...found.values()];
+  }
+  return parents;
 }
 
-function childSchemas(schema: JsonObject): [string | typeof any, JsonValue][] {
-  const { properties, patternProperties, additionalProperties, items, prefixItems } = schema;
-  const all: [string | typeof any, JsonValue | undefined][] = [
-    ...(isJsonObject(properties) ? Object.entries(properties) : []),
-    ...(isJsonObject(patternProperties) ? Object.values(patternProperties) : []).map(
-      (member) => [any, member] as const,
-    ),
-    ...(Array.isArray(prefixItems) ? (prefixItems as JsonValue[]) : []).map((item, i) => [String(i), item] as const),
-    [any, additionalProperties],
-    [any, items],
-  ].map(([token, member]) => [token, member] as [string | typeof any, JsonValue | undefined]);
-  return all.filter((entry): entry is [string | typeof any, JsonValue] => isJsonObject(entry[1]));
+/** The schemas that carry `keyword: true` or lead to one that does. */
+export function findHolders(root: JsonObject, keyword: string): ReadonlySet<JsonObject> {
+  const parents = findParents(root);
+  const holders = new Set([...parents.keys()].filter((schema) => schema[keyword] === true));
+  for (const schema of holders) for (const parent of parents.get(schema) ?? []) holders.add(parent);
+  return holders;
 }
 
-/** The places of a document that a pattern means. */
-export function matchPlaces(document: JsonValue, patterns: readonly PlacePattern[]): Pointer[] {
-  const found = new Set<Pointer>();
-  for (const pattern of patterns) for (const pointer of matchPlace(document, pattern, '')) found.add(pointer);
-  return [...found].sort();
-}
-
-function matchPlace(here: JsonValue | undefined, [token, ...rest]: PlacePattern, at: Pointer): Pointer[] {
-  if (here === undefined) return [];
-  if (token === undefined) return [at];
-  if (typeof here !== 'object' || here === null) return [];
-  const keys = token === any ? Object.keys(here) : Object.hasOwn(here, token) ? [token] : [];
-  return keys.flatMap((key) => matchPlace((here as JsonObject)[key], rest, appendToken(at, key)));
-}
-
-/** Does `pointer` lead to such a place, into one, or to something that may hold one? */
-export function touchesPlace(pointer: Pointer, patterns: readonly PlacePattern[]): boolean {
-  const tokens = parsePointer(pointer);
-  return patterns.some((pattern) =>
-    pattern.slice(0, tokens.length).every((token, i) => token === any || token === tokens[i]),
-  );
+/**
+ * Refuses references that are not followed here: a secret behind one would be shown.
+ * @throws SetpointError `document_invalid`
+ */
+export function refuseForeignReferences(root: JsonObject): void {
+  for (const schema of schemasWithin(root, [root])) {
+    const isForeign = schema.$ref !== undefined && followRef(root, schema) === undefined;
+    if (isForeign || schema.$dynamicRef !== undefined || (schema !== root && typeof schema.$id === 'string')) {
+      const detail = 'a schema may only refer to its own parts, by "#/…", and have no $id inside';
+      throw new SetpointError('document_invalid', `not a schema that can be followed: ${detail}`);
+    }
+  }
 }

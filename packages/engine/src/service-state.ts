@@ -5,7 +5,6 @@ import { type Override, writeSettings } from './layer/overrides.ts';
 import { isSecretIn, type SecretTest } from './redact.ts';
 import { resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';
-import { touchesPlace } from './schema-walk.ts';
 import type { VersionRecord } from './store/store.ts';
 import type { LiveContract } from './validate.ts';
 
@@ -49,11 +48,13 @@ export function baseLayer(state: ServiceState): Layer {
   return state.file ?? { document: standIn(state), author: '', locate: () => undefined };
 }
 
+const empty: Layer['document'] = Object.freeze({});
+
 function standIn(state: ServiceState): Layer['document'] {
-  if (isDeleted(state) || !state.latest) return {};
+  if (isDeleted(state) || !state.latest) return empty;
   const { values } = state.latest.snapshot;
   // A service that operators made needs none: its runtime layer and the defaults are the whole document.
-  if (isEqualJson(resolve({ ...state, file: undefined }).values, values)) return {};
+  if (isEqualJson(resolve({ ...state, file: undefined }).values, values)) return empty;
   return writeSettings(
     values,
     state.overrides.map(({ pointer }) => ({ pointer })),
@@ -64,7 +65,7 @@ function standIn(state: ServiceState): Layer['document'] {
 export function secretTest({ schema, contracts, latest }: ServiceState): SecretTest {
   const places = [schema, ...contracts.map((contract) => contract.schema)].flatMap((part) => part?.secrets ?? []);
   const isStored = isSecretIn(latest?.snapshot.secrets ?? []);
-  return (pointer: Pointer) => isStored(pointer) || touchesPlace(pointer, places);
+  return (pointer: Pointer) => isStored(pointer) || places.some((place) => place.touches(pointer));
 }
 
 /** An answer about the service as it stands. */

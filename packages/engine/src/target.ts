@@ -1,18 +1,16 @@
 import {
   createProblem,
-  type Fault,
   findUnsafeJson,
   isJsonObject,
-  isWithin,
   type JsonObject,
-  type JsonValue,
+  type PatchOperation,
   type Pointer,
   type Problem,
   type Request,
-  readPointer,
 } from '@setpoint/protocol';
-import { applyPatch, type Operation as JsonPatchOperation } from 'rfc6902';
-import { type Override, readMergePatch, writeSettings } from './layer/overrides.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { type Override, readMergePatch, readSetting, writeSettings } from './layer/overrides.ts';
+import { createWithinTest } from './overlap.ts';
 import type { VersionRecord } from './store/store.ts';
 
 /** The requests that ask for another document. */
@@ -20,18 +18,18 @@ export type RewriteRequest = Extract<Request, { op: 'merge' | 'validate' | 'patc
 
 /** The document that a request aims at. */
 export type Target =
-  | { readonly document: JsonObject; readonly pinned: readonly Pointer[] }
+  | { readonly target: JsonObject; readonly pinned: readonly Pointer[] }
   | { readonly problem: Problem };
 
 export interface TargetOptions {
   readonly service: string;
   readonly overrides: readonly Override[];
-  /** The effective document now. */
-  readonly present: JsonObject;
-  /** The effective document without the runtime layer. */
-  readonly beneath: JsonObject;
+  /** The effective document with a runtime layer. */
+  readonly resolve: (overrides: readonly Override[]) => JsonObject;
   /** For a rollback: the version asked for. */
   readonly version: VersionRecord | undefined;
+  /** Bytes of the document as JSON. */
+  readonly maxDocumentBytes: number;
 }
 
 export function targetOf(request: RewriteRequest, options: TargetOptions): Target {
@@ -40,45 +38,43 @@ export function targetOf(request: RewriteRequest, options: TargetOptions): Targe
     case 'validate':
       return mergeTarget(request.patch, options);
     case 'patch':
-      return patchTarget(request.patch as JsonPatchOperation[], options);
+      return patchTarget(request.patch, options);
     // A whole document says nothing of who set what: the runtime layer is only what leads to it.
     case 'replace':
-      return { document: request.values, pinned: [] };
+      return { target: request.values, pinned: [] };
     case 'rollback':
       return rollbackTarget(request.toVersion, options);
   }
 }
 
 function rollbackTarget(toVersion: number, { service, version }: TargetOptions): Target {
-  if (version && !version.deleted) return { document: version.snapshot.values, pinned: [] };
+  if (version && !version.deleted) return { target: version.snapshot.values, pinned: [] };
   return { problem: createProblem('version_unknown', `${service} has no version ${toVersion} to go back to`) };
 }
 
 /** RFC 7396, with one difference: null gives the place back to the layers beneath instead of emptying it. */
-function mergeTarget(patch: JsonObject, { present, beneath, overrides }: TargetOptions): Target {
+function mergeTarget(patch: JsonObject, { overrides, resolve }: TargetOptions): Target {
   const { set: named, unset } = readMergePatch(patch);
+  const isGivenBack = createWithinTest(unset);
+  const kept = overrides.filter(({ pointer }) => !isGivenBack(pointer));
+  const uncovered = resolve(unset.length > 0 ? kept : overrides);
   // An empty object in a patch changes nothing where there is an object already.
   const set = named.filter(
-    ({ pointer, value }) => !isJsonObject(value) || !isJsonObject(readPointer(present, pointer)),
+    ({ pointer, value }) => !isJsonObject(value) || !isJsonObject(readSetting(uncovered, pointer)),
   );
-  const givenBack = unset.map((pointer) => ({ pointer, value: readPointer(beneath, pointer) }));
-  const document = writeSettings(present, [...givenBack, ...set]);
-  const isGivenBack = ({ pointer }: Override): boolean => unset.some((place) => isWithin(pointer, place));
-  const kept = overrides.filter((override) => !isGivenBack(override));
-  return { document, pinned: [...kept, ...set].map(({ pointer }) => pointer) };
+  return { target: writeSettings(uncovered, set), pinned: [...kept, ...set].map(({ pointer }) => pointer) };
 }
 
-function patchTarget(patch: JsonPatchOperation[], { present, overrides }: TargetOptions): Target {
-  const document = structuredClone(present) as JsonValue;
-  const faults = applyPatch(document, structuredClone(patch)).flatMap((error, i): Fault[] => {
-    const operation = patch[i];
-    if (!error || !operation) return [];
-    return [{ pointer: operation.path, message: `operation ${i} (${operation.op}) can't be done: ${error.name}` }];
-  });
+function patchTarget(
+  patch: readonly PatchOperation[],
+  { overrides, resolve, maxDocumentBytes }: TargetOptions,
+): Target {
+  const { document, faults } = applyJsonPatch(resolve(overrides), patch, { maxCopyBytes: maxDocumentBytes });
   if (faults.length > 0) {
     return { problem: createProblem('patch_failed', 'read the document again and make a patch that fits it', faults) };
   }
-  const unsafe = isJsonObject(document) ? findUnsafeJson(document) : 'is no longer an object';
+  if (!isJsonObject(document)) return { problem: createProblem('patch_failed', 'the patch leaves no object') };
+  const unsafe = findUnsafeJson(document);
   if (unsafe) return { problem: createProblem('patch_failed', `the patched document ${unsafe}`) };
-  return { document: document as JsonObject, pinned: overrides.map(({ pointer }) => pointer) };
+  return { target: document, pinned: overrides.map(({ pointer }) => pointer) };
 }

@@ -7,58 +7,42 @@ import {
   type Pointer,
 } from '@setpoint/protocol';
 import leven from 'leven';
-import { declaredNames } from './schema.ts';
-import { expandSchema, itemSchemas, memberSchemas } from './schema-walk.ts';
+import type { Shape } from './shape.ts';
 
 /**
  * The members that no schema knows, each with the near name where there is one. An object whose schema declares
  * `properties` is closed unless it says `additionalProperties`: in a configuration a name that nobody reads is a
  * mistake, not an extension. The value is not repeated: it may be a secret under a misspelt name.
  */
-export const findUnknownKeys = (schemas: readonly JsonObject[], document: JsonObject): Fault[] =>
-  walk(
-    schemas.map((schema) => ({ root: schema, schema })),
-    document,
-    '',
-  );
+export const findUnknownKeys = (shapes: readonly Shape[], document: JsonObject): Fault[] => {
+  const faults: Fault[] = [];
+  walk(shapes, document, '', faults);
+  return faults;
+};
 
-interface Rooted {
-  readonly root: JsonObject;
-  readonly schema: JsonValue;
-}
-
-function walk(schemas: readonly Rooted[], value: JsonValue, at: Pointer): Fault[] {
-  const parts = schemas.flatMap(({ root, schema }) =>
-    expandSchema(root, schema).map((part) => ({ root, schema: part })),
-  );
-  if (Array.isArray(value)) {
-    return value.flatMap((item: JsonValue, i) =>
-      walk(
-        under(parts, (part) => itemSchemas(part, i)),
-        item,
-        appendToken(at, i),
-      ),
-    );
+function walk(shapes: readonly Shape[], value: JsonObject | readonly JsonValue[], at: Pointer, faults: Fault[]): void {
+  const isList = Array.isArray(value);
+  for (const [key, member] of Object.entries(value)) {
+    const isScalar = typeof member !== 'object' || member === null;
+    if (isScalar && isList) continue;
+    const known: Shape[] = [];
+    for (const shape of shapes) {
+      const inner = isList ? shape.item(Number(key)) : shape.member(key);
+      if (inner) known.push(inner);
+    }
+    if (known.length === 0 && !isList && isClosed(shapes)) faults.push(unknownKey(appendToken(at, key), key, shapes));
+    else if (known.length > 0 && !isScalar) walk(known, member, appendToken(at, key), faults);
   }
-  if (!isJsonObject(value)) return [];
-  const names = parts.flatMap(({ schema }) => declaredNames(schema));
-  const isOpen = names.length === 0 || parts.some(({ schema }) => isOpenObject(schema));
-  return Object.entries(value).flatMap(([key, member]) => {
-    const members = under(parts, (part) => memberSchemas(part, key));
-    if (members.length > 0) return walk(members, member, appendToken(at, key));
-    return isOpen ? [] : [unknownKey(appendToken(at, key), key, names)];
-  });
 }
 
-const under = (
-  parts: readonly { root: JsonObject; schema: JsonObject }[],
-  of: (schema: JsonObject) => JsonValue[],
-): Rooted[] => parts.flatMap(({ root, schema }) => of(schema).map((member) => ({ root, schema: member })));
+const isClosed = (shapes: readonly Shape[]): boolean =>
+  shapes.some(({ names }) => names.length > 0) && !shapes.some(({ parts }) => parts.some(isOpen));
 
-const isOpenObject = ({ additionalProperties }: JsonObject): boolean =>
-  additionalProperties === true || isJsonObject(additionalProperties);
+const isOpen = ({ additionalProperties, unevaluatedProperties }: JsonObject): boolean =>
+  [additionalProperties, unevaluatedProperties].some((rest) => rest === true || isJsonObject(rest));
 
-function unknownKey(pointer: Pointer, key: string, names: readonly string[]): Fault {
+function unknownKey(pointer: Pointer, key: string, shapes: readonly Shape[]): Fault {
+  const names = shapes.flatMap((shape) => shape.names);
   const near = findNearName(key, names);
   return {
     pointer,
@@ -70,10 +54,14 @@ function unknownKey(pointer: Pointer, key: string, names: readonly string[]): Fa
 
 /** The name closest to `text`, where it is close enough to be a slip. */
 export function findNearName(text: string, names: readonly string[]): string | undefined {
+  const slip = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
+  if (text.length > maxNameLength) return undefined;
   const key = text.toLowerCase();
   const [best] = names
     .map((name) => ({ name, distance: leven(key, name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
-  const slip = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
-  return best && best.distance <= slip ? best.name : undefined;
+  return best && best.distance <= slip && best.distance < text.length ? best.name : undefined;
 }
+
+/** Longer texts are no slips of a name, and to compare them would take long. */
+const maxNameLength = 100;

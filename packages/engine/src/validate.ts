@@ -1,7 +1,8 @@
-import { appendToken, type Fault, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
+import { appendToken, type Fault, isWithin, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { redactFault, type SecretTest } from './redact.ts';
 import type { CompiledSchema } from './schema.ts';
+import { expandSchemas, schemasBelow } from './schema-walk.ts';
 import { findNearName, findUnknownKeys } from './unknown-keys.ts';
 
 /** The schema that an instance runs with. */
@@ -23,14 +24,14 @@ export function validate(document: JsonObject, { own, contracts, isSecret }: Val
   const naming = own ? [own] : contracts.map(({ schema }) => schema);
   const faults = [
     ...findUnknownKeys(
-      naming.map(({ schema }) => schema),
+      naming.map(({ shape }) => shape),
       document,
     ),
-    ...(own ? explainErrors(own.check(document)) : []),
+    ...(own ? explainErrors(own.check(document), own.schema) : []),
     ...contracts.flatMap(({ instance, schema }) =>
       schema.digest === own?.digest
         ? []
-        : explainErrors(schema.check(document)).map((fault) => ({ ...fault, instance })),
+        : explainErrors(schema.check(document), schema.schema).map((fault) => ({ ...fault, instance })),
     ),
   ];
   return dropRepeated(faults).map((fault) => redactFault(fault, isSecret));
@@ -46,58 +47,111 @@ function dropRepeated(faults: readonly Fault[]): Fault[] {
   });
 }
 
-function explainErrors(errors: readonly ErrorObject[]): Fault[] {
-  const alternatives = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
-  // The errors of each branch say the same thing as often as there are branches; the choice itself is told once.
-  const isBranch = ({ schemaPath }: ErrorObject): boolean =>
-    alternatives.some((choice) => schemaPath !== choice.schemaPath && schemaPath.startsWith(`${choice.schemaPath}/`));
-  return errors.filter((error) => !isBranch(error) && error.keyword !== 'if').map((error) => explain(error, errors));
+function explainErrors(errors: readonly ErrorObject[], root: JsonObject): Fault[] {
+  const passedOver = new Set(errors.filter(({ keyword, propertyName }) => keyword === 'if' || propertyName));
+  const expected = new Map<ErrorObject, string | undefined>();
+  for (const choice of errors.filter(isChoice)) {
+    const branches = (choice.schema as JsonValue[]).map((branch) => errorsWithin(branch, choice, errors, root));
+    const failed = branches.filter((branch) => branch.length > 0);
+    // Where one branch is plainly meant, what is wrong with it is told, and otherwise the choice is, once.
+    const meant = failed.filter((branch) => !branch.some((error) => rulesOut(error, choice)));
+    const telling = meant.length === 1 && !choice.params.passingSchemas ? meant[0] : [choice];
+    for (const error of [choice, ...failed.flat()]) if (!telling?.includes(error)) passedOver.add(error);
+    expected.set(choice, describeChoice(failed, choice, expected));
+  }
+  return errors.filter((error) => !passedOver.has(error)).map((error) => explain(error, expected.get(error)));
 }
 
-function explain(error: ErrorObject, all: readonly ErrorObject[]): Fault {
-  const pointer = error.instancePath;
+const isChoice = ({ keyword }: ErrorObject): boolean => keyword === 'anyOf' || keyword === 'oneOf';
+
+function errorsWithin(
+  branch: JsonValue,
+  { instancePath }: ErrorObject,
+  errors: readonly ErrorObject[],
+  root: JsonObject,
+): ErrorObject[] {
+  const here = expandSchemas(root, [branch], true);
+  const [about, below] = [new Set(here), schemasBelow(root, here)];
+  return errors.filter((error) => {
+    const schema = error.parentSchema as JsonObject;
+    return error.instancePath === instancePath
+      ? about.has(schema)
+      : isWithin(error.instancePath, instancePath) && below.has(schema);
+  });
+}
+
+/** A branch for another type, or with another word in the member that tells the branches apart, is not meant. */
+const rulesOut = ({ keyword, instancePath }: ErrorObject, choice: ErrorObject): boolean =>
+  ['type', 'const', 'enum'].includes(keyword) &&
+  (instancePath === choice.instancePath ||
+    (keyword === 'const' && instancePath.lastIndexOf('/') === choice.instancePath.length));
+
+/** What the branches want of the value itself; undefined where it takes more than a type or a list of values to say. */
+function describeChoice(
+  branches: readonly ErrorObject[][],
+  { instancePath }: ErrorObject,
+  known: ReadonlyMap<ErrorObject, string | undefined>,
+): string | undefined {
+  const wanted = branches.map((branch) => {
+    const here = branch.filter((error) => error.instancePath === instancePath);
+    const inner = here.find(isChoice);
+    if (inner) return { text: known.get(inner) };
+    const type = here.find(({ keyword }) => keyword === 'type');
+    if (type) return { text: article(type.params.type) };
+    const { allowedValues, allowedValue } = here.find(({ keyword }) => /^(const|enum)$/.test(keyword))?.params ?? {};
+    return allowedValues === undefined && allowedValue === undefined
+      ? { text: undefined }
+      : { values: (allowedValues as unknown[] | undefined) ?? [allowedValue] };
+  });
+  if (wanted.some(({ text, values }) => text === undefined && values === undefined)) return undefined;
+  const values = wanted.flatMap((want) => want.values ?? []);
+  const parts = [...wanted.flatMap(({ text }) => text ?? []), ...(values.length > 0 ? [listOf(values)] : [])];
+  return [...new Set(parts)].join(' or ');
+}
+
+function explain(error: ErrorObject, choice: string | undefined): Fault {
+  const { params, instancePath: pointer } = error;
   switch (error.keyword) {
     case 'required':
-      return {
-        pointer: appendToken(pointer, error.params.missingProperty),
-        message: 'is required',
-        expected: describeSchema(error.parentSchema?.properties?.[error.params.missingProperty]),
-        received: 'nothing',
-      };
+      return missing(error, 'is required');
+    case 'dependentRequired':
+      return missing(error, `is required with ${JSON.stringify(params.property)}`);
     case 'additionalProperties':
-      return { pointer: appendToken(pointer, error.params.additionalProperty), message: 'is not a known setting' };
+    case 'unevaluatedProperties':
+      return {
+        pointer: appendToken(pointer, params.additionalProperty ?? params.unevaluatedProperty),
+        message: 'is not a known setting',
+      };
+    case 'propertyNames':
+      return { pointer: appendToken(pointer, params.propertyName), message: 'is not an allowed name' };
+    case 'false schema':
+      return told(error, 'is not allowed here', 'nothing');
     case 'enum':
       return withSuggestion(
-        told(error, `must be ${listOf(error.params.allowedValues)}`, listOf(error.params.allowedValues)),
+        told(error, `must be ${listOf(params.allowedValues)}`, listOf(params.allowedValues)),
         error,
       );
     case 'const':
-      return told(
-        error,
-        `must be ${JSON.stringify(error.params.allowedValue)}`,
-        JSON.stringify(error.params.allowedValue),
-      );
+      return told(error, `must be ${JSON.stringify(params.allowedValue)}`, JSON.stringify(params.allowedValue));
     case 'type':
-      return told(error, `must be ${article(error.params.type)}`, article(error.params.type));
+      return told(error, `must be ${article(params.type)}`, article(params.type));
     case 'anyOf':
-    case 'oneOf': {
-      const branches = all.filter(
-        (other) =>
-          other.keyword === 'type' &&
-          other.schemaPath.startsWith(`${error.schemaPath}/`) &&
-          other.instancePath === pointer,
-      );
-      const expected = branches.map(({ params }) => article(params.type)).join(' or ');
-      return told(
-        error,
-        expected ? `must be ${expected}` : 'fits none of the allowed forms',
-        expected || 'one of the allowed forms',
-      );
-    }
+    case 'oneOf':
+      if (params.passingSchemas) return told(error, 'fits more than one of the allowed forms', 'exactly one of them');
+      return choice === undefined
+        ? told(error, 'fits none of the allowed forms', 'one of the allowed forms')
+        : told(error, `must be ${choice}`, choice);
     default:
       return told(error, error.message ?? `breaks ${error.keyword}`, limitOf(error));
   }
 }
+
+const missing = ({ params, instancePath, parentSchema }: ErrorObject, message: string): Fault => ({
+  pointer: appendToken(instancePath, params.missingProperty),
+  message,
+  expected: describeSchema(parentSchema?.properties?.[params.missingProperty]),
+  received: 'nothing',
+});
 
 const told = (error: ErrorObject, message: string, expected: string): Fault => ({
   pointer: error.instancePath,
@@ -115,6 +169,12 @@ function withSuggestion(fault: Fault, error: ErrorObject): Fault {
   return near === undefined ? fault : { ...fault, suggestion: near };
 }
 
+const wholeWords: Readonly<Record<string, string>> = {
+  uniqueItems: 'a list without repetitions',
+  contains: 'a list with such an item',
+  not: 'something else',
+};
+
 const limitWords: Readonly<Record<string, string>> = {
   minimum: 'at least',
   maximum: 'at most',
@@ -124,6 +184,8 @@ const limitWords: Readonly<Record<string, string>> = {
   maxLength: 'a text of at most',
   minItems: 'a list of at least',
   maxItems: 'a list of at most',
+  minProperties: 'a section of at least',
+  maxProperties: 'a section of at most',
   multipleOf: 'a multiple of',
   pattern: 'a text that matches',
   format: 'a text of the format',
@@ -132,7 +194,7 @@ const limitWords: Readonly<Record<string, string>> = {
 function limitOf({ keyword, params, schema }: ErrorObject): string {
   const words = limitWords[keyword];
   const limit = params.limit ?? params.multipleOf ?? params.pattern ?? params.format ?? schema;
-  return words === undefined ? keyword : `${words} ${String(limit)}`;
+  return words === undefined ? (wholeWords[keyword] ?? keyword) : `${words} ${String(limit)}`;
 }
 
 const articles: Readonly<Record<string, string>> = {
@@ -163,7 +225,7 @@ export function describeValue(value: JsonValue): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'a section';
   const text = JSON.stringify(value);
-  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}…` : text;
+  return text.length > maxShownLength ? `${text.slice(0, maxShownLength).toWellFormed()}…` : text;
 }
 
 /** A fault with the file and line it comes from. */

@@ -38,6 +38,7 @@ describe('wireCodes', () => {
       'restart_required',
       'message_too_large',
       'store_unavailable',
+      'overloaded',
       'file_invalid',
       'file_missing',
       'version_reused',

@@ -2,12 +2,13 @@ import {
   appendToken,
   isEqualJson,
   isJsonObject,
+  isWithin,
   type JsonObject,
   type JsonValue,
   type Pointer,
   parsePointer,
-  readPointer,
 } from '@setpoint/protocol';
+import { createOverlapTest, createWithinTest, placesAround } from '../overlap.ts';
 
 /**
  * One setting of the runtime layer: what an operator set, or hid, at one pointer. The settings of a service never lie
@@ -28,15 +29,21 @@ export interface Override {
 /** Who makes a change; goes with every override that it makes. */
 export type Attribution = Omit<Override, 'pointer' | 'value'>;
 
-/** Lays the runtime layer over a document. What is not touched keeps its identity. */
-export const applyOverrides = (document: JsonObject, overrides: readonly Override[]): JsonObject =>
-  writeSettings(document, overrides);
-
 /** A value for a place; undefined takes away what is there. */
 export interface Setting {
   readonly pointer: Pointer;
   readonly value?: JsonValue | undefined;
 }
+
+/** The value at a place of settings, or undefined. A list is one value: no setting lies in it. */
+export function readSetting(document: JsonValue | undefined, pointer: Pointer): JsonValue | undefined {
+  let here = document;
+  for (const token of parsePointer(pointer)) here = readMember(here, token);
+  return here;
+}
+
+const readMember = (value: JsonValue | undefined, name: string): JsonValue | undefined =>
+  isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
 /**
  * The document with each setting written, in order. Copies each object on the way once, however many settings lie
@@ -54,7 +61,7 @@ export function writeSettings(document: JsonObject, settings: readonly Setting[]
   for (const { pointer, value } of settings) {
     const tokens = parsePointer(pointer);
     // To take away what is not there must not create the way to it.
-    if (value === undefined && readPointer(root, pointer) === undefined) continue;
+    if (value === undefined && readSetting(root, pointer) === undefined) continue;
     const last = tokens.pop();
     if (last === undefined) {
       root = isJsonObject(value) ? value : {};
@@ -63,7 +70,7 @@ export function writeSettings(document: JsonObject, settings: readonly Setting[]
     let here = copy(root);
     root = here;
     for (const token of tokens) {
-      const member = copy(Object.hasOwn(here, token) ? here[token] : undefined);
+      const member = copy(readMember(here, token));
       here[token] = member;
       here = member;
     }
@@ -73,46 +80,88 @@ export function writeSettings(document: JsonObject, settings: readonly Setting[]
   return root;
 }
 
-/**
- * The runtime layer that turns `beneath` (the file with defaults filled) into `target`. The places in `pinned` are
- * kept even where the layers beneath say the same now: what an operator set stays set when the file changes later.
- */
-export function deriveOverrides(options: {
+export interface DeriveOptions {
   readonly file: JsonObject;
-  readonly beneath: JsonObject;
+  /** The effective document now, and the runtime layer that it has. */
+  readonly present: JsonObject;
+  readonly overrides: readonly Override[];
+  /** The document that is wanted; defaults fill what it leaves out. */
   readonly target: JsonObject;
-  readonly present: readonly Override[];
+  /** Kept even where the layers beneath say the same now: what an operator set stays set when the file changes. */
   readonly pinned: readonly Pointer[];
   readonly by: Attribution;
-}): Override[] {
-  const { file, beneath, target, by } = options;
-  const present = new Map(options.present.map((override) => [override.pointer, override]));
-  const needed = differences(beneath, target).filter(
-    // A default can't be hidden: without a value in the file there is nothing to take away.
-    ({ pointer, value }) => value !== undefined || readPointer(file, pointer) !== undefined,
-  );
-  const isTaken = createOverlapTest(needed.map(({ pointer }) => pointer));
-  const kept = [...new Set(options.pinned)]
-    .filter((pointer) => !isTaken(pointer))
-    .map((pointer) => ({ pointer, value: readPointer(target, pointer) }))
-    .filter(({ pointer, value }) => (value === undefined ? present.has(pointer) : !isJsonObject(value)));
-  return [...needed, ...kept].map((setting) => attribute(setting, present.get(setting.pointer), by));
+  fillDefaults(document: JsonObject): JsonObject;
+  /** The effective document with another runtime layer. */
+  resolve(overrides: readonly Override[]): JsonObject;
 }
 
-/** Does a place contain one of these, lie in one, or is it one? Answered without comparing it with each. */
-function createOverlapTest(pointers: readonly Pointer[]): (pointer: Pointer) => boolean {
-  const places = new Set(pointers);
-  const around = new Set(pointers.flatMap(placesAround));
-  return (pointer) => places.has(pointer) || around.has(pointer) || placesAround(pointer).some((at) => places.has(at));
-}
-
-function placesAround(pointer: Pointer): Pointer[] {
-  const around: Pointer[] = [];
-  for (let end = pointer.lastIndexOf('/'); end >= 0; end = pointer.lastIndexOf('/', end - 1)) {
-    around.push(pointer.slice(0, end));
-    if (end === 0) break;
+/** The runtime layer that makes the document `target`: what is pinned, and as little more as is needed. */
+export function deriveOverrides(options: DeriveOptions): Override[] {
+  const { file, target, resolve } = options;
+  const filled = options.fillDefaults(target);
+  const untouched = findUntouched(options, filled);
+  const needed = new Map<Pointer, Setting>(untouched.map((override) => [override.pointer, override]));
+  const start = untouched.length === options.overrides.length ? options.present : resolve(untouched);
+  for (const difference of differences(start, target)) {
+    const { pointer, value } = difference;
+    // What the target leaves out and defaults fill needs no setting.
+    const isFilledIn = value === undefined && !isIn(file, pointer) && isIn(filled, pointer);
+    if (!isFilledIn) need(needed, difference, file);
   }
-  return around;
+  for (;;) {
+    const overrides = settle([...needed.values()], options, filled);
+    // A section that its schema gives as a whole loses that default with the first setting in it: look again.
+    const more = differences(resolve(overrides), filled).filter((difference) => need(needed, difference, file));
+    if (more.length === 0) return overrides;
+  }
+}
+
+const isIn = (document: JsonObject, pointer: Pointer): boolean => readSetting(document, pointer) !== undefined;
+
+const isEmptySection = (value: JsonValue | undefined): boolean =>
+  isJsonObject(value) && Object.keys(value).length === 0;
+
+/** The pinned settings at whose place nothing changes. */
+function findUntouched({ overrides, pinned, present }: DeriveOptions, filled: JsonObject): Override[] {
+  const places = new Set(pinned);
+  return overrides.filter(({ pointer, value }) => {
+    const wanted = readSetting(filled, pointer);
+    const isUntouched = isEmptySection(value)
+      ? isJsonObject(wanted)
+      : isEqualJson(wanted, readSetting(present, pointer));
+    return places.has(pointer) && isUntouched;
+  });
+}
+
+/** What is needed and what is pinned besides; nothing is hidden where something is set. */
+function settle(needed: readonly Setting[], options: DeriveOptions, filled: JsonObject): Override[] {
+  const isNeeded = createSetTest(needed);
+  const hiding = needed.filter(({ value }) => value === undefined);
+  const isHidden = createWithinTest(hiding.map(({ pointer }) => pointer));
+  const pinned = [...new Set(options.pinned)]
+    .filter((pointer) => !isNeeded(pointer) && !isHidden(pointer))
+    .map((pointer) => ({ pointer, value: readSetting(filled, pointer) }))
+    .filter(({ value }) => value !== undefined && (!isJsonObject(value) || isEmptySection(value)));
+  const isSet = createSetTest([...needed, ...pinned]);
+  const settings = needed.filter(({ pointer, value }) => value !== undefined || !isSet(pointer));
+  const before = new Map(options.overrides.map((override) => [override.pointer, override]));
+  return [...settings, ...pinned].map((setting) => attribute(setting, before.get(setting.pointer), options.by));
+}
+
+const createSetTest = (settings: readonly Setting[]): ((pointer: Pointer) => boolean) =>
+  createOverlapTest(settings.flatMap(({ pointer, value }) => (value === undefined ? [] : [pointer])));
+
+/** Adds what makes up for a difference; false where that is there already, or nothing can be done. */
+function need(needed: Map<Pointer, Setting>, difference: Setting, file: JsonObject): boolean {
+  const isDefault = difference.value === undefined && !isIn(file, difference.pointer);
+  // What comes by default can't be taken away, but with an empty section around it that default does not come.
+  const setting = isDefault ? { pointer: placesAround(difference.pointer)[0] ?? '', value: {} } : difference;
+  const { pointer } = setting;
+  const isThere = (): boolean => isIn(file, pointer) || [...needed.keys()].some((place) => isWithin(place, pointer));
+  if (needed.has(pointer) || (isDefault && isThere())) return false;
+  for (const place of placesAround(pointer)) needed.delete(place);
+  needed.set(pointer, setting);
+  return true;
 }
 
 /** A setting that an operator made before, to the same value, stays that operator's. */
@@ -122,14 +171,25 @@ function attribute({ pointer, value }: Setting, before: Override | undefined, by
 }
 
 /** What differs, leaf by leaf: an object on the target's side is never one setting, unless it is empty. */
-function differences(before: JsonValue | undefined, after: JsonValue | undefined, at: Pointer = ''): Setting[] {
-  if (isEqualJson(before, after)) return [];
-  if (!isJsonObject(after) || (Object.keys(after).length === 0 && !isJsonObject(before))) {
-    return [{ pointer: at, value: after }];
+function differences(before: JsonObject, after: JsonObject): Setting[] {
+  const found: Setting[] = [];
+  compare(before, after, '', found);
+  return found;
+}
+
+function compare(before: JsonValue | undefined, after: JsonValue | undefined, at: Pointer, found: Setting[]): void {
+  if (!isJsonObject(after) || (isEmptySection(after) && !isJsonObject(before))) {
+    if (!isEqualJson(before, after)) found.push({ pointer: at, value: after });
+    return;
   }
   const from = isJsonObject(before) ? before : {};
-  const keys = [...Object.keys(from), ...Object.keys(after).filter((key) => !Object.hasOwn(from, key))];
-  return keys.flatMap((key) => differences(from[key], after[key], appendToken(at, key)));
+  for (const key of Object.keys(from)) {
+    const is = readMember(after, key);
+    if (from[key] !== is) compare(from[key], is, appendToken(at, key), found);
+  }
+  for (const key of Object.keys(after)) {
+    if (!Object.hasOwn(from, key)) compare(undefined, after[key], appendToken(at, key), found);
+  }
 }
 
 /** The places that a merge patch sets, and those it takes the runtime value away from. */

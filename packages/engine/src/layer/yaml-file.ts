@@ -6,14 +6,34 @@ import {
   type Pointer,
   parsePointer,
 } from '@setpoint/protocol';
-import { type Document, isCollection, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  type Scalar,
+  visit,
+} from 'yaml';
 import type { Layer, Place } from './layer.ts';
 
 export type ParsedFile =
   | { readonly kind: 'layer'; readonly layer: Layer }
   | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
 
-const parseOptions = { merge: true, prettyErrors: false, uniqueKeys: true, version: '1.2' } as const;
+// Names are always text: 0049 stays 0049, and 1 and "1" are one name. The library would compare each name with each.
+const parseOptions = {
+  logLevel: 'error',
+  merge: true,
+  prettyErrors: false,
+  stringKeys: true,
+  uniqueKeys: false,
+  version: '1.2',
+} as const;
 
 /**
  * Reads the text of a YAML (or JSON) file into a layer. `file` is how faults name it. An empty file is an empty
@@ -22,51 +42,124 @@ const parseOptions = { merge: true, prettyErrors: false, uniqueKeys: true, versi
 export function parseYamlFile(text: string, file: string): ParsedFile {
   const lines = new LineCounter();
   const parsed = parseDocument(text, { ...parseOptions, lineCounter: lines });
-  const syntax = parsed.errors.map((error) => ({
+  const isSchema = file.endsWith('.schema.json');
+  const found = [...findSyntaxFaults(parsed), ...findUnplain(parsed, isSchema)];
+  const unfolded = found.length > 0 ? undefined : unfold(parsed);
+  if (unfolded && 'document' in unfolded) {
+    const { document } = unfolded;
+    return { kind: 'layer', layer: { document, author: `file:${file}`, locate: createLocator(text, file) } };
+  }
+  const faults = (unfolded ? [unfolded.wrong] : found).map(({ message, offset }) => ({
     pointer: '',
-    message: `is not valid YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`,
+    message,
     file,
-    line: lines.linePos(error.pos[0]).line,
+    line: lines.linePos(offset).line,
   }));
-  if (syntax.length > 0) return { kind: 'faults', faults: syntax };
-
-  const value = toPlain(parsed);
-  const wrong = typeof value === 'string' ? value : findUnplain(value.document);
-  if (wrong !== undefined) return { kind: 'faults', faults: [{ pointer: '', message: wrong, file, line: 1 }] };
-  const { document } = value as { document: JsonObject };
-  return { kind: 'layer', layer: { document, author: `file:${file}`, locate: createLocator(text, file) } };
+  return { kind: 'faults', faults };
 }
 
-function toPlain(parsed: Document): string | { document: unknown } {
+interface Wrong {
+  readonly message: string;
+  readonly offset: number;
+}
+
+/** Also what the library only warns of: an unknown tag would be dropped, and its value taken for what it is not. */
+const findSyntaxFaults = ({ errors, warnings }: Document): Wrong[] =>
+  [...errors, ...warnings].map(({ code, pos }) => ({
+    message: `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`,
+    offset: pos[0],
+  }));
+
+function findUnplain(parsed: Document, isSchema: boolean): Wrong[] {
+  const found: Wrong[] = [];
+  const tell = (message: string, node: unknown): void => {
+    found.push({ message, offset: (isNode(node) && node.range?.[0]) || 0 });
+  };
+  visit(parsed, {
+    Map(_, { items }) {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        const name = isScalar(key) ? key.value : undefined;
+        if (names.has(name) && name !== '<<') tell('is not valid YAML: duplicate key', key);
+        if (name === '__proto__') tell('has a member named "__proto__"', key);
+        names.add(name);
+      }
+    },
+    Scalar(_, node) {
+      if (isRounded(node) && !isSchema) {
+        tell('holds a whole number past 2^53, which would be rounded; write it as text, in quotes', node);
+      } else if (!isPlain(node.value)) {
+        tell('holds a value that JSON has no word for (.nan, .inf, a number too large, a tagged value)', node);
+      }
+    },
+  });
+  return found;
+}
+
+const isPlain = (value: unknown): boolean =>
+  value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
+
+/** In a schema such a number is the limit of a type, and nobody's setting. */
+const isRounded = ({ value, source }: Scalar): boolean =>
+  typeof value === 'number' &&
+  !Number.isSafeInteger(value) &&
+  /^[-+]?\d+$|^0[xo]/.test(source ?? '') &&
+  BigInt(source?.replace(/^[-+]/, '') ?? 0) !== BigInt(Math.abs(value));
+
+/** Aliases put in place, unless they multiply, each of a few using the one before twice, into more than memory holds. */
+function unfold(parsed: Document): { readonly document: JsonObject } | { readonly wrong: Wrong } {
+  const offset = parsed.contents?.range?.[0] ?? 0;
+  const wrong = (message: string) => ({ wrong: { message, offset } });
   try {
-    // Aliases that multiply into millions of nodes are refused by the library.
-    return { document: parsed.toJS({ maxAliasCount: 100 }) ?? {} };
-  } catch (cause) {
-    return `can't be read: ${(cause as Error).message}`;
+    if (countNodes(parsed) > maxNodes) return wrong('has aliases that unfold into too many values');
+    const document = parsed.toJS({ maxAliasCount: -1 }) ?? {};
+    if (!isJsonObject(document)) return wrong('must be a mapping of settings at the top');
+    const unsafe = findUnsafeJson(document);
+    if (unsafe) return wrong(unsafe);
+    // Sets and the like, which are told by their tag, come out as objects of their own kind.
+    return isOrdinary(document) ? { document } : wrong('holds a tagged value that JSON has no word for');
+  } catch {
+    return wrong("can't be read: an alias or a merge (<<) leads to no mapping that stands before it");
   }
 }
 
-function findUnplain(document: unknown): string | undefined {
-  if (!isJsonObject(document)) return 'must be a mapping of settings at the top';
-  const unsafe = findUnsafeJson(document);
-  if (unsafe) return unsafe;
-  return hasNoJson(document) ? 'holds a value that JSON has no word for (.nan, .inf or a tagged value)' : undefined;
+const maxNodes = 500_000;
+
+function countNodes(parsed: Document): number {
+  const counts = new Map<unknown, number>();
+  const count = (node: unknown): number => {
+    if (isAlias(node)) return count(node.resolve(parsed));
+    if (!isCollection(node)) return 1;
+    const known = counts.get(node);
+    if (known !== undefined) return known;
+    // One that holds itself never ends.
+    counts.set(node, Number.POSITIVE_INFINITY);
+    const inner = node.items.map((item) => count(isPair(item) ? item.value : item));
+    const sum = inner.reduce((total, one) => total + one, 1);
+    counts.set(node, sum);
+    return sum;
+  };
+  return count(parsed.contents);
 }
 
-function hasNoJson(value: unknown): boolean {
-  if (typeof value === 'number') return !Number.isFinite(value);
-  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' || typeof value === 'undefined';
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return true;
-  return Object.values(value).some(hasNoJson);
-}
+const isOrdinary = (value: unknown): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  ((Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) &&
+    Object.values(value).every(isOrdinary));
 
-/** Lines are asked for rarely, so the text is parsed again then instead of keeping its tree in memory. */
+/** Lines are asked for rarely, so the text is parsed again then, and its tree is not kept past the present task. */
 function createLocator(text: string, file: string): (pointer: Pointer) => Place {
-  return (pointer) => {
+  const parse = () => {
     const lines = new LineCounter();
-    const parsed = parseDocument(text, { ...parseOptions, lineCounter: lines });
-    const offset = findOffset(parsed, parsePointer(pointer));
-    return { file, line: offset === undefined ? 1 : lines.linePos(offset).line };
+    return { lines, parsed: parseDocument(text, { ...parseOptions, lineCounter: lines }) };
+  };
+  let kept: WeakRef<ReturnType<typeof parse>> | undefined;
+  return (pointer) => {
+    const tree = kept?.deref() ?? parse();
+    kept = new WeakRef(tree);
+    const offset = findOffset(tree.parsed, parsePointer(pointer));
+    return { file, line: offset === undefined ? 1 : tree.lines.linePos(offset).line };
   };
 }
 

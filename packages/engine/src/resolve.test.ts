@@ -1,0 +1,102 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseYamlFile } from './layer/yaml-file.ts';
+import { resolve } from './resolve.ts';
+import { compileSchema } from './schema.ts';
+
+const by = { author: 'ann', reason: '', version: 1, at: '2026-06-01T00:00:00.000Z' };
+const parsed = parseYamlFile('a: 1\ns:\n  b: 1\n  l: [1, 2]\nhidden: 1\n', 'api.yaml');
+if (parsed.kind === 'faults') throw new Error('the file is good');
+const file = parsed.layer;
+const schema = compileSchema({ properties: { d: { default: 5 }, s: { properties: { e: { default: 6 } } } } });
+const overrides = [
+  { pointer: '/s/b', value: 2, ...by },
+  { pointer: '/s/new', value: { x: 1 }, ...by },
+  { pointer: '/hidden', ...by },
+];
+
+describe('resolve', () => {
+  it('lays defaults, the file and the runtime layer over one another', () => {
+    expect(resolve({ schema, file, overrides }).values).toEqual({
+      a: 1,
+      s: { b: 2, l: [1, 2], new: { x: 1 }, e: 6 },
+      d: 5,
+    });
+  });
+
+  it('is empty where there is nothing', () => {
+    expect(resolve({ schema: undefined, file: undefined, overrides: [] }).values).toEqual({});
+  });
+
+  it('keeps the identity of what nothing is laid over', () => {
+    expect(resolve({ schema: undefined, file, overrides: [] }).values).toBe(file.document);
+    expect(resolve({ schema, file, overrides }).values.s).not.toBe(file.document.s);
+  });
+
+  it('merges sections, replaces anything else, and keeps the identity of every part that no setting touches', () => {
+    const name = fc.constantFrom('a', 'b', 'c', 'constructor', '0');
+    const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        fc.integer(),
+        fc.array(tie('value'), { maxLength: 2 }),
+        fc.dictionary(name, tie('value'), { maxKeys: 3, noNullPrototype: true }),
+      ),
+    }));
+    const document = fc.dictionary(name, value, { noNullPrototype: true });
+    const pointer = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join('/')}`);
+    fc.assert(
+      fc.property(document, pointer, value, (content, at, set) => {
+        const layered = { ...file, document: content };
+        const { values } = resolve({
+          schema: undefined,
+          file: layered,
+          overrides: [{ pointer: at, value: set, ...by }],
+        });
+        let [before, after]: (JsonValue | undefined)[] = [content, values];
+        for (const token of at.slice(1).split('/')) {
+          const from: JsonObject = isJsonObject(before) ? before : {};
+          const to = after as JsonObject;
+          const others = Object.keys(to).filter((key) => key !== token);
+          expect(others.sort()).toEqual(
+            Object.keys(from)
+              .filter((key) => key !== token)
+              .sort(),
+          );
+          for (const key of others) expect(to[key]).toBe(from[key]);
+          before = Object.hasOwn(from, token) ? from[token] : undefined;
+          after = to[token];
+        }
+        expect(after).toBe(set);
+      }),
+    );
+  });
+
+  it('does not mix up what it remembers', () => {
+    const other = { ...file, document: { z: 1 } };
+    expect(resolve({ schema, file, overrides: [] }).values).toMatchObject({ a: 1, d: 5 });
+    expect(resolve({ schema: undefined, file, overrides: [] }).values).not.toHaveProperty('d');
+    expect(resolve({ schema, file: other, overrides }).values).toEqual({
+      z: 1,
+      s: { b: 2, new: { x: 1 }, e: 6 },
+      d: 5,
+    });
+    expect(resolve({ schema, file, overrides }).values).toMatchObject({ a: 1 });
+    expect(resolve({ schema, file: undefined, overrides: [] }).values).toEqual({ d: 5 });
+  });
+
+  it.each([
+    ['/a', { layer: 'yaml_file', place: { file: 'api.yaml', line: 1 } }],
+    ['', { layer: 'yaml_file', place: { file: 'api.yaml', line: 1 } }],
+    ['/s/l/1', { layer: 'yaml_file', place: { file: 'api.yaml', line: 4 } }],
+    ['/s/b', { layer: 'runtime_update', override: overrides[0] }],
+    ['/s/new/x', { layer: 'runtime_update', override: overrides[1] }],
+    ['/d', { layer: 'default' }],
+    ['/s/e', { layer: 'default' }],
+    ['/hidden', undefined],
+    ['/nothing', undefined],
+  ])('knows where %j comes from', (pointer, origin) => {
+    expect(resolve({ schema, file, overrides }).origin(pointer)).toEqual(origin);
+  });
+});
