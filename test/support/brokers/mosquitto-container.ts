@@ -33,7 +33,7 @@ export async function mosquittoContainer(configuration: string, port: number): P
       id = await startFresh(configuration, port);
     },
     stop: async () => {
-      if (id !== undefined) await client.container.stop(client.container.getById(id), { timeout: 5 });
+      if (id !== undefined) await client.container.stop(client.container.getById(id), { timeout: 5000 });
     },
     kill: async () => {
       if (id !== undefined) await client.container.getById(id).kill({ signal: 'SIGKILL' });
