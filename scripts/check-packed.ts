@@ -107,8 +107,10 @@ async function checkContents({ name, filename, files }: Packed): Promise<void> {
   if (faults.length > 0) throw new Error(`${name}: ${faults.join('; ')}`);
 }
 
-async function lint({ filename }: Packed): Promise<void> {
+async function lint({ name, filename }: Packed): Promise<void> {
   await run({ program: join(bin, 'publint'), args: ['run', filename, '--strict'] });
+  // The command line is a program: there is nothing to import, and so there are no types to read.
+  if (name === 'setpoint') return;
   await run({
     program: join(bin, 'attw'),
     args: [filename, '--profile', 'esm-only', '--no-color', '--format', 'ascii'],
