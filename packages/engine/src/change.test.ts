@@ -197,7 +197,9 @@ describe('a request that changes nothing', () => {
       restartRequired: [],
       warnings: [],
     });
-    expect(decision.state).toBe(loaded);
+    // What an operator set stays set when the file changes later.
+    expect(decision.state.overrides).toMatchObject([{ pointer: '/threshold', value: 0.6, author: 'ann' }]);
+    expect(ask(decision.state, merge({ threshold: 0.6 })).state).toBe(decision.state);
     expect(decision.record).toBeUndefined();
   });
 

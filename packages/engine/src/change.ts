@@ -145,10 +145,14 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
   if (request.op === 'validate') {
     return { result: answer(state, options.epoch, 'valid', describeChange(outcome, state)), state };
   }
-  return isSame(state, outcome)
-    ? { result: answer(state, options.epoch, 'unchanged'), state }
-    : accept({ ...state, overrides }, outcome, options);
+  if (!isSame(state, outcome)) return accept({ ...state, overrides }, outcome, options);
+  // The document stays; what was set or given back to the file counts from its next edit on.
+  const unchanged = answer(state, options.epoch, 'unchanged');
+  return { result: unchanged, state: isSameLayer(before, overrides) ? state : { ...state, overrides } };
 }
+
+const isSameLayer = (before: readonly Override[], after: readonly Override[]): boolean =>
+  before.length === after.length && after.every((override) => before.includes(override));
 
 function decideSources(before: ServiceState, change: SourcesChange, options: DecideOptions): Decision {
   const { file, problem } = change;

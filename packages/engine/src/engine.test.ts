@@ -180,6 +180,21 @@ describe('a batch', () => {
   });
 });
 
+describe('a setting that is given back while the file says the same', () => {
+  it('leaves the document as it is, and follows the next edit of the file, also after a restart', async () => {
+    const { engine, store } = await open();
+    const load = (on: Engine, text: string) => on.loadSources('vad', { file: layer(text), schema: undefined });
+    await load(engine, 'a: 1\n');
+    await ask(engine, merge({ a: 2 }));
+    await load(engine, 'a: 2\n');
+    expect(await ask(engine, merge({ a: null }))).toMatchObject({ status: 'unchanged', version: 2 });
+
+    const again = await createEngine({ store });
+    await load(again, 'a: 3\n');
+    expect(again.current('vad')?.snapshot.values).toEqual({ a: 3 });
+  });
+});
+
 describe('a request that comes again', () => {
   it('is answered with what was answered, in the same batch and later', async () => {
     const { engine, appended } = await open();

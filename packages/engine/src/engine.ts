@@ -198,10 +198,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   function toCommit(before: ServiceState, change: Change, { result, record, state }: Decision): Commit | undefined {
     const isKept = change.kind === 'request' ? change.request.op !== 'validate' : record !== undefined;
     if (!isKept) return undefined;
+    const { overrides } = state;
     return {
       service: before.service,
       expected: before.latest?.snapshot.version ?? 0,
-      ...(record && { next: { record, overrides: state.overrides } }),
+      ...(record ? { next: { record, overrides } } : overrides !== before.overrides && { next: { overrides } }),
       audit: toAudit(change, result, before.service, new Date(now()).toISOString()),
     };
   }

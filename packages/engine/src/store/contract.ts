@@ -123,6 +123,23 @@ function describeWrites(open: () => Promise<Store>): void {
 }
 
 function describeReads(open: () => Promise<Store>): void {
+  it('keeps what operators set without a new version', async () => {
+    await using store = await open();
+    const override = {
+      pointer: '/port',
+      value: 1,
+      author: 'ann',
+      reason: '',
+      version: 2,
+      at: '2026-09-21T14:13:20.900Z',
+    };
+    await store.append([commit('api', 1)]);
+    await store.append([{ ...answer('api', 1, 'unchanged'), next: { overrides: [override] } }]);
+    expect(await store.services()).toMatchObject([{ service: 'api', overrides: [override] }]);
+    expect(store.commitCount).toBe(1);
+    expect(await store.pendingOutbox()).toEqual([{ service: 'api', version: 1 }]);
+  });
+
   it('gives back a version as it was stored', async () => {
     await using store = await open();
     const record: VersionRecord = {
@@ -364,7 +381,10 @@ function createModel() {
   const sent: OutboxRow[] = [];
   let requests = 0;
 
-  const made = () => stored.flatMap(({ service, next }) => (next ? [{ service, ...next }] : []));
+  const made = () =>
+    stored.flatMap(({ service, next }) =>
+      next?.record ? [{ service, record: next.record, overrides: next.overrides }] : [],
+    );
   const of = (service: string) => made().filter((each) => each.service === service);
   const versionOf = (service: string) => of(service).length;
   const isSent = ({ service, version }: OutboxRow) =>

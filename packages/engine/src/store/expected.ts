@@ -14,7 +14,7 @@ export function findConflict(
     if (expected !== (made.get(service) ?? versionOf(service))) {
       return { kind: 'conflict', service, actual: versionOf(service) };
     }
-    if (next) made.set(service, next.record.snapshot.version);
+    if (next?.record) made.set(service, next.record.snapshot.version);
   }
   return undefined;
 }

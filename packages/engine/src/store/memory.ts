@@ -118,8 +118,9 @@ class MemoryStore implements Store {
     this.#rememberResult(audit);
     if (!next) return;
     const lineage = this.#services.get(service) ?? { records: [], overrides: [] };
-    lineage.records.push(next.record);
     lineage.overrides = next.overrides;
+    if (!next.record) return;
+    lineage.records.push(next.record);
     this.#services.set(service, lineage);
     this.#outbox.add({ service, version: next.record.snapshot.version });
     this.commitCount += 1;

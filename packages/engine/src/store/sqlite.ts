@@ -169,13 +169,14 @@ class SqliteStore implements Store {
     for (const { service, next, audit } of batch) {
       this.#sql.insertAudit.run(service, audit.requestId ?? null, audit.status, JSON.stringify(audit));
       if (!next) continue;
+      overrides.set(service, next.overrides);
+      if (!next.record) continue;
       const { changed, deleted, snapshot } = next.record;
       const { values, ...head } = snapshot;
       const summary: VersionSummary = { snapshot: head, changed, deleted };
       commitNumber += 1;
       const texts = [JSON.stringify(summary), JSON.stringify(values)] as const;
       this.#sql.insertVersion.run(commitNumber, service, snapshot.version, ...texts);
-      overrides.set(service, next.overrides);
     }
     for (const [service, list] of overrides) this.#writeOverrides(service, list);
   }
@@ -188,7 +189,7 @@ class SqliteStore implements Store {
 
   #remember({ service, next, audit }: Commit): void {
     if (audit.status !== 'applied') this.#otherAnswers += 1;
-    if (!next) return;
+    if (!next?.record) return;
     const { version } = next.record.snapshot;
     this.#versions.set(service, version);
     this.#outbox.add({ service, version });

@@ -72,10 +72,10 @@ export interface Commit {
   /** The version that the service must be at; 0 where it never existed, that of its deletion where it is deleted. */
   readonly expected: number;
   /**
-   * Its version is `expected` + 1. Left out where the service stays as it is and only the answer is to be kept
-   * (rejected, unchanged, conflict).
+   * What changes; left out where the service stays as it is and only the answer is to be kept (rejected, conflict).
+   * Without a record only what operators set is another: the document is the same, and nothing is published.
    */
-  readonly next?: { readonly record: VersionRecord; readonly overrides: readonly Override[] };
+  readonly next?: { readonly record?: VersionRecord; readonly overrides: readonly Override[] };
   readonly audit: AuditEntry;
 }
 
