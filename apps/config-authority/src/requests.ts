@@ -1,5 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import type { ConflictNotice, Engine, Identity } from '@setpoint/engine';
+import type { ConflictNotice, Engine } from '@setpoint/engine';
 import {
   anyName,
   createProblem,
@@ -78,8 +78,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         throw new SetpointError('message_unexpected', `a request for ${data.service} came on the topic of ${service}`);
       }
       const requester = requesterOf(envelope);
-      const identity = { requester, signedBy };
-      const result = refuseReader(data, identity) ?? (await engine.request(data, envelope.id, identity));
+      const result = await engine.request(data, envelope.id, { requester, signedBy });
       log(data, requester, result);
       await answer(requester, envelope.id, result);
     } catch (cause) {
@@ -87,15 +86,6 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       await refuse(service, payload, cause);
     }
   };
-
-  /** Who changes something is looked at where that is decided; who only reads, here. */
-  function refuseReader({ op, service, author }: Request, { requester, signedBy }: Identity): Result | undefined {
-    if (op !== 'log' && op !== 'diff') return undefined;
-    const names = new Set([author, requester, signedBy?.operator ?? requester]);
-    if (names.size === 1) return undefined;
-    const detail = `author, requester and key must name one operator, not ${[...names].join(' and ')}`;
-    return standing(engine, service, 'denied', createProblem('access_denied', detail));
-  }
 
   /** Answers what can't be carried out, where it says who asked; tells the log once a minute of each source. */
   async function refuse(service: string, payload: Uint8Array, cause: SetpointError): Promise<void> {

@@ -180,6 +180,18 @@ describe('a batch', () => {
   });
 });
 
+describe('who only reads', () => {
+  it('is asked for its name like who changes something', async () => {
+    const { engine } = await open();
+    await ask(engine, merge({ a: 1 }));
+    const read = { service: 'vad', op: 'log', author: 'bob' } as Request;
+    expect(await engine.request(read, 'r-1', { requester: 'ann' })).toMatchObject({
+      status: 'denied',
+      problem: { code: 'access_denied' },
+    });
+  });
+});
+
 describe('a setting that is given back while the file says the same', () => {
   it('leaves the document as it is, and follows the next edit of the file, also after a restart', async () => {
     const { engine, store } = await open();

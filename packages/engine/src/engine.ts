@@ -244,7 +244,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     async request(request, requestId, identity) {
       if (request.op === 'log' || request.op === 'diff') {
         const state = stateOf(request.service);
-        return read(state, request, store).catch((cause: Error) => unavailable(state, cause, 'ask again'));
+        return read(state, request, identity, store).catch((cause: Error) => unavailable(state, cause, 'ask again'));
       }
       return submit(request.service, { kind: 'request', request, requestId, identity });
     },

@@ -7,6 +7,7 @@ import {
   type Result,
   readPointer,
 } from '@setpoint/protocol';
+import { authorise, type Identity } from './access.ts';
 import { isSecretIn, redactDifference } from './redact.ts';
 import { answer, type ServiceState, secretTest } from './service-state.ts';
 import type { Store, VersionRecord, VersionSummary } from './store/store.ts';
@@ -15,8 +16,15 @@ export type ReadRequest = Extract<Request, { op: 'log' | 'diff' }>;
 
 const defaultLogLimit = 50;
 
-/** Answers what only looks at the history. */
-export async function read(state: ServiceState, request: ReadRequest, store: Store): Promise<Result> {
+/** Answers what only looks at the history; asked by the same rules as what changes it. */
+export async function read(
+  state: ServiceState,
+  request: ReadRequest,
+  identity: Identity,
+  store: Store,
+): Promise<Result> {
+  const denied = authorise(identity, request);
+  if (denied) return answer(state, store.epoch, 'denied', { problem: createProblem('access_denied', denied) });
   if (!state.latest) {
     return answer(state, store.epoch, 'rejected', {
       problem: createProblem('service_unknown', `there is no service ${state.service}`),
