@@ -83,11 +83,10 @@ function announce(served: Served, settings: Settings, logger: Logger): void {
     `npx setpoint set ${example} ${setting} --reason "noisy room"${url}`,
     `npx setpoint watch${url}`,
   ];
-  logger.info(
-    { brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile, services, try: commands },
-    'the authority is up',
-  );
-  if (settings.logFormat !== 'pretty') return;
+  if (settings.logFormat === 'json') {
+    const places = { brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile, services, try: commands };
+    return logger.info(places, 'the authority is up');
+  }
   const near = (path: string): string => relative(process.cwd(), path) || '.';
   process.stdout.write(
     [
