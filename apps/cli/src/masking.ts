@@ -1,7 +1,4 @@
-import { appendToken, isJsonObject, isWithin, type JsonValue, type Pointer } from '@setpoint/protocol';
-
-/** What stands in place of a secret wherever a document is shown. */
-export const mask = '*** REDACTED ***';
+import { appendToken, isJsonObject, isWithin, type JsonValue, mask, type Pointer } from '@setpoint/protocol';
 
 /** A value at a place, with everything secret in it masked. */
 export function maskSecrets(value: JsonValue, secrets: readonly Pointer[], at: Pointer = ''): JsonValue {

@@ -4,9 +4,9 @@ import {
   isJsonObject,
   type JsonObject,
   type JsonValue,
+  mask,
   type Pointer,
 } from '@setpoint/protocol';
-import { mask } from './masking.ts';
 
 /** What a text may do to a terminal is taken out of it: others wrote it. */
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\ufffd');

@@ -4,13 +4,14 @@ import {
   type Difference,
   type JsonValue,
   judge,
+  mask,
   type Pointer,
   type Result,
   readPointer,
   type Snapshot,
   type Straggler,
 } from '@setpoint/protocol';
-import { mask, maskSecrets } from './masking.ts';
+import { maskSecrets } from './masking.ts';
 import { settingsOf } from './value-text.ts';
 
 /** One thing that was seen; with `--json`, one line of output. Secrets are masked. */

@@ -1,4 +1,4 @@
-import { readPointer, SetpointError, type Snapshot } from '@setpoint/protocol';
+import { mask, readPointer, SetpointError, type Snapshot } from '@setpoint/protocol';
 
 /** A schema of the user's may throw what it likes. */
 export const toRefusal = (cause: unknown): SetpointError =>
@@ -12,7 +12,6 @@ export const toFailure = (cause: unknown): SetpointError =>
     ? cause
     : new SetpointError('handler_failed', cause instanceof Error ? cause.message : String(cause), { cause });
 
-const mask = '*** REDACTED ***';
 /** A shorter text would be found everywhere. */
 const shortestSecret = 4;
 /** What is wrong with a document goes into every report of this process, and from there into the authority's. */

@@ -11,7 +11,6 @@ export { layerNames } from './layer/layer.ts';
 export type { Override } from './layer/overrides.ts';
 export type { ParsedFile } from './layer/yaml-file.ts';
 export { parseYamlFile } from './layer/yaml-file.ts';
-export { mask } from './redact.ts';
 export type { Origin, Resolved, Sources } from './resolve.ts';
 export { resolve } from './resolve.ts';
 export type { CompiledSchema } from './schema.ts';

@@ -4,12 +4,10 @@ import {
   type Fault,
   isJsonObject,
   type JsonValue,
+  mask,
   type Pointer,
 } from '@setpoint/protocol';
 import { createOverlapTest } from './overlap.ts';
-
-/** What stands in place of a secret wherever a document is shown. */
-export const mask = '*** REDACTED ***';
 
 /** Tells whether a place is a secret, lies in one, or may hold one. */
 export type SecretTest = (pointer: Pointer) => boolean;

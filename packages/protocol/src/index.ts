@@ -36,7 +36,7 @@ export { maxLogEntries, requestType } from './message/request.ts';
 export type { Difference, LogEntry, Result, ResultStatus } from './message/result.ts';
 export { resultType } from './message/result.ts';
 export type { Snapshot } from './message/snapshot.ts';
-export { snapshotType } from './message/snapshot.ts';
+export { mask, snapshotType } from './message/snapshot.ts';
 export type { Stamp, Verdict } from './order.ts';
 export { isNewer, judge } from './order.ts';
 export type { Pointer } from './pointer.ts';

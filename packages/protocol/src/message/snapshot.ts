@@ -24,6 +24,9 @@ export interface Snapshot extends Stamp {
   readonly committedAt: string;
 }
 
+/** What stands in place of a secret wherever a document is shown. */
+export const mask = '*** REDACTED ***';
+
 export const snapshotType = 'setpoint.snapshot.v1';
 
 export const snapshotSchema: z.ZodType<Snapshot> = z.object({
