@@ -8,6 +8,7 @@ import {
   SetpointError,
   type Snapshot,
   snapshotType,
+  tryOpenMessage,
 } from '@setpoint/protocol';
 import { type Connection, within } from './connection.ts';
 import type { Settings } from './settings.ts';
@@ -65,7 +66,7 @@ export async function collectRetained<Type extends MessageType>(
     (type: Type) =>
     ({ topic, payload }: BusMessage): void => {
       heard();
-      const data = attempt(() => openMessage(type, payload, { keys: settings.keys, now: Date.now() }).data);
+      const data = tryOpenMessage(type, payload, { keys: settings.keys, now: Date.now() })?.data;
       if (data) byTopic.set(topic, { type, data });
       else byTopic.delete(topic);
     };
@@ -97,13 +98,4 @@ async function silenceAfter(
   const timer = setTimeout(() => resolve(undefined), silence).unref();
   onRenew(() => void timer.refresh());
   return promise;
-}
-
-function attempt<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (cause) {
-    if (cause instanceof SetpointError) return undefined;
-    throw cause;
-  }
 }

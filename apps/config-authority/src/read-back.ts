@@ -1,6 +1,6 @@
 import type { Bus } from '@setpoint/bus';
 import type { VersionRecord } from '@setpoint/engine';
-import { type KeyRing, openMessage, type Snapshot, snapshotType, type Topics } from '@setpoint/protocol';
+import { type KeyRing, type Snapshot, snapshotType, type Topics, tryOpenMessage } from '@setpoint/protocol';
 
 export interface ReadBackOptions {
   readonly bus: Bus;
@@ -45,17 +45,9 @@ function isAsserted(
   now: number,
 ): boolean {
   if (payload === undefined || payload.length === 0) return deleted;
-  const held = attempt(() => openMessage(snapshotType, payload, { keys, now }).data);
+  const held = tryOpenMessage(snapshotType, payload, { keys, now })?.data;
   return !deleted && held !== undefined && isSameStamp(held, snapshot);
 }
 
 const isSameStamp = (a: Snapshot, b: Snapshot): boolean =>
   a.epoch === b.epoch && a.version === b.version && a.digest === b.digest;
-
-function attempt<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch {
-    return undefined;
-  }
-}

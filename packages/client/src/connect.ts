@@ -7,11 +7,10 @@ import {
   type EnvelopeWriter,
   type Health,
   judge,
-  type Keepalive,
   keepaliveType,
-  openMessage,
   SetpointError,
   type Stamp,
+  tryOpenMessage,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
 import type { Change, ChangeHandler } from './apply.ts';
@@ -172,7 +171,7 @@ class Session<T> {
     bus.subscribe(
       topics.keepalive(authority),
       ({ payload }) => {
-        const heard = this.#readBeacon(payload);
+        const heard = tryOpenMessage(keepaliveType, payload, { now: now() })?.data;
         if (heard && beacon.hear(heard, this.#configuration.observed)) {
           this.#logger.warn({ service }, 'a live snapshot was lost on the way; asking for the retained one');
           snapshots.refresh().catch((cause) => this.#logger.debug({ err: cause }, 'asking again failed'));
@@ -186,14 +185,6 @@ class Session<T> {
       this.#announce(bus);
     });
     this.#health.attach(bus);
-  }
-
-  #readBeacon(payload: Uint8Array): Keepalive | undefined {
-    try {
-      return openMessage(keepaliveType, payload, { now: this.#options.now() }).data;
-    } catch {
-      return undefined;
-    }
   }
 
   /** Retained, and the same for every instance of this build: one that is there already is written over by itself. */

@@ -10,10 +10,10 @@ import {
   isWireCode,
   type Keepalive,
   keepaliveType,
-  openMessage,
   type Problem,
-  SetpointError,
+  type SetpointError,
   type Topics,
+  tryOpenMessage,
   type WireCode,
 } from '@setpoint/protocol';
 import { v7 as newId } from 'uuid';
@@ -120,7 +120,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
 
   /** A death that came late stands where the birth should be: it is written over. */
   function watchOwn(payload: Uint8Array, retained: boolean): void {
-    const heard = readHealth(payload, now());
+    const heard = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!heard || isClosed || heard.session === sessions.at(-1)) return;
     if (heard.event === 'lost') void publish();
     else if (!retained && !sessions.includes(heard.session)) options.onDouble?.();
@@ -160,15 +160,6 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
       await bus.publish(topic, seal(compose('offline', 'shutdown')), { qos: 1, retain: true });
     },
   };
-}
-
-function readHealth(payload: Uint8Array, now: number): Health | undefined {
-  try {
-    return openMessage(healthType, payload, { now }).data;
-  } catch (cause) {
-    if (cause instanceof SetpointError) return undefined;
-    throw cause;
-  }
 }
 
 /** The wire form of an error that a process reports of itself; what only makes sense within it becomes `otherwise`. */

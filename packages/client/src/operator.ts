@@ -5,7 +5,6 @@ import {
   healthType,
   type KeyRing,
   type Operation,
-  openMessage,
   parseName,
   type Request,
   type Result,
@@ -13,6 +12,7 @@ import {
   resultType,
   SetpointError,
   type Signer,
+  tryOpenMessage,
 } from '@setpoint/protocol';
 import { v7 as newId } from 'uuid';
 
@@ -84,7 +84,7 @@ export function createOperator(options: OperatorOptions): Operator {
   }
 
   function take(payload: Uint8Array): void {
-    const opened = attempt(() => openMessage(resultType, payload, { keys, now: now() }));
+    const opened = tryOpenMessage(resultType, payload, { keys, now: now() });
     const id = opened?.envelope.correlationid;
     if (!opened || id === undefined) return;
     if (opened.data.overwrittenBy !== undefined) for (const listener of noticeListeners) listener(opened.data);
@@ -168,7 +168,7 @@ function watchPresence(bus: Bus, topic: string, now: () => number): Presence {
   const listeners = new Set<() => void>();
   let session: string | undefined;
   bus.subscribe(topic, ({ payload }) => {
-    const health = attempt(() => openMessage(healthType, payload, { now: now() }).data);
+    const health = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!health || health.state === 'offline' || health.state === 'starting' || health.session === session) return;
     session = health.session;
     resolve();
@@ -181,13 +181,4 @@ function watchPresence(bus: Bus, topic: string, now: () => number): Presence {
       return () => void listeners.delete(listener);
     },
   };
-}
-
-function attempt<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (cause) {
-    if (cause instanceof SetpointError) return undefined;
-    throw cause;
-  }
 }

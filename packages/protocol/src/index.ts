@@ -30,7 +30,7 @@ export { healthType } from './message/health.ts';
 export type { Keepalive } from './message/keepalive.ts';
 export { keepaliveType, maxRecentServices } from './message/keepalive.ts';
 export type { Messages, MessageType, OpenedMessage } from './message/message.ts';
-export { messageSchemas, openMessage, parseData } from './message/message.ts';
+export { messageSchemas, openMessage, parseData, tryOpenMessage } from './message/message.ts';
 export type { Operation, PatchOperation, Request, RequestOptions } from './message/request.ts';
 export { maxLogEntries, requestType } from './message/request.ts';
 export type { Difference, LogEntry, Result, ResultStatus } from './message/result.ts';

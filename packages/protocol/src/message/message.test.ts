@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createEnvelopeWriter } from '../envelope.ts';
 import { createKeyRing, createSigner, trustedKeyOf } from '../keys.ts';
 import { SetpointError } from '../problem.ts';
-import { messageSchemas, openMessage, parseData } from './message.ts';
+import { messageSchemas, openMessage, parseData, tryOpenMessage } from './message.ts';
 
 // RFC 8032, 7.1, TEST 1: published, and good for tests only.
 const testKey = {
@@ -263,3 +263,11 @@ function catchError(action: () => unknown): SetpointError {
   }
   throw new Error('nothing was thrown');
 }
+
+describe('tryOpenMessage', () => {
+  it('gives nothing for what can not be opened, and throws a fault of ours', () => {
+    const broken = Buffer.from('no message');
+    expect(tryOpenMessage('setpoint.health.v1', broken, { now: 0 })).toBeUndefined();
+    expect(() => tryOpenMessage('setpoint.health.v1', undefined as never, { now: 0 })).toThrow(TypeError);
+  });
+});

@@ -65,6 +65,20 @@ export function openMessage<Type extends MessageType>(
 /** A message of nothing but faults must not become an error many times its size. */
 const maxFaults = 100;
 
+/** The same for who has no use for the reason: undefined where the message can't be opened. */
+export function tryOpenMessage<Type extends MessageType>(
+  type: Type,
+  bytes: Uint8Array,
+  options: Parameters<typeof openMessage>[2],
+): OpenedMessage<Messages[Type]> | undefined {
+  try {
+    return openMessage(type, bytes, options);
+  } catch (cause) {
+    if (cause instanceof SetpointError) return undefined;
+    throw cause;
+  }
+}
+
 /** @throws SetpointError `message_unexpected` */
 export function parseData<Type extends MessageType>(type: Type, envelope: Envelope): Messages[Type] {
   if (envelope.type !== type) {
