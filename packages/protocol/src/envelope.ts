@@ -68,7 +68,12 @@ export interface OpenOptions {
 export interface OpenedEnvelope {
   readonly envelope: Envelope;
   /** The operator that the signing key is bound to, and the key; undefined where nothing was verified. */
-  readonly signedBy?: { readonly keyId: string; readonly operator?: string | undefined };
+  readonly signedBy?: {
+    readonly keyId: string;
+    readonly operator?: string | undefined;
+    /** The services that the key may speak for, as patterns; left out: all. */
+    readonly services?: readonly string[];
+  };
 }
 
 /**
@@ -100,7 +105,8 @@ export function openEnvelope(message: Uint8Array, options: OpenOptions): OpenedE
   if (!isKeyFor(key, envelope.subject)) {
     throw new SetpointError('key_not_allowed', `key ${key.kid} may not speak for service ${envelope.subject}`);
   }
-  return { envelope, signedBy: { keyId: key.kid, operator: key.operator } };
+  const { kid: keyId, operator, services } = key;
+  return { envelope, signedBy: { keyId, operator, ...(services && { services }) } };
 }
 
 // A byte order mark stays in the text, where JSON refuses it.

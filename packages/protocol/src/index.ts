@@ -17,6 +17,7 @@ export {
   createKeyRing,
   createSigner,
   createSigningKey,
+  isKeyFor,
   parseSigningKey,
   parseTrustedKeys,
   trustedKeyOf,
@@ -25,15 +26,41 @@ export type { Contract } from './message/contract.ts';
 export { contractType } from './message/contract.ts';
 export type { Convergence, InstanceStanding, Straggler } from './message/convergence.ts';
 export { convergenceType, maxStragglers } from './message/convergence.ts';
+export type {
+  Blame,
+  ChainFault,
+  DraftSummary,
+  Explanation,
+  Found,
+  LayerName,
+  LayerValue,
+  Profile,
+  SearchHit,
+  Tag,
+} from './message/found.ts';
+export { layerNames } from './message/found.ts';
 export type { ApplyAttempt, ConfigReport, Health, HealthEvent, HealthState } from './message/health.ts';
 export { healthType } from './message/health.ts';
 export type { Keepalive } from './message/keepalive.ts';
 export { keepaliveType, maxRecentServices } from './message/keepalive.ts';
 export type { Messages, MessageType, OpenedMessage } from './message/message.ts';
 export { messageSchemas, openMessage, parseData, tryOpenMessage } from './message/message.ts';
-export type { Operation, PatchOperation, Request, RequestOptions } from './message/request.ts';
-export { maxLogEntries, requestType } from './message/request.ts';
-export type { Difference, LogEntry, Result, ResultStatus } from './message/result.ts';
+export type {
+  ExportFormat,
+  HistoryFilter,
+  Marking,
+  Moment,
+  Operation,
+  PatchOperation,
+  ReadOperation,
+  Rewrite,
+  Side,
+  StoreOperation,
+} from './message/operation.ts';
+export { exportFormats, isReadOperation, isStoreOperation, maxLogEntries } from './message/operation.ts';
+export type { Request, RequestOptions } from './message/request.ts';
+export { requestType } from './message/request.ts';
+export type { Difference, Fix, LogEntry, Result, ResultStatus } from './message/result.ts';
 export { resultType } from './message/result.ts';
 export type { Snapshot } from './message/snapshot.ts';
 export { mask, snapshotType } from './message/snapshot.ts';
@@ -49,7 +76,7 @@ export {
   parsePointer,
   readPointer,
 } from './pointer.ts';
-export type { Fault, Problem, SetpointErrorCode, WireCode } from './problem.ts';
-export { createProblem, isWireCode, SetpointError, wireCodes } from './problem.ts';
+export type { Fault, Level, Problem, SetpointErrorCode, Severity, WireCode } from './problem.ts';
+export { createProblem, isWireCode, levels, SetpointError, severities, wireCodes } from './problem.ts';
 export type { Address, Topics } from './topic.ts';
 export { anyName, clientIdOf, createTopics, isName, parseName } from './topic.ts';

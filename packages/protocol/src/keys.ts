@@ -169,7 +169,7 @@ function importKey(trusted: TrustedKey): KeyObject {
 }
 
 /** May this key speak for `service`? */
-export const isKeyFor = (key: TrustedKey, service: string): boolean =>
+export const isKeyFor = (key: Pick<TrustedKey, 'services'>, service: string): boolean =>
   key.services === undefined || key.services.some((pattern) => toRegExp(pattern).test(service));
 
 const toRegExp = (pattern: string): RegExp => new RegExp(`^${pattern.replaceAll('*', '.*')}$`);

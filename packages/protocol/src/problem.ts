@@ -11,6 +11,12 @@ export const wireCodes = [
   'overwritten',
   'access_denied',
   'restart_required',
+  'reject_restart_required',
+  'tag_unknown',
+  'draft_unknown',
+  'draft_conflict',
+  'profile_unknown',
+  'setting_unknown',
   'message_too_large',
   'store_unavailable',
   'overloaded',
@@ -72,7 +78,20 @@ export interface Fault {
   readonly line?: number;
   /** The instance whose contract the document breaks. */
   readonly instance?: string;
+  /** @default "error" */
+  readonly severity?: Severity;
+  /** What kind of check found it. @default "schema" */
+  readonly level?: Level;
+  /** The rule that found it, by its id. */
+  readonly rule?: string;
 }
+
+/** How bad a finding is; `error` and `critical` refuse a document. */
+export const severities = ['info', 'warning', 'error', 'critical'] as const;
+export type Severity = (typeof severities)[number];
+
+export const levels = ['schema', 'cross_reference', 'environment', 'performance', 'security', 'best_practice'] as const;
+export type Level = (typeof levels)[number];
 
 /** A refusal as it crosses the wire: RFC 9457 members, a stable code, and every fault at once. */
 export interface Problem {
@@ -95,6 +114,12 @@ const titles: Readonly<Record<WireCode, string>> = {
   overwritten: 'Another operator changed the same settings',
   access_denied: 'Not allowed',
   restart_required: 'The change needs a restart',
+  reject_restart_required: 'The change needs a restart, and the service refuses such changes',
+  tag_unknown: 'No such tag',
+  draft_unknown: 'No such draft',
+  draft_conflict: 'The document has moved on where the draft changes it',
+  profile_unknown: 'No such profile',
+  setting_unknown: 'No such setting',
   message_too_large: 'The document is too large to publish',
   store_unavailable: 'The change could not be stored',
   overloaded: 'Too many changes wait',

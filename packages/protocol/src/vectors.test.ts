@@ -44,7 +44,9 @@ function verdictOn({ type, message, messageBase64, keyRing, now, maxEnvelopeByte
       now: Date.parse(now),
       maxEnvelopeBytes,
     });
-    return { accepted: true, source: envelope.source, subject: envelope.subject, data, signedBy };
+    const { source, subject } = envelope;
+    const by = signedBy && { keyId: signedBy.keyId, operator: signedBy.operator };
+    return { accepted: true, source, subject, data, signedBy: by };
   } catch (error) {
     return { accepted: false, error: error instanceof SetpointError ? error.code : error };
   }

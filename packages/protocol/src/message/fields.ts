@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { Fault, Problem } from '../problem.ts';
-import { wireCodes } from '../problem.ts';
+import { levels, severities, wireCodes } from '../problem.ts';
 import { namePattern } from '../topic.ts';
 
 /** The parts that several messages share, each checked the same way everywhere. */
@@ -29,6 +29,9 @@ export const fault: z.ZodType<Fault> = z.object({
   file: z.string().exactOptional(),
   line: count.exactOptional(),
   instance: z.string().exactOptional(),
+  severity: z.enum(severities).exactOptional(),
+  level: z.enum(levels).exactOptional(),
+  rule: z.string().exactOptional(),
 }) as z.ZodType<Fault>;
 
 export const problem: z.ZodType<Problem> = z.object({

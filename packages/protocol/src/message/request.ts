@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import type { JsonObject, JsonValue } from '../json.ts';
-import type { Pointer } from '../pointer.ts';
-import { count, jsonObject, name, note, pointer, time, version } from './fields.ts';
+import { count, name, note, time } from './fields.ts';
+import { choices, findContradiction, type Operation, operationShapes } from './operation.ts';
 
 /**
  * What an operator asks for.
@@ -18,39 +17,11 @@ export interface RequestOptions {
   readonly author: string;
   /** RFC 3339; later than this the request is refused. */
   readonly expiresAt?: string;
+  /** Also where a running process can't take the change over, and the service's policy refuses that. */
+  readonly acceptRestart?: boolean;
 }
 
-export type Operation =
-  /** JSON Merge Patch (RFC 7396) of the runtime layer; null takes the runtime value away and uncovers what is beneath. */
-  | { readonly op: 'merge'; readonly patch: JsonObject }
-  /** JSON Patch (RFC 6902) of the effective document. */
-  | { readonly op: 'patch'; readonly patch: readonly PatchOperation[] }
-  /** The effective document becomes this; schema defaults fill what it leaves out. */
-  | { readonly op: 'replace'; readonly values: JsonObject }
-  /** A new version with the content of an old one. */
-  | { readonly op: 'rollback'; readonly toVersion: number }
-  | { readonly op: 'delete' }
-  /** A merge that is checked and not stored. */
-  | { readonly op: 'validate'; readonly patch: JsonObject }
-  /** Reads the history, newest first. */
-  | { readonly op: 'log'; readonly limit?: number; readonly before?: number }
-  /** Reads what differs between two versions. */
-  | { readonly op: 'diff'; readonly from: number; readonly to: number };
-
-export type PatchOperation =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: Pointer; readonly value: JsonValue }
-  | { readonly op: 'remove'; readonly path: Pointer }
-  | { readonly op: 'move' | 'copy'; readonly from: Pointer; readonly path: Pointer };
-
 export const requestType = 'setpoint.request.v1';
-
-const jsonValue = z.custom<JsonValue>((value) => value !== undefined, { error: 'must be present' });
-
-const patchOperation = z.discriminatedUnion('op', [
-  z.object({ op: z.enum(['add', 'replace', 'test']), path: pointer, value: jsonValue }),
-  z.object({ op: z.literal('remove'), path: pointer }),
-  z.object({ op: z.enum(['move', 'copy']), from: pointer, path: pointer }),
-]);
 
 const options = {
   service: name,
@@ -58,22 +29,20 @@ const options = {
   reason: note.exactOptional(),
   author: name,
   expiresAt: time.exactOptional(),
+  acceptRestart: z.boolean().exactOptional(),
 };
 
-export const maxLogEntries = 500;
+type Shape = (typeof operationShapes)[number];
+const [first, ...rest] = operationShapes.map((shape: Shape) => {
+  const choice = choices[shape.op.value];
+  const object = z.object({ ...shape, ...options });
+  // For readers of the published schema; here it is `findContradiction` that tells.
+  return choice?.isNeeded ? object.meta({ oneOf: choice.names.map((each) => ({ required: [each] })) }) : object;
+});
 
-export const requestSchema: z.ZodType<Request> = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('merge'), patch: jsonObject, ...options }),
-  z.object({ op: z.literal('patch'), patch: z.array(patchOperation).max(1000), ...options }),
-  z.object({ op: z.literal('replace'), values: jsonObject, ...options }),
-  z.object({ op: z.literal('rollback'), toVersion: version, ...options }),
-  z.object({ op: z.literal('delete'), ...options }),
-  z.object({ op: z.literal('validate'), patch: jsonObject, ...options }),
-  z.object({
-    op: z.literal('log'),
-    limit: z.int().min(1).max(maxLogEntries).exactOptional(),
-    before: version.exactOptional(),
-    ...options,
-  }),
-  z.object({ op: z.literal('diff'), from: version, to: version, ...options }),
-]) as z.ZodType<Request>;
+export const requestSchema: z.ZodType<Request> = z
+  .discriminatedUnion('op', [first as z.ZodObject<Shape & typeof options>, ...rest])
+  .superRefine((request, context) => {
+    const message = findContradiction(request);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  }) as unknown as z.ZodType<Request>;

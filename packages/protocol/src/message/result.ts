@@ -3,7 +3,9 @@ import type { Digest } from '../digest.ts';
 import type { JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
 import type { Fault, Problem } from '../problem.ts';
-import { count, digest, fault, name, pointer, problem, version } from './fields.ts';
+import { count, digest, fault, jsonObject, name, pointer, problem, version } from './fields.ts';
+import type { Found } from './found.ts';
+import type { PatchOperation } from './operation.ts';
 
 /**
  * What became of a request.
@@ -28,8 +30,24 @@ export interface Result {
   readonly log?: readonly LogEntry[];
   /** With `found`, for `diff`; and with `conflict` as a notice: yours before, theirs after. Secrets are masked. */
   readonly diff?: readonly Difference[];
+  /** With `found`: what was asked for. */
+  readonly found?: Found;
+  /** With `validate` and `fix`: what would mend what is wrong. Nothing is changed by it. */
+  readonly fix?: Fix;
+  /** With `profile_activate`: where each service stands after it. */
+  readonly services?: Readonly<Record<string, number>>;
   /** On a conflict notice: who overwrote. */
   readonly overwrittenBy?: string;
+}
+
+/** A proposed change of a document that is not valid. */
+export interface Fix {
+  /** JSON Patch (RFC 6902) of what was to be validated. Secrets in it are masked. */
+  readonly patch: readonly PatchOperation[];
+  /** The patched document is valid. */
+  readonly complete: boolean;
+  /** What it can't mend. */
+  readonly remaining: readonly Fault[];
 }
 
 export const resultStatuses = [
@@ -45,6 +63,10 @@ export const resultStatuses = [
 export type ResultStatus = (typeof resultStatuses)[number];
 
 export interface LogEntry {
+  /** With `history`. */
+  readonly service?: string;
+  /** With `history`: the number of the commit, to go on before it. */
+  readonly commit?: number;
   readonly version: number;
   readonly digest: Digest;
   readonly committedAt: string;
@@ -81,6 +103,8 @@ export const resultSchema: z.ZodType<Result> = z.object({
   log: z
     .array(
       z.object({
+        service: name.exactOptional(),
+        commit: count.exactOptional(),
         version,
         digest,
         committedAt: z.string(),
@@ -94,5 +118,9 @@ export const resultSchema: z.ZodType<Result> = z.object({
   diff: z
     .array(z.object({ pointer, before: jsonValue.exactOptional(), after: jsonValue.exactOptional() }))
     .exactOptional(),
+  // Read by who asked for it, and never decided by: its inside is not looked at.
+  found: jsonObject.exactOptional(),
+  fix: z.object({ patch: z.array(jsonObject), complete: z.boolean(), remaining: z.array(fault) }).exactOptional(),
+  services: z.record(name, version).exactOptional(),
   overwrittenBy: z.string().exactOptional(),
-}) as z.ZodType<Result>;
+}) as unknown as z.ZodType<Result>;

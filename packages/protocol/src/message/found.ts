@@ -1,0 +1,121 @@
+import type { JsonObject, JsonValue } from '../json.ts';
+import type { Pointer } from '../pointer.ts';
+
+/** Where a value may come from, highest first. */
+export const layerNames = [
+  'cli_argument',
+  'runtime_update',
+  'environment',
+  'env_file',
+  'yaml_file',
+  'default',
+] as const;
+export type LayerName = (typeof layerNames)[number];
+
+/** One value of one layer. */
+export interface LayerValue {
+  readonly layer: LayerName;
+  /** Masked where the place is a secret. */
+  readonly value: JsonValue;
+  /** The file that says so, with the line. */
+  readonly file?: string;
+  readonly line?: number;
+  /** The environment variable, or the argument. */
+  readonly name?: string;
+  /** Who set it at run time, with which version, when (RFC 3339) and why. */
+  readonly author?: string;
+  readonly version?: number;
+  readonly at?: string;
+  readonly reason?: string;
+}
+
+/** Where the value at a place comes from. */
+export interface Explanation extends LayerValue {
+  readonly pointer: Pointer;
+  /** A running process takes a change of it over. */
+  readonly hot: boolean;
+  readonly secret: boolean;
+  readonly description?: string;
+  /** What it hides, the nearest first. */
+  readonly beneath: readonly LayerValue[];
+}
+
+/** Who last changed the value at a place. */
+export interface Blame {
+  readonly pointer: Pointer;
+  readonly version: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly committedAt: string;
+}
+
+/** A name for a version. */
+export interface Tag {
+  readonly service: string;
+  readonly tag: string;
+  readonly version: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** A document kept aside; `base` is the version it was begun from. */
+export interface DraftSummary {
+  readonly service: string;
+  readonly draft: string;
+  readonly base: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** A set of services with the version of each. */
+export interface Profile {
+  readonly profile: string;
+  readonly services: Readonly<Record<string, number>>;
+  readonly author: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** One setting that was found. */
+export interface SearchHit {
+  readonly service: string;
+  readonly pointer: Pointer;
+  /** Masked where the place is a secret. */
+  readonly value: JsonValue;
+  /** 1 exact, 0.8 prefix, 0.6 contains, 0.3 in the description. */
+  readonly score: number;
+  readonly description?: string;
+}
+
+/** One thing that is wrong with a chain of versions. */
+export interface ChainFault {
+  readonly service: string;
+  readonly version: number;
+  readonly message: string;
+}
+
+/** What was asked for, under the name of the operation: a `found` result has one of these. */
+export interface Found {
+  /** Secrets are masked. */
+  readonly document?: JsonObject;
+  readonly secrets?: readonly Pointer[];
+  readonly restartRequired?: readonly Pointer[];
+  readonly explanation?: readonly Explanation[];
+  readonly blame?: readonly Blame[];
+  readonly tags?: readonly Tag[];
+  readonly drafts?: readonly DraftSummary[];
+  readonly profiles?: readonly Profile[];
+  readonly hits?: readonly SearchHit[];
+  /** With `fsck`: how many versions were verified, and what is wrong; empty when all is well. */
+  readonly verified?: number;
+  readonly faults?: readonly ChainFault[];
+  /** With `export`. */
+  readonly text?: string;
+  /** With `schema`: what a document must be; null where nobody says. */
+  readonly schema?: JsonObject | null;
+  /** With `backup`: its name in the folder of backups, and its size. */
+  readonly file?: string;
+  readonly bytes?: number;
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { isReadOperation, isStoreOperation, operationShapes } from './operation.ts';
+
+const operations = operationShapes.map(({ op }) => ({ op: op.value }));
+const namesOf = (chosen: readonly { op: string }[]): string[] => chosen.map(({ op }) => op);
+
+it('tells what only looks', () => {
+  expect(namesOf(operations.filter(isReadOperation))).toEqual([
+    'log',
+    'diff',
+    'show',
+    'explain',
+    'blame',
+    'tags',
+    'drafts',
+    'export',
+    'schema',
+    'profiles',
+    'history',
+    'search',
+    'fsck',
+  ]);
+});
+
+it('tells what concerns every service', () => {
+  expect(namesOf(operations.filter(isStoreOperation))).toEqual([
+    'profile_save',
+    'profile_activate',
+    'profile_drop',
+    'profiles',
+    'history',
+    'search',
+    'fsck',
+    'backup',
+  ]);
+});
