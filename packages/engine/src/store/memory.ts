@@ -1,8 +1,26 @@
 import { type Result, SetpointError } from '@setpoint/protocol';
 import type { Override } from '../layer/overrides.ts';
 import { findConflict } from './expected.ts';
+import { matchesFilter, momentOf } from './history-filter.ts';
+import { createMarks } from './marks.ts';
 import { createOutbox } from './outbox.ts';
-import type { AuditEntry, Commit, HistoryPage, OutboxRow, Store, VersionRecord, VersionSummary } from './store.ts';
+import type {
+  AuditEntry,
+  Backup,
+  Commit,
+  HistoryEntry,
+  HistoryPage,
+  HistoryQuery,
+  OutboxRow,
+  PruneCounts,
+  PrunedRange,
+  Retention,
+  Store,
+  StoredLayers,
+  StoredSources,
+  VersionRecord,
+  VersionSummary,
+} from './store.ts';
 
 export interface MemoryStoreOptions {
   /**
@@ -22,8 +40,20 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore((options.now ?? Date.now)(), options.maxOtherAnswers ?? 100_000);
 }
 
+/** A version with all that came with it. */
+interface Kept {
+  readonly record: VersionRecord;
+  readonly commit: number;
+  /** Milliseconds since 1970; never before that of the commit before. */
+  readonly at: number;
+  readonly overrides: readonly Override[];
+  readonly sources: StoredSources | undefined;
+  readonly audit: AuditEntry;
+}
+
 interface Lineage {
-  readonly records: VersionRecord[];
+  kept: Kept[];
+  readonly pruned: Map<number, string>;
   overrides: readonly Override[];
 }
 
@@ -34,8 +64,10 @@ class MemoryStore implements Store {
   readonly #services = new Map<string, Lineage>();
   readonly #outbox = createOutbox();
   readonly #results = new Map<string, Result>();
+  readonly #marks = createMarks();
   #audit: AuditEntry[] = [];
   #otherAnswers = 0;
+  #lastCommitAt = 0;
   #stopped = false;
 
   constructor(nowMs: number, maxOtherAnswers: number) {
@@ -47,8 +79,8 @@ class MemoryStore implements Store {
     this.#refuseWhenStopped();
     return [...this.#services]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([service, { records, overrides }]) =>
-        records.slice(-1).map((latest) => ({ service, latest, overrides })),
+      .flatMap(([service, { kept, overrides }]) =>
+        kept.slice(-1).map(({ record }) => ({ service, latest: record, overrides })),
       );
   }
 
@@ -73,15 +105,48 @@ class MemoryStore implements Store {
   }
 
   async findVersion(service: string, version: number) {
-    this.#refuseWhenStopped();
-    return this.#services.get(service)?.records.find(({ snapshot }) => snapshot.version === version);
+    return this.#find(service, version)?.record;
   }
 
-  async listVersions(service: string, { before = Number.POSITIVE_INFINITY, limit }: HistoryPage) {
+  async findVersionAt(service: string, at: string) {
+    const moment = Date.parse(at);
+    return this.#keptOf(service).findLast((kept) => kept.at <= moment)?.record;
+  }
+
+  async findLayers(service: string, version: number): Promise<StoredLayers | undefined> {
+    const kept = this.#find(service, version);
+    return kept && { overrides: kept.overrides, ...(kept.sources && { sources: kept.sources.content }) };
+  }
+
+  async listVersions(service: string, page: HistoryPage) {
+    const { before = Number.POSITIVE_INFINITY, limit } = page;
+    const older = this.#keptOf(service).filter(({ record }) => record.snapshot.version < before);
+    return newest(filtered(older, page), limit).map(({ record }) => summarise(record));
+  }
+
+  async listHistory(query: HistoryQuery): Promise<readonly HistoryEntry[]> {
+    const { service, before = Number.POSITIVE_INFINITY, limit } = query;
+    const all = service === undefined ? this.#all() : this.#keptOf(service);
+    const older = all.filter(({ commit }) => commit < before);
+    return newest(filtered(older, query), limit).map(({ record, commit }) => ({ ...summarise(record), commit }));
+  }
+
+  async *versionsOf(service: string) {
+    for (const { record } of [...this.#keptOf(service)]) {
+      this.#refuseWhenStopped();
+      yield record;
+    }
+  }
+
+  async prunedRanges(service: string) {
     this.#refuseWhenStopped();
-    const records = this.#services.get(service)?.records ?? [];
-    const older = records.filter(({ snapshot }) => snapshot.version < before);
-    return newest(older, limit).map(summarise);
+    const pruned = [...(this.#services.get(service)?.pruned ?? [])].sort(([a], [b]) => a - b);
+    const ranges: PrunedRange[] = [];
+    for (const [version, digest] of pruned) {
+      const before = ranges.at(-1)?.last === version - 1 ? ranges.pop() : undefined;
+      ranges.push({ service, first: before?.first ?? version, last: version, digest });
+    }
+    return ranges;
   }
 
   async listAudit(service: string, limit: number) {
@@ -104,26 +169,109 @@ class MemoryStore implements Store {
     }
   }
 
+  async tags(service?: string) {
+    this.#refuseWhenStopped();
+    return this.#marks.tags(service);
+  }
+
+  async findTag(service: string, tag: string) {
+    this.#refuseWhenStopped();
+    return this.#marks.findTag(service, tag);
+  }
+
+  async profiles() {
+    this.#refuseWhenStopped();
+    return this.#marks.profiles();
+  }
+
+  async findProfile(profile: string) {
+    this.#refuseWhenStopped();
+    return this.#marks.findProfile(profile);
+  }
+
+  async drafts(service?: string) {
+    this.#refuseWhenStopped();
+    return this.#marks.drafts(service);
+  }
+
+  async findDraft(service: string, draft: string) {
+    this.#refuseWhenStopped();
+    return this.#marks.findDraft(service, draft);
+  }
+
+  async prune(retention: Retention): Promise<PruneCounts> {
+    this.#refuseWhenStopped();
+    const sources = this.#sourceDigests();
+    const answers = new Set<AuditEntry>();
+    for (const service of this.#services.keys()) {
+      for (const { audit } of this.#pruneService(service, retention)) answers.add(audit);
+    }
+    this.#audit = this.#audit.filter((entry) => !answers.has(entry));
+    this.#recallResults();
+    const gone = sources.size - this.#sourceDigests().size;
+    return { versions: answers.size, answers: answers.size, sources: gone };
+  }
+
+  async backup(): Promise<Backup> {
+    this.#refuseWhenStopped();
+    const message = 'This store is in memory only and has no backups: start the authority with a database file';
+    throw new SetpointError('store_unavailable', message);
+  }
+
   async [Symbol.asyncDispose]() {
     this.#stopped = true;
   }
 
-  #versionOf(service: string): number {
-    return this.#services.get(service)?.records.at(-1)?.snapshot.version ?? 0;
+  #keptOf(service: string): readonly Kept[] {
+    this.#refuseWhenStopped();
+    return this.#services.get(service)?.kept ?? [];
   }
 
-  #store({ service, next, audit }: Commit): void {
+  #all(): Kept[] {
+    this.#refuseWhenStopped();
+    return [...this.#services.values()].flatMap(({ kept }) => kept).sort((a, b) => a.commit - b.commit);
+  }
+
+  #find(service: string, version: number): Kept | undefined {
+    return this.#keptOf(service).find(({ record }) => record.snapshot.version === version);
+  }
+
+  #versionOf(service: string): number {
+    return this.#services.get(service)?.kept.at(-1)?.record.snapshot.version ?? 0;
+  }
+
+  #sourceDigests(): Set<string> {
+    return new Set(this.#all().flatMap(({ sources }) => sources?.digest ?? []));
+  }
+
+  #store({ service, next, audit, marks = [] }: Commit): void {
     this.#audit.push(audit);
     if (audit.status !== 'applied') this.#otherAnswers += 1;
     this.#rememberResult(audit);
+    for (const mark of marks) this.#marks.write(mark);
     if (!next) return;
-    const lineage = this.#services.get(service) ?? { records: [], overrides: [] };
+    const lineage: Lineage = this.#services.get(service) ?? { kept: [], pruned: new Map(), overrides: [] };
     lineage.overrides = next.overrides;
     if (!next.record) return;
-    lineage.records.push(next.record);
-    this.#services.set(service, lineage);
-    this.#outbox.add({ service, version: next.record.snapshot.version });
+    const { record, overrides, sources } = next;
     this.commitCount += 1;
+    this.#lastCommitAt = Math.max(this.#lastCommitAt, Date.parse(record.snapshot.committedAt));
+    lineage.kept.push({ record, commit: this.commitCount, at: this.#lastCommitAt, overrides, sources, audit });
+    this.#services.set(service, lineage);
+    this.#outbox.add({ service, version: record.snapshot.version });
+  }
+
+  #pruneService(service: string, { keepVersions, keepSince }: Retention): readonly Kept[] {
+    const lineage = this.#services.get(service);
+    if (!lineage || (keepVersions === undefined && keepSince === undefined)) return [];
+    const named = this.#marks.keptVersions(service);
+    const oldest = lineage.kept.slice(0, Math.max(0, lineage.kept.length - Math.max(1, keepVersions ?? 1)));
+    const since = keepSince === undefined ? Number.POSITIVE_INFINITY : Date.parse(keepSince);
+    const gone = new Set(oldest.filter(({ record, at }) => at < since && !named.has(record.snapshot.version)));
+    lineage.kept = lineage.kept.filter((kept) => !gone.has(kept));
+    for (const { record } of gone) lineage.pruned.set(record.snapshot.version, record.snapshot.digest);
+    this.#outbox.remove(service, new Set([...gone].map(({ record }) => record.snapshot.version)));
+    return [...gone];
   }
 
   #forgetOtherAnswers(): void {
@@ -131,6 +279,10 @@ class MemoryStore implements Store {
     const forgotten = new Set(this.#audit.filter(({ status }) => status !== 'applied').slice(0, excess));
     this.#audit = this.#audit.filter((entry) => !forgotten.has(entry));
     this.#otherAnswers = this.#maxOtherAnswers;
+    this.#recallResults();
+  }
+
+  #recallResults(): void {
     this.#results.clear();
     for (const entry of this.#audit) this.#rememberResult(entry);
   }
@@ -143,6 +295,11 @@ class MemoryStore implements Store {
   #refuseWhenStopped(): void {
     if (this.#stopped) throw new SetpointError('stopped', 'The store is closed: open another one');
   }
+}
+
+function filtered(versions: readonly Kept[], filter: HistoryPage | HistoryQuery): readonly Kept[] {
+  const since = momentOf(filter.since);
+  return versions.filter(({ record, at }) => at >= since && matchesFilter(record, filter));
 }
 
 function summarise({ snapshot: { values: _, ...snapshot }, changed, deleted }: VersionRecord): VersionSummary {

@@ -5,6 +5,8 @@ export interface Outbox {
   add(row: OutboxRow): void;
   /** Takes out the version and what is older; false where that was done before. */
   markSent(row: OutboxRow): boolean;
+  /** Takes out versions that are no longer stored. */
+  remove(service: string, versions: ReadonlySet<number>): void;
   pending(): readonly OutboxRow[];
 }
 
@@ -28,6 +30,9 @@ export function createOutbox(): Outbox {
       if (version <= (sent.get(service) ?? 0)) return false;
       sent.set(service, version);
       return true;
+    },
+    remove(service, versions) {
+      rows = rows.filter((row) => row.service !== service || !versions.has(row.version));
     },
     pending() {
       compact();

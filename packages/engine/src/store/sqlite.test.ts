@@ -241,7 +241,7 @@ describe('a file that is not sound', () => {
     change('PRAGMA user_version = 1000');
     const failure = await failureOf(open());
     expect(failure.code).toBe('store_newer');
-    expect(failure.message).toContain('schema 1000, this one knows 1');
+    expect(failure.message).toContain('schema 1000, this one knows 2');
   });
 
   it('is refused where its tables are gone', async () => {
@@ -369,7 +369,7 @@ describe('what the file looks like', () => {
     await fill(file);
     using db = new DatabaseSync(file);
     expect(db.prepare('PRAGMA application_id').get()).toEqual({ application_id: 1_399_157_840 });
-    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
     expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
   });
 
@@ -416,6 +416,19 @@ async function openAgainAndAgain(path: string): Promise<Store> {
     findVersion: (service, version) => store.findVersion(service, version),
     listVersions: (service, page) => store.listVersions(service, page),
     listAudit: (service, limit) => store.listAudit(service, limit),
+    findVersionAt: (service, at) => store.findVersionAt(service, at),
+    findLayers: (service, version) => store.findLayers(service, version),
+    listHistory: (query) => store.listHistory(query),
+    versionsOf: (service) => store.versionsOf(service),
+    prunedRanges: (service) => store.prunedRanges(service),
+    tags: (service) => store.tags(service),
+    findTag: (service, tag) => store.findTag(service, tag),
+    profiles: () => store.profiles(),
+    findProfile: (profile) => store.findProfile(profile),
+    drafts: (service) => store.drafts(service),
+    findDraft: (service, draft) => store.findDraft(service, draft),
+    prune: (retention) => andReopen(() => store.prune(retention)),
+    backup: () => store.backup(),
     pendingOutbox: () => store.pendingOutbox(),
     markSent: (rows) => andReopen(() => store.markSent(rows)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
@@ -484,7 +497,7 @@ function spawnWriter(body: string, options: WriterOptions = {}): ChildProcess {
     const commit = (service, version) => ({
       service,
       expected: version - 1,
-      next: { overrides: [], record: { changed: [], deleted: false, snapshot: { service, version, values: { version } } } },
+      next: { overrides: [], record: { changed: [], deleted: false, snapshot: { service, version, values: { version }, author: 'ann', committedAt: '2026-09-21T14:13:20.900Z' } } },
       audit: { service, status: 'applied', requestId: 'r-' + version, result: { status: 'applied', version } },
     });
     ${before}

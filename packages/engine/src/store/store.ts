@@ -1,4 +1,14 @@
-import type { Pointer, Result, ResultStatus, Snapshot } from '@setpoint/protocol';
+import type {
+  Digest,
+  DraftSummary,
+  JsonObject,
+  Pointer,
+  Profile,
+  Result,
+  ResultStatus,
+  Snapshot,
+  Tag,
+} from '@setpoint/protocol';
 import type { Override } from '../layer/overrides.ts';
 
 /**
@@ -19,8 +29,8 @@ export interface Store extends AsyncDisposable {
   services(): Promise<readonly StoredService[]>;
 
   /**
-   * Stores a batch, all of it or nothing: for each commit its version, its runtime layer, its audit entry and its
-   * outbox row. When it resolves with `stored`, no crash and no power loss can take it back. A service may occur
+   * Stores a batch, all of it or nothing: for each commit its version with its layers, its audit entry, its outbox row
+   * and its marks. When it resolves with `stored`, no crash and no power loss can take it back. A service may occur
    * several times; each occurrence expects the version that the one before it made.
    * @throws SetpointError `store_unavailable` when it could not be written (a full disk, say); nothing was stored then
    */
@@ -28,14 +38,33 @@ export interface Store extends AsyncDisposable {
 
   /**
    * What was answered to these requests before, the first answer where there are several; those never seen are left
-   * out. Keyed by request id. `applied` is remembered for ever, other answers only the newest (100,000 by default).
+   * out. Keyed by request id. `applied` is remembered as long as the version that it made, other answers only the
+   * newest (100,000 by default).
    */
   findResults(requestIds: readonly string[]): Promise<ReadonlyMap<string, Result>>;
 
   findVersion(service: string, version: number): Promise<VersionRecord | undefined>;
 
+  /**
+   * The newest version committed at or before a moment (RFC 3339). A version counts as no older than the one stored
+   * before it, so a clock that was set back does not hide it.
+   */
+  findVersionAt(service: string, at: string): Promise<VersionRecord | undefined>;
+
+  /** What a version was made of; undefined where there is no such version, or a release that did not keep it made it. */
+  findLayers(service: string, version: number): Promise<StoredLayers | undefined>;
+
   /** The history of a service, newest first: versions below `before`, at most `limit`. */
   listVersions(service: string, page: HistoryPage): Promise<readonly VersionSummary[]>;
+
+  /** The history of one service or all, the newest commit first: commits below `before`, at most `limit`. */
+  listHistory(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
+
+  /** Every version of a service that is kept, oldest first, read a few at a time. */
+  versionsOf(service: string): AsyncIterable<VersionRecord>;
+
+  /** Which versions of a service `prune` took, oldest first; ranges never touch one another. */
+  prunedRanges(service: string): Promise<readonly PrunedRange[]>;
 
   /** What was asked and answered for a service, newest first. */
   listAudit(service: string, limit: number): Promise<readonly AuditEntry[]>;
@@ -49,6 +78,33 @@ export interface Store extends AsyncDisposable {
    * no harm.
    */
   markSent(rows: readonly OutboxRow[]): Promise<void>;
+
+  /** Of one service or all; sorted by service and name. */
+  tags(service?: string): Promise<readonly Tag[]>;
+  findTag(service: string, tag: string): Promise<Tag | undefined>;
+
+  /** Sorted by name. */
+  profiles(): Promise<readonly Profile[]>;
+  findProfile(profile: string): Promise<Profile | undefined>;
+
+  /** Of one service or all, without their documents; sorted by service and name. */
+  drafts(service?: string): Promise<readonly DraftSummary[]>;
+  findDraft(service: string, draft: string): Promise<StoredDraft | undefined>;
+
+  /**
+   * Deletes old versions with the answers that made them, and sources that no version has any more. A version goes
+   * when it fails every criterion that is given (none given: nothing goes), is not the present one of its service, and
+   * has no tag, no profile and no draft that was begun from it. Done in short transactions, between which others write.
+   * A file does not get smaller: what is stored later takes the room.
+   * @throws SetpointError `store_unavailable` when it could not be written; what went before stays gone
+   */
+  prune(retention: Retention): Promise<PruneCounts>;
+
+  /**
+   * Writes a copy of everything that is stored, while the store goes on working. What is stored meanwhile may be in it.
+   * @throws SetpointError `store_unavailable` when it could not be written, or this store has no file
+   */
+  backup(): Promise<Backup>;
 }
 
 export interface StoredService {
@@ -75,8 +131,41 @@ export interface Commit {
    * What changes; left out where the service stays as it is and only the answer is to be kept (rejected, conflict).
    * Without a record only what operators set is another: the document is the same, and nothing is published.
    */
-  readonly next?: { readonly record?: VersionRecord; readonly overrides: readonly Override[] };
+  readonly next?: {
+    readonly record?: VersionRecord;
+    readonly overrides: readonly Override[];
+    /** What lay beneath and above the overrides; kept with the record, and not without one. */
+    readonly sources?: StoredSources;
+  };
   readonly audit: AuditEntry;
+  /** Written in this order, with the audit entry. */
+  readonly marks?: readonly Mark[];
+}
+
+/** Stored once, however many versions have them. */
+export interface StoredSources {
+  /** The same for the same content. */
+  readonly digest: Digest;
+  readonly content: JsonObject;
+}
+
+export interface StoredLayers {
+  readonly overrides: readonly Override[];
+  readonly sources?: JsonObject;
+}
+
+/** The same name again replaces what had it; to take away what isn't there does nothing. */
+export type Mark =
+  | { readonly kind: 'tag'; readonly tag: Tag }
+  | { readonly kind: 'untag'; readonly service: string; readonly tag: string }
+  | { readonly kind: 'profile'; readonly profile: Profile }
+  | { readonly kind: 'drop_profile'; readonly profile: string }
+  | { readonly kind: 'draft'; readonly draft: StoredDraft }
+  | { readonly kind: 'drop_draft'; readonly service: string; readonly draft: string };
+
+export interface StoredDraft extends DraftSummary {
+  /** JSON Merge Patch (RFC 7396) of the runtime layer. */
+  readonly patch: JsonObject;
 }
 
 export interface AuditEntry {
@@ -99,9 +188,60 @@ export type AppendResult =
   /** Nothing of the batch was stored: `service` is at `actual`, whatever the batch would have made of it. */
   | { readonly kind: 'conflict'; readonly service: string; readonly actual: number };
 
-export interface HistoryPage {
+export interface HistoryFilter {
+  readonly author?: string;
+  /** RFC 3339: what was committed then or later, by the clock of `findVersionAt`. */
+  readonly since?: string;
+  /** Versions that changed this place, something in it, or something that it lies in. */
+  readonly pointer?: Pointer;
+}
+
+export interface HistoryPage extends HistoryFilter {
   readonly limit: number;
   readonly before?: number;
+}
+
+export interface HistoryQuery extends HistoryFilter {
+  readonly service?: string;
+  readonly limit: number;
+  /** The number of a commit. */
+  readonly before?: number;
+}
+
+/** `commit` counts the versions of all services, from 1. */
+export type HistoryEntry = VersionSummary & { readonly commit: number };
+
+/** Versions `first` to `last` of a service are gone; `digest` is that of the last: the next one's `previous`. */
+export interface PrunedRange {
+  readonly service: string;
+  readonly first: number;
+  readonly last: number;
+  readonly digest: Digest;
+}
+
+export interface Retention {
+  /** So many of each service, the newest, are kept. */
+  readonly keepVersions?: number;
+  /** RFC 3339: what was committed then or later is kept. */
+  readonly keepSince?: string;
+  /**
+   * Versions that are deleted in one transaction.
+   * @default 100
+   */
+  readonly chunk?: number;
+}
+
+/** How many went. */
+export interface PruneCounts {
+  readonly versions: number;
+  readonly answers: number;
+  readonly sources: number;
+}
+
+export interface Backup {
+  /** Its name in the folder `backups` beside the database. */
+  readonly file: string;
+  readonly bytes: number;
 }
 
 export interface OutboxRow {
