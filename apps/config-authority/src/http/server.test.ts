@@ -1,12 +1,20 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/support/free-port.ts';
-import { type Readiness, startHttpServer } from './server.ts';
+import { identifyByName } from './caller.ts';
+import { type HttpOptions, type Readiness, startHttpServer } from './server.ts';
+
+const usual: Omit<HttpOptions, 'host' | 'port' | 'readiness'> = {
+  identify: identifyByName,
+  logger: pino({ level: 'silent' }),
+  maxBodyBytes: 1_048_576,
+};
 
 describe('the health over HTTP', () => {
   it('says live always, and ready when it is, with what is wrong', async () => {
     let readiness: Readiness = { isReady: false, reasons: ['the broker is not connected (connecting)'] };
     const port = await freePort();
-    const server = await startHttpServer({ host: '127.0.0.1', port, readiness: () => readiness });
+    const server = await startHttpServer({ ...usual, host: '127.0.0.1', port, readiness: () => readiness });
     try {
       expect(server.url).toBe(`http://127.0.0.1:${port}`);
       const ask = async (path: string) => {
@@ -30,7 +38,7 @@ describe('the health over HTTP', () => {
   it('has a URL that can be followed on an IPv6 host', async ({ skip }) => {
     const port = await freePort();
     const readiness = (): Readiness => ({ isReady: true, reasons: [] });
-    const server = await startHttpServer({ host: '::1', port, readiness }).catch(() => undefined);
+    const server = await startHttpServer({ ...usual, host: '::1', port, readiness }).catch(() => undefined);
     if (!server) return skip('there is no IPv6 here');
     try {
       expect(server.url).toBe(`http://[::1]:${port}`);
@@ -50,7 +58,7 @@ describe('the health over HTTP', () => {
   ])('says so where the port %s', async (_, where, message) => {
     const { host, port } = await where();
     await expect(
-      startHttpServer({ host, port, readiness: () => ({ isReady: true, reasons: [] }) }),
+      startHttpServer({ ...usual, host, port, readiness: () => ({ isReady: true, reasons: [] }) }),
     ).rejects.toMatchObject({ code: 'options_invalid', message: expect.stringMatching(message) });
   });
 });

@@ -1,5 +1,11 @@
 import { SetpointError } from '@setpoint/protocol';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import { type Api, type ApiAuthority, createApi } from './api.ts';
+import type { Identify } from './caller.ts';
+import { answerProblem, answerUnknown } from './error-answers.ts';
+import { type RateLimits, usualLimits } from './rate-limits.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** How the authority is, for those who ask over HTTP. */
 export interface Readiness {
@@ -10,6 +16,9 @@ export interface Readiness {
 
 export interface HttpServer {
   readonly url: string;
+  /** From now on the API has something to serve; before it there is the health alone. */
+  serve(authority: ApiAuthority): void;
+  /** Ends the streams of events, answers what is under way, and closes. Can be called twice. */
   stop(): Promise<void>;
 }
 
@@ -17,18 +26,77 @@ export interface HttpOptions {
   readonly host: string;
   readonly port: number;
   readonly readiness: () => Readiness;
+  /** Finds out who asks the API. */
+  readonly identify: Identify;
+  readonly logger: Logger;
+  /** Bytes of a body. */
+  readonly maxBodyBytes: number;
+  /** @default 100 reads, 50 writes and 20 exports a minute */
+  readonly limits?: RateLimits;
+  /** How often who reads events is told that nothing happened. Milliseconds. @default 15000 */
+  readonly heartbeatMs?: number;
 }
 
+/** A request has to arrive in this time. Milliseconds. */
+const requestTimeoutMs = 30_000;
+/** A connection on which nothing moves is closed after it; who reads events gets a sign of life before. Milliseconds. */
+const idleTimeoutMs = 60_000;
+/** Answers that nobody takes are not waited for longer than this. Milliseconds. */
+const stopLimitMs = 3000;
+/** Milliseconds. */
+const idleSweepMs = 20;
+
+const apiPrefix = '/api/v1';
+
 /** @throws SetpointError `options_invalid` when the port can't be had */
-export async function startHttpServer({ host, port, readiness }: HttpOptions): Promise<HttpServer> {
-  const server = Fastify({ logger: false });
+export async function startHttpServer(options: HttpOptions): Promise<HttpServer> {
+  const { host, port } = options;
+  const { server, api } = createHttpServer(options);
+  await listen(server, host, port);
+  let stopping: Promise<void> | undefined;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    serve: (authority) => api.serve(authority),
+    stop() {
+      stopping ??= close(server);
+      return stopping;
+    },
+  };
+}
+
+async function close(server: FastifyInstance): Promise<void> {
+  // A connection that was busy when the server closed is kept open for another request after its answer.
+  const idle = setInterval(() => server.server.closeIdleConnections(), idleSweepMs);
+  const limit = setTimeout(() => server.server.closeAllConnections(), stopLimitMs);
+  await server.close();
+  clearInterval(idle);
+  clearTimeout(limit);
+}
+
+/** The server before it listens; for who wants to know what it serves. */
+export function createHttpServer(options: Omit<HttpOptions, 'port'>): { server: FastifyInstance; api: Api } {
+  const { host, readiness, identify, logger, maxBodyBytes, limits = usualLimits, heartbeatMs = 15_000 } = options;
+  const server = Fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: idleTimeoutMs,
+    genReqId: ({ headers }) => requestIdOf(headers),
+    frameworkErrors: (cause, request, reply) => void answerProblem(logger)(cause, request, reply as FastifyReply),
+  });
+  server.addHook('onRequest', async ({ id }, reply) => {
+    reply.headers({ 'x-request-id': id, 'x-content-type-options': 'nosniff' });
+  });
+  server.setErrorHandler(answerProblem(logger));
+  server.setNotFoundHandler(answerUnknown);
   server.get('/health/live', async () => ({ status: 'live' }));
   server.get('/health/ready', async (_, reply) => {
     const { isReady, reasons } = readiness();
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', reasons });
   });
-  await listen(server, host, port);
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, stop: () => server.close() };
+  const api = createApi({ host, identify, limits, heartbeatMs, logger });
+  server.register(api.plugin, { prefix: apiPrefix });
+  return { server, api };
 }
 
 async function listen(server: FastifyInstance, host: string, port: number): Promise<void> {
@@ -37,6 +105,7 @@ async function listen(server: FastifyInstance, host: string, port: number): Prom
   } catch (cause) {
     await server.close();
     const { code } = cause as NodeJS.ErrnoException;
+    if (code?.startsWith('FST_')) throw cause;
     const why = code === 'EADDRINUSE' ? 'is taken' : `can't be listened on (${code})`;
     const cure = 'stop what uses it, set SETPOINT_HTTP_PORT, or turn HTTP off with SETPOINT_HTTP_PORT=0';
     throw new SetpointError('options_invalid', `port ${port} on ${host} ${why}; ${cure}`, { cause });

@@ -1,0 +1,103 @@
+import type { Result, Stamp } from '@setpoint/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ServedAuthority } from './api.ts';
+import { ask, type Question } from './ask.ts';
+import { entityTag, expectedVersion } from './entity-tag.ts';
+import { apiSchemas } from './fields.ts';
+
+/** What goes with every change, besides what it is about. */
+
+interface ChangeQuery {
+  readonly reason?: string;
+  readonly expectedVersion?: number;
+  readonly acceptRestart?: boolean;
+}
+
+const reason = z.string().max(1000);
+
+export const changeQuery: z.ZodType<ChangeQuery> = z.strictObject({
+  reason: reason.exactOptional().register(apiSchemas, { description: 'Why; also as X-Setpoint-Reason.' }),
+  expectedVersion: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .exactOptional()
+    .register(apiSchemas, { description: 'Refused with 409 where the service is at another version.' }),
+  acceptRestart: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .exactOptional()
+    .register(apiSchemas, { description: 'Also where a running process can’t take the change over.' }),
+}) as never;
+
+interface ChangeHeaders {
+  readonly 'x-setpoint-reason'?: string;
+}
+
+const text = (description: string): z.ZodType => z.string().exactOptional().register(apiSchemas, { description });
+
+export const changeHeaders: z.ZodType<ChangeHeaders> = z.looseObject({
+  'if-match': text('The ETag of the version that is to be changed; 412 where it is another.'),
+  'if-none-match': text('"*": only where the service does not exist yet.'),
+  'idempotency-key': text('Names the request; the same again gets the first answer.'),
+  'x-setpoint-reason': reason.exactOptional().register(apiSchemas, { description: 'Why; in the history.' }),
+}) as never;
+
+interface ChangeRequest extends FastifyRequest {
+  readonly query: ChangeQuery;
+}
+
+/** Has a service changed under the conditions of the request; the answer says where it stands after it. */
+export async function change(
+  authority: ServedAuthority,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  question: Question,
+): Promise<Result> {
+  const { query, headers } = request as ChangeRequest;
+  const why = reasonOf(request as ChangeRequest);
+  const present = authority.engine.current(question.service)?.snapshot;
+  const expected = query.expectedVersion ?? expectedVersion(headers, present);
+  const result = await ask(authority, request, reply, {
+    ...question,
+    ...(expected !== undefined && { expectedVersion: expected }),
+    ...(why !== undefined && { reason: why }),
+    ...(query.acceptRestart && { acceptRestart: true }),
+  });
+  if (result.version > 0) reply.header('etag', entityTag(result));
+  return toBody(result);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Headers come as bytes, each taken for a character; who writes more than ASCII means UTF-8. */
+function reasonOf({ query, headers }: ChangeRequest): string | undefined {
+  const text = headers['x-setpoint-reason'];
+  if (query.reason !== undefined || typeof text !== 'string') return query.reason;
+  try {
+    return utf8.decode(Buffer.from(text, 'latin1'));
+  } catch {
+    return text;
+  }
+}
+
+/** Only what is described. */
+export function toBody({ problem: _, original: __, found: ___, log: ____, diff: _____, ...rest }: Result): Result {
+  return rest;
+}
+
+/** Has something kept aside, or named, that is no version. */
+export async function mark(
+  authority: ServedAuthority,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  question: Question,
+): Promise<Result> {
+  const why = reasonOf(request as ChangeRequest);
+  return toBody(await ask(authority, request, reply, { ...question, ...(why !== undefined && { reason: why }) }));
+}
+
+/** The present version of a service; undefined where it does not exist. */
+export const presentOf = ({ engine }: ServedAuthority, service: string): Stamp | undefined =>
+  engine.current(service)?.snapshot;
