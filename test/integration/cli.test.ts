@@ -142,7 +142,10 @@ describe('setpoint get', () => {
 describe('setpoint set', () => {
   it('makes one version of all that it is given, and says what needs a restart', async () => {
     await using stage = await openStage();
-    const { code, stdout } = await stage.cli('set', 'stt-worker', '/vad/threshold=0.7', '/whisper/device=cuda');
+    const change = ['set', 'stt-worker', '/vad/threshold=0.7', '/whisper/device=cuda'];
+    const refused = await stage.cli(...change);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('/whisper/device')]);
+    const { code, stdout } = await stage.cli(...change, '--accept-restart');
     expect(code).toBe(0);
     expect(stdout).toContain('applied: stt-worker is at version 2\n  /vad/threshold\n  /whisper/device\n');
     expect(stdout).toContain('restart needed: stt-worker takes /whisper/device over at its next start');
@@ -241,7 +244,7 @@ it('setpoint delete ends a service that has no file', async () => {
   expect((await stage.cli('get', 'lamp')).code).toBe(2);
   const { code, stderr } = await stage.cli('delete', 'stt-worker');
   expect(code).toBe(2);
-  expect(stderr).toContain('remove the file first');
+  expect(stderr).toContain('the file of stt-worker would bring it back; remove it first');
 });
 
 it('setpoint validate gives every fault its line, and changes nothing', async () => {
@@ -250,8 +253,12 @@ it('setpoint validate gives every fault its line, and changes nothing', async ()
   const bad = join(stage.folder, 'bad.yaml');
   await writeFile(good, 'vad:\n  threshold: 0.9\n');
   await writeFile(bad, '# too much\nvad:\n  threshold: 9\n  treshold: 1\nwhisper:\n  model: smal\n');
-  expect((await stage.cli('validate', 'stt-worker', '--file', good)).stdout).toBe(
+  expect((await stage.cli('validate', 'stt-worker', '--file', good, '--merge')).stdout).toBe(
     'valid: 1 change to stt-worker would be applied\n  /vad/threshold\n',
+  );
+  // By itself it lacks what the present file says besides.
+  expect((await stage.cli('validate', 'stt-worker', '--file', good)).stdout).toBe(
+    'valid: 3 changes to stt-worker would be applied\n  /vad/threshold\n  /whisper/model\n  /api/key\n',
   );
   const { code, stderr } = await stage.cli('validate', 'stt-worker', '--file', bad);
   expect(code).toBe(2);

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import type { GetOptions } from './commands/get.ts';
-import type { LogOptions } from './commands/log.ts';
-import type { ValidateOptions } from './commands/validate.ts';
 import type { Context } from './context.ts';
+import type { Act } from './describe/act.ts';
+import { describeAuthoring } from './describe/authoring.ts';
+import { describeChanging } from './describe/changing.ts';
+import { describeDrafts } from './describe/drafts.ts';
+import { describeProfiles } from './describe/profiles.ts';
+import { describeReading } from './describe/reading.ts';
+import { describeStore } from './describe/store.ts';
+import { describeVersions } from './describe/versions.ts';
 import { type ExitCode, exitCodes, toFailure } from './exit-codes.ts';
 import { createPrinter, type Output } from './printer.ts';
-import type { ChangeOptions } from './request-options.ts';
 import { type GlobalOptions, resolveSettings } from './settings.ts';
 
 /** The process around a command. */
@@ -52,9 +56,6 @@ function tell(cause: unknown, program: Command, { env, stdout, stderr }: Surroun
   return exitCode;
 }
 
-/** What is loaded for a command is loaded when it is called: `--help` waits for nothing. */
-type Act = (perform: (context: Context) => Promise<ExitCode>) => Promise<void>;
-
 function describeProgram({ stdout, stderr }: Surroundings, act: Act): Command {
   const program = new Command('setpoint')
     .description('Reads, changes and watches the configuration of services, over MQTT.')
@@ -69,10 +70,20 @@ function describeProgram({ stdout, stderr }: Surroundings, act: Act): Command {
     .showHelpAfterError('See setpoint --help.')
     .addHelpText('after', examples);
   for (const [flags, description] of globalOptions) program.option(flags, description);
-  describeReading(program, act);
-  describeChanging(program, act);
+  for (const [group, ...describe] of groups) {
+    program.commandsGroup(group);
+    for (const each of describe) each(program, act);
+  }
   return program;
 }
+
+const groups: readonly (readonly [string, ...((program: Command, act: Act) => void)[]])[] = [
+  ['Now:', describeReading],
+  ['Change:', describeChanging, describeDrafts],
+  ['Versions:', describeVersions],
+  ['All services:', describeProfiles, describeStore],
+  ['For those who write configuration:', describeAuthoring],
+];
 
 const readVersion = (): string =>
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version as string;
@@ -88,86 +99,6 @@ const globalOptions = [
   ['--trusted-keys <file>', 'believe only what these keys signed (SETPOINT_TRUSTED_KEYS)'],
 ] as const;
 
-const reason = ['--reason <text>', 'why, for the history'] as const;
-const ifVersion = ['--if-version <n>', 'only if the service is at this version; 0: only if it does not exist'] as const;
-
-function describeReading(program: Command, act: Act): void {
-  program
-    .command('get <service> [pointer]')
-    .description('print the configuration of a service, or one value; needs only the broker')
-    .option('--show-secrets', 'print secrets as they are')
-    .action((service: string, pointer: string | undefined, options: GetOptions) =>
-      act(async (context) => (await import('./commands/get.ts')).get(service, pointer, options, context)),
-    );
-  program
-    .command('watch [service]')
-    .description('print every change as it comes, and how far it has got, until Ctrl-C')
-    .action((service: string | undefined) =>
-      act(async (context) => (await import('./commands/watch.ts')).watch(service, context)),
-    );
-  program
-    .command('health')
-    .description('print how the authority and every instance are')
-    .action(() => act(async (context) => (await import('./commands/health.ts')).health(context)));
-  program
-    .command('log <service>')
-    .description('print the versions of a service, newest first')
-    .option('--limit <n>', 'at most this many', '20')
-    .option('--before <version>', 'only versions before this one')
-    .action((service: string, options: LogOptions) =>
-      act(async (context) => (await import('./commands/log.ts')).log(service, options, context)),
-    );
-  program
-    .command('diff <service> <from> <to>')
-    .description('print what differs between two versions')
-    .action((service: string, from: string, to: string) =>
-      act(async (context) => (await import('./commands/diff.ts')).diff(service, from, to, context)),
-    );
-  program
-    .command('validate <service>')
-    .description('have a file checked as a change to the service, without making it')
-    .requiredOption('--file <file>', 'a YAML or JSON file')
-    .action((service: string, options: ValidateOptions) =>
-      act(async (context) => (await import('./commands/validate.ts')).validate(service, options, context)),
-    );
-}
-
-function describeChanging(program: Command, act: Act): void {
-  program
-    .command('set <service> <pointer=value...>')
-    .description('set settings, all of them or none; a value is JSON, else text')
-    .option(...reason)
-    .option(...ifVersion)
-    .addHelpText('after', setNotes)
-    .action((service: string, assignments: string[], options: ChangeOptions) =>
-      act(async (context) => (await import('./commands/set.ts')).set(service, assignments, options, context)),
-    );
-  program
-    .command('unset <service> <pointer...>')
-    .description('take runtime values away, so that the file and the defaults show again')
-    .option(...reason)
-    .option(...ifVersion)
-    .action((service: string, pointers: string[], options: ChangeOptions) =>
-      act(async (context) => (await import('./commands/unset.ts')).unset(service, pointers, options, context)),
-    );
-  program
-    .command('rollback <service> <version>')
-    .description('make a new version with the content of an old one')
-    .option(...reason)
-    .option(...ifVersion)
-    .action((service: string, version: string, options: ChangeOptions) =>
-      act(async (context) => (await import('./commands/rollback.ts')).rollback(service, version, options, context)),
-    );
-  program
-    .command('delete <service>')
-    .description('end a service that has no file any more; its history stays')
-    .option(...reason)
-    .option(...ifVersion)
-    .action((service: string, options: ChangeOptions) =>
-      act(async (context) => (await import('./commands/delete.ts')).deleteService(service, options, context)),
-    );
-}
-
 const examples = `
 Examples:
   setpoint get stt-worker
@@ -179,7 +110,13 @@ Examples:
   setpoint log stt-worker
   setpoint diff stt-worker 3 5
   setpoint rollback stt-worker 3 --reason "too many false starts"
-  setpoint validate stt-worker --file stt-worker.yaml
+  setpoint rollback stt-worker release-12 --only /vad
+  setpoint explain stt-worker /vad/threshold
+  setpoint blame stt-worker
+  setpoint tag stt-worker release-12
+  setpoint draft save stt-worker night /vad/threshold=0.7
+  setpoint profile save before-upgrade
+  setpoint validate stt-worker --file stt-worker.yaml --fix
 
 Exit codes:
    0  done: applied, unchanged, valid, found
@@ -189,14 +126,3 @@ Exit codes:
    5  no answer from the broker or the authority in time
   64  usage: the command line is wrong, or a file can't be read
   70  a fault of this program`;
-
-const setNotes = `
-A section is merged: what it does not name stays. An item of a list is named by its number, or "-" to append; such a
-change is made only if nobody changed the service meanwhile. Text that looks like JSON is given in quotes.
-
-Examples:
-  setpoint set stt-worker /vad/threshold=0.6 /whisper/model=small
-  setpoint set stt-worker '/vad={"threshold":0.6}'
-  setpoint set stt-worker /vocabulary/hotwords/-=Setpoint
-  setpoint set tts-worker /voice/id='"007"'
-  setpoint set stt-worker /whisper/language=null`;

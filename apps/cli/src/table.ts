@@ -14,3 +14,14 @@ export function alignColumns(
       .join(''),
   );
 }
+
+/** The same with a headline over it: its first column names the rows. */
+export const tableLines = (
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  style: (format: 'bold' | 'cyan', text: string) => string,
+): string[] =>
+  alignColumns([header, ...rows], (cell, column, row) => {
+    if (row === 0) return style('bold', cell);
+    return column === 0 ? style('cyan', cell) : cell;
+  });

@@ -1,18 +1,51 @@
-import type { Difference } from '@setpoint/protocol';
+import { type Difference, type LayerName, layerNames, type Side } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { parseVersion } from '../request-options.ts';
+import { CommandError, type ExitCode } from '../exit-codes.ts';
+import { parseVersionName } from '../request-options.ts';
+import { faultLines } from '../result-text.ts';
 import { alignColumns } from '../table.ts';
+import { readTextFile } from '../text-file.ts';
 import { differenceText, printable } from '../value-text.ts';
+import { parseDocumentFile } from '../yaml-file.ts';
 
-/** Prints what differs between two versions of a service; secrets are masked by the authority. */
+/** Prints what differs between two sides; secrets are masked by the authority. */
 export async function diff(service: string, from: string, to: string, context: Context): Promise<ExitCode> {
-  const operation = { op: 'diff', from: parseVersion(from, '<from>'), to: parseVersion(to, '<to>') } as const;
-  return conclude(await ask(service, operation, context), context, (result) => print(result.diff ?? [], context));
+  const operation = { op: 'diff', from: await parseSide(from), to: await parseSide(to) } as const;
+  return conclude(await ask(service, operation, context), context, (result) =>
+    printDifferences(result.diff ?? [], context),
+  );
 }
 
-function print(differences: readonly Difference[], { printer }: Context): void {
+/** A version by number or tag, `present`, or `layer:environment`, `service:tts-worker`, `draft:night`, `file:stt-worker.yaml`. */
+async function parseSide(text: string): Promise<Side> {
+  const [, kind, name = ''] = /^(tag|layer|service|draft|file):(.+)$/s.exec(text) ?? [];
+  switch (kind) {
+    case undefined: {
+      if (text === 'present') return text;
+      const named = parseVersionName(text);
+      return 'tag' in named ? named : named.version;
+    }
+    case 'layer':
+      return { layer: parseLayer(name) };
+    case 'file': {
+      const parsed = parseDocumentFile(await readTextFile(name), name);
+      if ('document' in parsed) return { values: parsed.document };
+      const lines = parsed.faults.flatMap(faultLines);
+      throw new CommandError('usage', [`${name} can't be read as a document`, ...lines].join('\n'));
+    }
+    default:
+      return { [kind]: name } as { tag: string } | { service: string } | { draft: string };
+  }
+}
+
+function parseLayer(name: string): LayerName {
+  const layer = layerNames.find((each) => each === name);
+  if (layer) return layer;
+  throw new CommandError('usage', `there is no layer ${name}; there are ${layerNames.join(', ')}`);
+}
+
+export function printDifferences(differences: readonly Difference[], { printer }: Context): void {
   if (differences.length === 0) printer.line('no difference');
   const rows = differences.map((difference) => [
     difference.pointer === '' ? '(all)' : printable(difference.pointer),

@@ -1,40 +1,49 @@
-import { type LogEntry, maxLogEntries } from '@setpoint/protocol';
+import { type HistoryFilter, type LogEntry, maxLogEntries } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
+import { checkPointer } from '../assignment.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { parseVersion } from '../request-options.ts';
+import { parseTime, parseVersion } from '../request-options.ts';
 import { parseCount } from '../settings.ts';
-import { alignColumns } from '../table.ts';
+import { tableLines } from '../table.ts';
 import { printable, timeText } from '../value-text.ts';
 
 export interface LogOptions {
   readonly limit: string;
   readonly before?: string;
+  readonly author?: string;
+  readonly since?: string;
+  readonly pointer?: string;
 }
 
 /** Prints the versions of a service, newest first. */
-export async function log(service: string, { limit, before }: LogOptions, context: Context): Promise<ExitCode> {
-  const operation = {
-    op: 'log',
-    limit: parseCount(limit, '--limit', 1, maxLogEntries),
-    ...(before !== undefined && { before: parseVersion(before, '--before') }),
-  } as const;
-  return conclude(await ask(service, operation, context), context, (result) => print(result.log ?? [], context));
+export async function log(service: string, options: LogOptions, context: Context): Promise<ExitCode> {
+  const operation = { op: 'log', ...historyFilter(options) } as const;
+  return conclude(await ask(service, operation, context), context, (result) => printLog(result.log ?? [], context));
 }
 
-function print(entries: readonly LogEntry[], { printer }: Context): void {
+/** @throws CommandError usage */
+export const historyFilter = ({ limit, before, author, since, pointer }: LogOptions): HistoryFilter => ({
+  limit: parseCount(limit, '--limit', 1, maxLogEntries),
+  ...(before !== undefined && { before: parseVersion(before, '--before') }),
+  ...(author !== undefined && { by: author }),
+  ...(since !== undefined && { since: parseTime(since, '--since') }),
+  ...(pointer !== undefined && { pointer: checkPointer(pointer) }),
+});
+
+export function printLog(entries: readonly LogEntry[], { printer }: Context): void {
+  // Only a history of all services names them.
+  const isOfAll = entries.some(({ service }) => service !== undefined);
   const rows = entries.map((entry) => [
+    ...(isOfAll ? [printable(entry.service ?? '')] : []),
     String(entry.version),
     timeText(entry.committedAt),
     printable(entry.author),
     changedText(entry),
     printable(entry.reason),
   ]);
-  const paint = (cell: string, column: number, row: number): string =>
-    row === 0 ? printer.style('bold', cell) : column === 0 ? printer.style('cyan', cell) : cell;
-  for (const line of alignColumns([['VERSION', 'TIME', 'AUTHOR', 'CHANGED', 'REASON'], ...rows], paint)) {
-    printer.line(line);
-  }
+  const header = [...(isOfAll ? ['SERVICE'] : []), 'VERSION', 'TIME', 'AUTHOR', 'CHANGED', 'REASON'];
+  for (const line of tableLines(header, rows, printer.style)) printer.line(line);
 }
 
 const shownPointers = 3;

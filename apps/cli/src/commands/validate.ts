@@ -1,21 +1,54 @@
-import type { Fault, Result } from '@setpoint/protocol';
+import { type Fault, type Fix, type JsonObject, type Result, readPointer } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { faultLines } from '../result-text.ts';
 import { readTextFile } from '../text-file.ts';
+import { printable, valueText } from '../value-text.ts';
 import { type LocalDocument, parseDocumentFile } from '../yaml-file.ts';
 
 export interface ValidateOptions {
   readonly file: string;
+  readonly merge?: boolean;
+  readonly fix?: boolean;
+  readonly clamp?: boolean;
 }
 
 /** Has the authority check a file as a change to the service, without making it; each fault with its line. */
-export async function validate(service: string, { file }: ValidateOptions, context: Context): Promise<ExitCode> {
+export async function validate(
+  service: string,
+  { file, merge, fix, clamp }: ValidateOptions,
+  context: Context,
+): Promise<ExitCode> {
   const parsed = parseDocumentFile(await readTextFile(file), file);
   if ('faults' in parsed) return refuse(service, file, parsed.faults, context);
-  const result = await ask(service, { op: 'validate', patch: parsed.document }, context);
-  return conclude(placeFaults(result, parsed, file), context);
+  const { document } = parsed;
+  const operation = {
+    op: 'validate',
+    ...(merge ? { patch: document } : { values: document }),
+    ...((fix || clamp) && { fix: clamp ? ('clamp' as const) : true }),
+  } as const;
+  const result = await ask(service, operation, context);
+  const exitCode = conclude(placeFaults(result, parsed, file), context);
+  if (!context.printer.isJson && result.fix) printFix(result.fix, document, context);
+  return exitCode;
+}
+
+/** The proposal as a difference: what is in the file, and what would mend it. */
+function printFix({ patch, complete, remaining }: Fix, document: JsonObject, { printer }: Context): void {
+  if (patch.length === 0) return printer.line('no fix is known');
+  printer.line(printer.style('bold', complete ? 'this would mend it:' : 'this would mend some of it:'));
+  for (const operation of patch) {
+    const before = operation.op === 'move' || operation.op === 'copy' ? operation.from : operation.path;
+    const was = readPointer(document, before);
+    if (operation.op !== 'add' && was !== undefined) {
+      printer.line(printer.style('red', `  - ${printable(before)}: ${valueText(was)}`));
+    }
+    if (operation.op === 'remove') continue;
+    const value = 'value' in operation ? operation.value : was;
+    printer.line(printer.style('green', `  + ${printable(operation.path)}: ${valueText(value)}`));
+  }
+  for (const fault of remaining) for (const line of faultLines(fault)) printer.line(line);
 }
 
 /** A file that is not even YAML needs no authority to be refused. */

@@ -1,0 +1,27 @@
+import type { Explanation } from '@setpoint/protocol';
+import { ask, conclude } from '../ask.ts';
+import { readSchema, type SchemaOptions } from '../author/schema-source.ts';
+import { printOrWrite } from '../author/text-output.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-codes.ts';
+
+export interface DocsOptions extends SchemaOptions {
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+/** Prints every setting of a service as Markdown; asked of the authority, also where its value comes from. */
+export async function docs(service: string, options: DocsOptions, context: Context): Promise<ExitCode> {
+  const asked = await readSchema(service, options, context);
+  if ('refusal' in asked) return conclude(asked.refusal, context);
+  const { compileSchema, describeSettings, writeDocs } = await import('@setpoint/engine/author');
+  const rows = describeSettings(compileSchema(asked.schema));
+  const explanation = options.file === undefined ? await explain(service, context) : undefined;
+  return printOrWrite(writeDocs(service, rows, explanation), { service, settings: rows }, options, context);
+}
+
+/** A service that has a schema and no document yet has no origins. */
+async function explain(service: string, context: Context): Promise<readonly Explanation[] | undefined> {
+  const { status, found } = await ask(service, { op: 'explain' }, context);
+  return status === 'found' ? found?.explanation : undefined;
+}

@@ -1,0 +1,21 @@
+import { parseName } from '@setpoint/protocol';
+import { conclude } from '../ask.ts';
+import { readSchema, type SchemaOptions } from '../author/schema-source.ts';
+import { printOrWrite } from '../author/text-output.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-codes.ts';
+
+export interface ExampleOptions extends SchemaOptions {
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+/** Prints a commented document with every setting of a service. */
+export async function example(service: string, options: ExampleOptions, context: Context): Promise<ExitCode> {
+  parseName(service, 'a service');
+  const asked = await readSchema(service, options, context);
+  if ('refusal' in asked) return conclude(asked.refusal, context);
+  const { compileSchema, writeExample } = await import('@setpoint/engine/author');
+  const text = writeExample(service, compileSchema(asked.schema));
+  return printOrWrite(text, { service, example: text }, options, context);
+}
