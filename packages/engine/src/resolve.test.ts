@@ -9,6 +9,7 @@ const by = { author: 'ann', reason: '', version: 1, at: '2026-06-01T00:00:00.000
 const parsed = parseYamlFile('a: 1\ns:\n  b: 1\n  l: [1, 2]\nhidden: 1\n', 'api.yaml');
 if (parsed.kind === 'faults') throw new Error('the file is good');
 const file = parsed.layer;
+const layers = [file];
 const schema = compileSchema({ properties: { d: { default: 5 }, s: { properties: { e: { default: 6 } } } } });
 const overrides = [
   { pointer: '/s/b', value: 2, ...by },
@@ -18,7 +19,7 @@ const overrides = [
 
 describe('resolve', () => {
   it('lays defaults, the file and the runtime layer over one another', () => {
-    expect(resolve({ schema, file, overrides }).values).toEqual({
+    expect(resolve({ schema, layers, overrides }).values).toEqual({
       a: 1,
       s: { b: 2, l: [1, 2], new: { x: 1 }, e: 6 },
       d: 5,
@@ -26,12 +27,12 @@ describe('resolve', () => {
   });
 
   it('is empty where there is nothing', () => {
-    expect(resolve({ schema: undefined, file: undefined, overrides: [] }).values).toEqual({});
+    expect(resolve({ schema: undefined, layers: [], overrides: [] }).values).toEqual({});
   });
 
   it('keeps the identity of what nothing is laid over', () => {
-    expect(resolve({ schema: undefined, file, overrides: [] }).values).toBe(file.document);
-    expect(resolve({ schema, file, overrides }).values.s).not.toBe(file.document.s);
+    expect(resolve({ schema: undefined, layers, overrides: [] }).values).toBe(file.document);
+    expect(resolve({ schema, layers, overrides }).values.s).not.toBe(file.document.s);
   });
 
   it('merges sections, replaces anything else, and keeps the identity of every part that no setting touches', () => {
@@ -51,7 +52,7 @@ describe('resolve', () => {
         const layered = { ...file, document: content };
         const { values } = resolve({
           schema: undefined,
-          file: layered,
+          layers: [layered],
           overrides: [{ pointer: at, value: set, ...by }],
         });
         let [before, after]: (JsonValue | undefined)[] = [content, values];
@@ -75,28 +76,35 @@ describe('resolve', () => {
 
   it('does not mix up what it remembers', () => {
     const other = { ...file, document: { z: 1 } };
-    expect(resolve({ schema, file, overrides: [] }).values).toMatchObject({ a: 1, d: 5 });
-    expect(resolve({ schema: undefined, file, overrides: [] }).values).not.toHaveProperty('d');
-    expect(resolve({ schema, file: other, overrides }).values).toEqual({
+    expect(resolve({ schema, layers, overrides: [] }).values).toMatchObject({ a: 1, d: 5 });
+    expect(resolve({ schema: undefined, layers, overrides: [] }).values).not.toHaveProperty('d');
+    expect(resolve({ schema, layers: [other], overrides }).values).toEqual({
       z: 1,
       s: { b: 2, new: { x: 1 }, e: 6 },
       d: 5,
     });
-    expect(resolve({ schema, file, overrides }).values).toMatchObject({ a: 1 });
-    expect(resolve({ schema, file: undefined, overrides: [] }).values).toEqual({ d: 5 });
+    expect(resolve({ schema, layers, overrides }).values).toMatchObject({ a: 1 });
+    expect(resolve({ schema, layers: [], overrides: [] }).values).toEqual({ d: 5 });
   });
 
-  it.each([
-    ['/a', { layer: 'yaml_file', place: { file: 'api.yaml', line: 1 } }],
-    ['', { layer: 'yaml_file', place: { file: 'api.yaml', line: 1 } }],
-    ['/s/l/1', { layer: 'yaml_file', place: { file: 'api.yaml', line: 4 } }],
-    ['/s/b', { layer: 'runtime_update', override: overrides[0] }],
-    ['/s/new/x', { layer: 'runtime_update', override: overrides[1] }],
-    ['/d', { layer: 'default' }],
-    ['/s/e', { layer: 'default' }],
+  it.each<[string, object | undefined]>([
+    ['/a', { value: 1, layer: 'yaml_file', place: { file: 'api.yaml', line: 1 } }],
+    [
+      '',
+      {
+        value: { a: 1, s: { b: 2, l: [1, 2], new: { x: 1 }, e: 6 }, d: 5 },
+        layer: 'yaml_file',
+        place: { file: 'api.yaml', line: 1 },
+      },
+    ],
+    ['/s/l/1', { value: 2, layer: 'yaml_file', place: { file: 'api.yaml', line: 4 } }],
+    ['/s/b', { value: 2, layer: 'runtime_update', override: overrides[0] }],
+    ['/s/new/x', { value: 1, layer: 'runtime_update', override: overrides[1] }],
+    ['/d', { value: 5, layer: 'default' }],
+    ['/s/e', { value: 6, layer: 'default' }],
     ['/hidden', undefined],
     ['/nothing', undefined],
   ])('knows where %j comes from', (pointer, origin) => {
-    expect(resolve({ schema, file, overrides }).origin(pointer)).toEqual(origin);
+    expect(resolve({ schema, layers, overrides }).origin(pointer)).toEqual(origin);
   });
 });

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseYamlFile } from './layer/yaml-file.ts';
 import { compileSchema } from './schema.ts';
-import { answer, baseLayer, emptyState, isDeleted, type ServiceState, secretTest, versionOf } from './service-state.ts';
+import {
+  answer,
+  baseLayers,
+  emptyState,
+  isDeleted,
+  type ServiceState,
+  secretTest,
+  versionOf,
+} from './service-state.ts';
 import type { VersionRecord } from './store/store.ts';
 
 const by = { author: 'ann', reason: '', version: 1, at: '2026-06-01T00:00:00.000Z' };
@@ -30,32 +38,32 @@ describe('a service', () => {
   });
 });
 
-describe('the layer beneath the runtime layer', () => {
-  it('is the file', () => {
+describe('the layers of the present document', () => {
+  it('are those of the sources', () => {
     const parsed = parseYamlFile('a: 1', 'vad.yaml');
-    const file = parsed.kind === 'layer' ? parsed.layer : undefined;
-    expect(baseLayer(at({ b: 1 }, { file }))).toBe(file);
+    const layers = parsed.kind === 'layer' ? [parsed.layer] : [];
+    expect(baseLayers(at({ b: 1 }, { layers }))).toBe(layers);
   });
 
-  it('is empty where operators and defaults made all of the document', () => {
+  it('are none where operators and defaults made all of the document', () => {
     const schema = compileSchema({ properties: { d: { default: 1 } } });
     const overrides = [{ pointer: '/a', value: 1, ...by }];
-    const layer = baseLayer(at({ a: 1, d: 1 }, { overrides, schema }));
-    expect(layer.document).toEqual({});
-    expect([layer.author, layer.locate('/a')]).toEqual(['', undefined]);
+    expect(baseLayers(at({ a: 1, d: 1 }, { overrides, schema }))).toEqual([]);
   });
 
-  it('is what the document holds besides the runtime layer where the file is not there', () => {
+  it('are what the document holds besides the runtime layer where no source was read', () => {
     const overrides = [
       { pointer: '/a/b', value: 1, ...by },
       { pointer: '/hidden', ...by },
     ];
-    expect(baseLayer(at({ a: { b: 1, c: 2 }, d: 3 }, { overrides })).document).toEqual({ a: { c: 2 }, d: 3 });
+    const [standIn, ...others] = baseLayers(at({ a: { b: 1, c: 2 }, d: 3 }, { overrides }));
+    expect(standIn).toMatchObject({ name: 'yaml_file', document: { a: { c: 2 }, d: 3 }, author: '' });
+    expect([standIn?.locate('/a'), others]).toEqual([undefined, []]);
   });
 
-  it('is empty where the service does not exist', () => {
-    expect(baseLayer(empty).document).toEqual({});
-    expect(baseLayer({ ...empty, latest: { ...record({}), deleted: true } }).document).toEqual({});
+  it('are none where the service does not exist', () => {
+    expect(baseLayers(empty)).toEqual([]);
+    expect(baseLayers({ ...empty, latest: { ...record({ a: 1 }), deleted: true } })).toEqual([]);
   });
 });
 

@@ -13,21 +13,26 @@ export interface ServiceState {
   readonly service: string;
   readonly latest: VersionRecord | undefined;
   readonly overrides: readonly Override[];
-  /** The last file that made a valid document. */
-  readonly file: Layer | undefined;
+  /** What the sources said when they last made a valid document, lowest first. */
+  readonly layers: readonly Layer[];
+  /** The sources have been read since the authority started, well or badly. */
+  readonly isRead: boolean;
   readonly schema: CompiledSchema | undefined;
   readonly contracts: readonly LiveContract[];
-  /** What is wrong with the file or its schema since it was last read; the service goes on without it. */
+  /** What is wrong with the files or the schema since it was last read; the service goes on without it. */
   readonly sourceProblem: Problem | undefined;
   /** The schema has not been readable since the authority started: nothing can be checked, so nothing may change. */
   readonly isUncheckable: boolean;
 }
 
+const noLayers: readonly Layer[] = Object.freeze([]);
+
 export const emptyState = (service: string): ServiceState => ({
   service,
   latest: undefined,
   overrides: [],
-  file: undefined,
+  layers: noLayers,
+  isRead: false,
   schema: undefined,
   contracts: [],
   sourceProblem: undefined,
@@ -40,21 +45,22 @@ export const versionOf = ({ latest }: ServiceState): number => latest?.snapshot.
 export const isDeleted = ({ latest }: ServiceState): boolean => latest === undefined || latest.deleted;
 
 /**
- * The layer beneath the runtime layer. Where the file is gone, or has not been readable since the authority started,
- * what the present document holds besides the runtime layer stands in for it, so that no value is lost and no
- * operator is locked out.
+ * The layers that the present document is made of. Where no source has been readable since the authority started,
+ * what the document holds besides the runtime layer stands in for the file, so that no value is lost and no operator
+ * is locked out.
  */
-export function baseLayer(state: ServiceState): Layer {
-  return state.file ?? { document: standIn(state), author: '', locate: () => undefined };
+export function baseLayers(state: ServiceState): readonly Layer[] {
+  if (state.layers.length > 0) return state.layers;
+  const document = standIn(state);
+  if (document === undefined) return noLayers;
+  return [{ name: 'yaml_file', document, author: '', locate: () => undefined }];
 }
 
-const empty: Layer['document'] = Object.freeze({});
-
-function standIn(state: ServiceState): Layer['document'] {
-  if (isDeleted(state) || !state.latest) return empty;
+function standIn(state: ServiceState): Layer['document'] | undefined {
+  if (isDeleted(state) || !state.latest) return undefined;
   const { values } = state.latest.snapshot;
   // A service that operators made needs none: its runtime layer and the defaults are the whole document.
-  if (isEqualJson(resolve({ ...state, file: undefined }).values, values)) return empty;
+  if (isEqualJson(resolve({ ...state, layers: noLayers }).values, values)) return undefined;
   return writeSettings(
     values,
     state.overrides.map(({ pointer }) => ({ pointer })),

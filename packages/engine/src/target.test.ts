@@ -13,7 +13,8 @@ const overrides: Override[] = [
 
 function target(request: object, rest: Partial<TargetOptions> = {}): Target {
   const resolve = (layer: readonly Override[]): JsonObject => writeSettings(file, layer);
-  const options = { service: 'api', overrides, resolve, version: undefined, maxDocumentBytes: 1000, ...rest };
+  const none = { version: undefined, draft: undefined, secrets: [] };
+  const options = { service: 'api', overrides, resolve, ...none, maxDocumentBytes: 1000, ...rest };
   return targetOf({ service: 'api', author: 'ann', ...request } as unknown as RewriteRequest, options);
 }
 

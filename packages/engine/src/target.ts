@@ -1,5 +1,6 @@
 import {
   createProblem,
+  type Fault,
   findUnsafeJson,
   isJsonObject,
   type JsonObject,
@@ -7,14 +8,18 @@ import {
   type Pointer,
   type Problem,
   type Request,
+  type Rewrite,
+  readPointer,
 } from '@setpoint/protocol';
+import { parseImport } from './export/parse-import.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { type Override, readMergePatch, readSetting, writeSettings } from './layer/overrides.ts';
 import { createWithinTest } from './overlap.ts';
-import type { VersionRecord } from './store/store.ts';
+import type { StoredDraft, VersionRecord } from './store/store.ts';
+import { findContested } from './version/draft.ts';
 
 /** The requests that ask for another document. */
-export type RewriteRequest = Extract<Request, { op: 'merge' | 'validate' | 'patch' | 'replace' | 'rollback' }>;
+export type RewriteRequest = Extract<Request, { op: Exclude<Rewrite['op'], 'delete'> }>;
 
 /** The document that a request aims at. */
 export type Target =
@@ -24,10 +29,14 @@ export type Target =
 export interface TargetOptions {
   readonly service: string;
   readonly overrides: readonly Override[];
-  /** The effective document with a runtime layer. */
+  /** The document that a runtime layer makes. */
   readonly resolve: (overrides: readonly Override[]) => JsonObject;
-  /** For a rollback: the version asked for. */
+  /** For a rollback: the version asked for. For a draft: the one it was begun from. */
   readonly version: VersionRecord | undefined;
+  /** The secrets of the present document. */
+  readonly secrets: readonly Pointer[];
+  /** For a draft that is to be published. */
+  readonly draft: StoredDraft | undefined;
   /** Bytes of the document as JSON. */
   readonly maxDocumentBytes: number;
 }
@@ -35,21 +44,74 @@ export interface TargetOptions {
 export function targetOf(request: RewriteRequest, options: TargetOptions): Target {
   switch (request.op) {
     case 'merge':
-    case 'validate':
       return mergeTarget(request.patch, options);
+    case 'validate':
+      return request.values ? { target: request.values, pinned: [] } : mergeTarget(request.patch ?? {}, options);
     case 'patch':
       return patchTarget(request.patch, options);
     // A whole document says nothing of who set what: the runtime layer is only what leads to it.
     case 'replace':
       return { target: request.values, pinned: [] };
+    case 'import':
+      return importTarget(request, options);
     case 'rollback':
-      return rollbackTarget(request.toVersion, options);
+      return rollbackTarget(request, options);
+    case 'draft_publish':
+      return draftTarget(request.draft, options);
   }
 }
 
-function rollbackTarget(toVersion: number, { service, version }: TargetOptions): Target {
-  if (version && !version.deleted) return { target: version.snapshot.values, pinned: [] };
-  return { problem: createProblem('version_unknown', `${service} has no version ${toVersion} to go back to`) };
+function importTarget(
+  { text, format }: Extract<Request, { op: 'import' }>,
+  { overrides, resolve, secrets }: TargetOptions,
+): Target {
+  const parsed = parseImport(text, format, { values: resolve(overrides), secrets });
+  if ('values' in parsed) return { target: parsed.values, pinned: [] };
+  return { problem: createProblem('document_invalid', 'the text to import is not a document; mend it', parsed.faults) };
+}
+
+function rollbackTarget(request: Extract<Request, { op: 'rollback' }>, options: TargetOptions): Target {
+  const { service, version, overrides, resolve } = options;
+  if (!version && request.toTag !== undefined) {
+    const detail = `${service} has no tag ${request.toTag}; see its tags`;
+    return { problem: createProblem('tag_unknown', detail) };
+  }
+  if (!version || version.deleted) {
+    const name = request.toTag ?? request.toVersion;
+    return { problem: createProblem('version_unknown', `${service} has no version ${name} to go back to`) };
+  }
+  const { values } = version.snapshot;
+  const { pointers } = request;
+  if (!pointers) return { target: values, pinned: [] };
+  const present = resolve(overrides);
+  const faults = pointers.flatMap((pointer) => findUnreachable(pointer, [present, values]));
+  if (faults.length > 0) {
+    return { problem: createProblem('setting_unknown', 'nothing was changed; name settings that are there', faults) };
+  }
+  const isGivenBack = createWithinTest(pointers);
+  const settings = pointers.map((pointer) => ({ pointer, value: readSetting(values, pointer) }));
+  const kept = overrides.map(({ pointer }) => pointer).filter((pointer) => !isGivenBack(pointer));
+  return { target: writeSettings(present, settings), pinned: kept };
+}
+
+function findUnreachable(pointer: Pointer, documents: readonly JsonObject[]): Fault[] {
+  if (documents.some((document) => readSetting(document, pointer) !== undefined)) return [];
+  const isItem = documents.some((document) => readPointer(document, pointer) !== undefined);
+  const message = isItem ? 'lies in a list, which goes back as a whole; name the list' : 'is in neither version';
+  return [{ pointer, message }];
+}
+
+/** What the draft changes, over what the document has become; refused where both changed one place. */
+function draftTarget(name: string, options: TargetOptions): Target {
+  const { service, draft, version, overrides, resolve } = options;
+  if (!draft || !version) {
+    return { problem: createProblem('draft_unknown', `${service} has no draft ${name}; see its drafts`) };
+  }
+  const contested = findContested(draft.patch, version.snapshot.values, resolve(overrides));
+  if (contested.length === 0) return mergeTarget(draft.patch, options);
+  const detail = `${service} has changed since version ${draft.base}; look at the difference, then drop the draft and save it anew`;
+  const faults = contested.map((pointer) => ({ pointer, message: 'was changed here and in the draft' }));
+  return { problem: createProblem('draft_conflict', detail, faults) };
 }
 
 /** RFC 7396, with one difference: null gives the place back to the layers beneath instead of emptying it. */

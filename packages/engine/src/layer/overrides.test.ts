@@ -108,7 +108,16 @@ interface Case {
 function derive({ file = {}, schema = {}, overrides = [], target, pinned = [] }: Case): Override[] {
   const { fillDefaults } = compileSchema(schema);
   const resolve = (layer: readonly Override[]): JsonObject => fillDefaults(writeSettings(file, layer));
-  return deriveOverrides({ file, present: resolve(overrides), overrides, target, pinned, by, fillDefaults, resolve });
+  return deriveOverrides({
+    beneath: file,
+    present: resolve(overrides),
+    overrides,
+    target,
+    pinned,
+    by,
+    fillDefaults,
+    resolve,
+  });
 }
 
 const set = (pointer: Pointer, value: JsonValue): Override => ({ pointer, value, ...by });

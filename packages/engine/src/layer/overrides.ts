@@ -81,8 +81,9 @@ export function writeSettings(document: JsonObject, settings: readonly Setting[]
 }
 
 export interface DeriveOptions {
-  readonly file: JsonObject;
-  /** The effective document now, and the runtime layer that it has. */
+  /** What the layers beneath the runtime layer say. */
+  readonly beneath: JsonObject;
+  /** The document now, and the runtime layer that it has. */
   readonly present: JsonObject;
   readonly overrides: readonly Override[];
   /** The document that is wanted; defaults fill what it leaves out. */
@@ -91,13 +92,13 @@ export interface DeriveOptions {
   readonly pinned: readonly Pointer[];
   readonly by: Attribution;
   fillDefaults(document: JsonObject): JsonObject;
-  /** The effective document with another runtime layer. */
+  /** The document with another runtime layer. */
   resolve(overrides: readonly Override[]): JsonObject;
 }
 
 /** The runtime layer that makes the document `target`: what is pinned, and as little more as is needed. */
 export function deriveOverrides(options: DeriveOptions): Override[] {
-  const { file, target, resolve } = options;
+  const { beneath, target, resolve } = options;
   const filled = options.fillDefaults(target);
   const untouched = findUntouched(options, filled);
   const needed = new Map<Pointer, Setting>(untouched.map((override) => [override.pointer, override]));
@@ -105,13 +106,13 @@ export function deriveOverrides(options: DeriveOptions): Override[] {
   for (const difference of differences(start, target)) {
     const { pointer, value } = difference;
     // What the target leaves out and defaults fill needs no setting.
-    const isFilledIn = value === undefined && !isIn(file, pointer) && isIn(filled, pointer);
-    if (!isFilledIn) need(needed, difference, file);
+    const isFilledIn = value === undefined && !isIn(beneath, pointer) && isIn(filled, pointer);
+    if (!isFilledIn) need(needed, difference, beneath);
   }
   for (;;) {
     const overrides = settle([...needed.values()], options, filled);
     // A section that its schema gives as a whole loses that default with the first setting in it: look again.
-    const more = differences(resolve(overrides), filled).filter((difference) => need(needed, difference, file));
+    const more = differences(resolve(overrides), filled).filter((difference) => need(needed, difference, beneath));
     if (more.length === 0) return overrides;
   }
 }
@@ -152,12 +153,12 @@ const createSetTest = (settings: readonly Setting[]): ((pointer: Pointer) => boo
   createOverlapTest(settings.flatMap(({ pointer, value }) => (value === undefined ? [] : [pointer])));
 
 /** Adds what makes up for a difference; false where that is there already, or nothing can be done. */
-function need(needed: Map<Pointer, Setting>, difference: Setting, file: JsonObject): boolean {
-  const isDefault = difference.value === undefined && !isIn(file, difference.pointer);
+function need(needed: Map<Pointer, Setting>, difference: Setting, beneath: JsonObject): boolean {
+  const isDefault = difference.value === undefined && !isIn(beneath, difference.pointer);
   // What comes by default can't be taken away, but with an empty section around it that default does not come.
   const setting = isDefault ? { pointer: placesAround(difference.pointer)[0] ?? '', value: {} } : difference;
   const { pointer } = setting;
-  const isThere = (): boolean => isIn(file, pointer) || [...needed.keys()].some((place) => isWithin(place, pointer));
+  const isThere = (): boolean => isIn(beneath, pointer) || [...needed.keys()].some((place) => isWithin(place, pointer));
   if (needed.has(pointer) || (isDefault && isThere())) return false;
   for (const place of placesAround(pointer)) needed.delete(place);
   needed.set(pointer, setting);
@@ -171,7 +172,7 @@ function attribute({ pointer, value }: Setting, before: Override | undefined, by
 }
 
 /** What differs, leaf by leaf: an object on the target's side is never one setting, unless it is empty. */
-function differences(before: JsonObject, after: JsonObject): Setting[] {
+export function differences(before: JsonObject, after: JsonObject): Setting[] {
   const found: Setting[] = [];
   compare(before, after, '', found);
   return found;

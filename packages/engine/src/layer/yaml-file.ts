@@ -1,11 +1,4 @@
-import {
-  type Fault,
-  findUnsafeJson,
-  isJsonObject,
-  type JsonObject,
-  type Pointer,
-  parsePointer,
-} from '@setpoint/protocol';
+import { type Fault, findUnsafeJson, isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
 import {
   type Document,
   isAlias,
@@ -20,6 +13,13 @@ import {
   visit,
 } from 'yaml';
 import type { Layer, Place } from './layer.ts';
+import { documentOf, locateIn, type Placed, type PlacedScalar, type PlacedSection } from './placed.ts';
+import { readPlainYaml } from './plain-yaml.ts';
+
+/** A file as it is written, with the place of everything in it. */
+export type PlacedFile =
+  | { readonly kind: 'file'; readonly root: PlacedSection; readonly document: JsonObject }
+  | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
 
 export type ParsedFile =
   | { readonly kind: 'layer'; readonly layer: Layer }
@@ -35,19 +35,41 @@ const parseOptions = {
   version: '1.2',
 } as const;
 
-/**
- * Reads the text of a YAML (or JSON) file into a layer. `file` is how faults name it. An empty file is an empty
- * document. Nothing of the text is repeated in a fault: it may be a secret.
- */
+/** Reads the text of a YAML (or JSON) file into a layer, by itself and as it is written. */
 export function parseYamlFile(text: string, file: string): ParsedFile {
+  const parsed = parsePlaced(text, file);
+  if (parsed.kind === 'faults') return parsed;
+  const { root, document } = parsed;
+  const locate: Layer['locate'] = (pointer) => locateIn(root, pointer);
+  return { kind: 'layer', layer: { name: 'yaml_file', document, author: `file:${file}`, locate } };
+}
+
+/**
+ * Reads the text of a YAML (or JSON) file. `file` is how faults name it. An empty file is an empty document. Nothing
+ * of the text is repeated in a fault: it may be a secret.
+ */
+export function parsePlaced(text: string, file: string): PlacedFile {
+  const root = text.length > manyLetters ? readPlainYaml(text, file) : undefined;
+  const document = root && documentOf(root);
+  return document && findUnsafeJson(document) === undefined
+    ? { kind: 'file', root, document }
+    : parseByLibrary(text, file);
+}
+
+/** From here on the library is so slow that the plain are read without it. */
+const manyLetters = 65_536;
+
+function parseByLibrary(text: string, file: string): PlacedFile {
   const lines = new LineCounter();
   const parsed = parseDocument(text, { ...parseOptions, lineCounter: lines });
   const isSchema = file.endsWith('.schema.json');
   const found = [...findSyntaxFaults(parsed), ...findUnplain(parsed, isSchema)];
   const unfolded = found.length > 0 ? undefined : unfold(parsed);
+  const placeAt = (offset: number): Place => ({ file, line: lines.linePos(offset).line });
   if (unfolded && 'document' in unfolded) {
     const { document } = unfolded;
-    return { kind: 'layer', layer: { document, author: `file:${file}`, locate: createLocator(text, file) } };
+    const root = placeValue(document, parsed.contents, placeAt(offsetOf(parsed.contents) ?? 0), placeAt);
+    return { kind: 'file', root: root as PlacedSection, document };
   }
   const faults = (unfolded ? [unfolded.wrong] : found).map(({ message, offset }) => ({
     pointer: '',
@@ -57,6 +79,32 @@ export function parseYamlFile(text: string, file: string): ParsedFile {
   }));
   return { kind: 'faults', faults };
 }
+
+const offsetOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+
+/**
+ * The value with the places of its nodes: a member stands where its name does. What came by an alias or a merge stands
+ * where that does.
+ */
+function placeValue(value: JsonValue, node: unknown, place: Place, placeAt: (offset: number) => Place): Placed {
+  const inner = (member: JsonValue, start: unknown, content: unknown): Placed => {
+    const offset = offsetOf(start);
+    return placeValue(member, content, offset === undefined ? place : placeAt(offset), placeAt);
+  };
+  if (Array.isArray(value)) {
+    const items = isCollection(node) ? node.items : [];
+    return { kind: 'list', place, items: value.map((item, i) => inner(item, items[i], items[i])) };
+  }
+  if (!isJsonObject(value)) return { kind: 'scalar', place, value: value as PlacedScalar['value'] };
+  const pairs = new Map(isMap(node) ? node.items.map((pair) => [nameOf(pair.key), pair] as const) : []);
+  const members = Object.entries(value).map(([name, member]) => {
+    const pair = pairs.get(name);
+    return [name, inner(member, pair?.key, pair?.value)] as const;
+  });
+  return { kind: 'section', place, members: new Map(members) };
+}
+
+const nameOf = (key: unknown): string => String(isScalar(key) ? key.value : key);
 
 interface Wrong {
   readonly message: string;
@@ -147,36 +195,3 @@ const isOrdinary = (value: unknown): boolean =>
   value === null ||
   ((Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) &&
     Object.values(value).every(isOrdinary));
-
-/** Lines are asked for rarely, so the text is parsed again then, and its tree is not kept past the present task. */
-function createLocator(text: string, file: string): (pointer: Pointer) => Place {
-  const parse = () => {
-    const lines = new LineCounter();
-    return { lines, parsed: parseDocument(text, { ...parseOptions, lineCounter: lines }) };
-  };
-  let kept: WeakRef<ReturnType<typeof parse>> | undefined;
-  return (pointer) => {
-    const tree = kept?.deref() ?? parse();
-    kept = new WeakRef(tree);
-    const offset = findOffset(tree.parsed, parsePointer(pointer));
-    return { file, line: offset === undefined ? 1 : tree.lines.linePos(offset).line };
-  };
-}
-
-/** Where the deepest node on the way begins; for a member, its key. */
-function findOffset(parsed: Document, tokens: readonly string[]): number | undefined {
-  let node: unknown = parsed.contents;
-  let offset = isNode(node) ? node.range?.[0] : undefined;
-  for (const token of tokens) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === token);
-      if (!pair) return offset;
-      offset = isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
-      node = pair.value;
-    } else if (isCollection(node)) {
-      node = node.items[Number(token)];
-      offset = isNode(node) ? (node.range?.[0] ?? offset) : offset;
-    } else return offset;
-  }
-  return offset;
-}
