@@ -7,10 +7,17 @@ import { createShape, type Shape } from './shape.ts';
  */
 export function createFiller(schema: JsonObject): (document: JsonObject) => JsonObject {
   const known = new Map<Shape, readonly Start[]>();
+  // A section that was filled before, and is the same still, is filled with the same: who compares needs not look in.
+  const remembered = new WeakMap<Shape, WeakMap<object, JsonValue>>();
 
   function fill(shape: Shape | undefined, value: JsonValue): JsonValue {
     if (!shape || typeof value !== 'object' || value === null) return value;
-    return Array.isArray(value) ? fillList(shape, value) : fillObject(shape, value as JsonObject);
+    const filled = remembered.get(shape)?.get(value);
+    if (filled !== undefined) return filled;
+    const fresh = Array.isArray(value) ? fillList(shape, value) : fillObject(shape, value as JsonObject);
+    const values = remembered.get(shape) ?? new WeakMap<object, JsonValue>();
+    remembered.set(shape, values.set(value, fresh));
+    return fresh;
   }
 
   function fillList(shape: Shape, list: readonly JsonValue[]): JsonValue {

@@ -20,7 +20,23 @@ export const findUnknownKeys = (shapes: readonly Shape[], document: JsonObject):
   return faults;
 };
 
+/** Sections in which one schema knows every name; looked at again only when something in them has changed. */
+const allKnown = new WeakMap<object, Shape>();
+
 function walk(shapes: readonly Shape[], value: JsonObject | readonly JsonValue[], at: Pointer, faults: Fault[]): void {
+  const [only] = shapes.length === 1 ? shapes : [];
+  if (only && allKnown.get(value) === only) return;
+  const before = faults.length;
+  walkMembers(shapes, value, at, faults);
+  if (only && faults.length === before) allKnown.set(value, only);
+}
+
+function walkMembers(
+  shapes: readonly Shape[],
+  value: JsonObject | readonly JsonValue[],
+  at: Pointer,
+  faults: Fault[],
+): void {
   const isList = Array.isArray(value);
   for (const [key, member] of Object.entries(value)) {
     const isScalar = typeof member !== 'object' || member === null;

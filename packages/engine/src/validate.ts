@@ -1,6 +1,8 @@
 import { appendToken, type Fault, isWithin, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
 import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { Place } from './layer/layer.ts';
 import { redactFault, type SecretTest } from './redact.ts';
+import { hideSecrets } from './rule/hide-secrets.ts';
 import type { CompiledSchema } from './schema.ts';
 import { expandSchemas, schemasBelow } from './schema-walk.ts';
 import { findNearName, findUnknownKeys } from './unknown-keys.ts';
@@ -27,7 +29,7 @@ export function validate(document: JsonObject, { own, contracts, isSecret }: Val
       naming.map(({ shape }) => shape),
       document,
     ),
-    ...(own ? explainErrors(own.check(document), own.schema) : []),
+    ...(own ? faultsOf(own, document, isSecret) : []),
     ...contracts.flatMap(({ instance, schema }) =>
       schema.digest === own?.digest
         ? []
@@ -35,6 +37,13 @@ export function validate(document: JsonObject, { own, contracts, isSecret }: Val
     ),
   ];
   return dropRepeated(faults).map((fault) => redactFault(fault, isSecret));
+}
+
+function faultsOf(own: CompiledSchema, document: JsonObject, isSecret: SecretTest): readonly Fault[] {
+  const errors = own.check(document);
+  if (errors.length > 0) return explainErrors(errors, own.schema);
+  const refined = own.refine(document);
+  return refined.length > 0 ? hideSecrets(refined, [{ document, isSecret }]) : refined;
 }
 
 /** One fault a place and kind: an unknown key that a contract refuses too is told once, by the first that said it. */
@@ -228,11 +237,15 @@ export function describeValue(value: JsonValue): string {
   return text.length > maxShownLength ? `${text.slice(0, maxShownLength).toWellFormed()}…` : text;
 }
 
-/** A fault with the file and line it comes from. */
-export function placeFault(
-  fault: Fault,
-  locate: (pointer: Pointer) => { file: string; line: number } | undefined,
-): Fault {
+/** A fault with the file and line, or the variable or argument, that it comes from. */
+export function placeFault(fault: Fault, locate: (pointer: Pointer) => Place | undefined): Fault {
   const place = locate(fault.pointer);
-  return place ? { ...fault, file: place.file, line: place.line } : fault;
+  if (!place) return fault;
+  const { file, line, name } = place;
+  return {
+    ...fault,
+    ...(name !== undefined && { message: `${fault.message} (said by ${name})` }),
+    ...(file !== undefined && { file }),
+    ...(line !== undefined && { line }),
+  };
 }

@@ -1,0 +1,92 @@
+import type { Fault, JsonObject, Pointer } from '@setpoint/protocol';
+import type { ServicePolicy } from './policy.ts';
+import { checkRules, toFault } from './rule/check-rules.ts';
+import { checkValues } from './rule/check-values.ts';
+import { documentRules } from './rule/document-rules.ts';
+import { type Confidential, hideSecrets } from './rule/hide-secrets.ts';
+import type { Neighbours, Rule, RuleContext, RuleSet } from './rule/rule.ts';
+import { infoRules, type ValueRule, valueRules } from './rule/value-rules.ts';
+import { type ValidationRules, validate } from './validate.ts';
+
+export interface AssessContext extends ValidationRules {
+  readonly service: string;
+  readonly policy: ServicePolicy;
+  readonly rules: RuleSet;
+  /** The other services, as they stand. */
+  readonly neighbours: Neighbours;
+  /** Did somebody say it, or does it come from the schema's defaults? */
+  isGiven(pointer: Pointer): boolean;
+  /** Also tells what is no fault and to be known all the same. */
+  readonly isThorough: boolean;
+}
+
+export interface Assessment {
+  /** What refuses the document. */
+  readonly faults: readonly Fault[];
+  /** What is legal and risky. */
+  readonly warnings: readonly Fault[];
+}
+
+/** All that is to be said of a document: what its schemas refuse, and what the rules find. */
+export function assess(document: JsonObject, context: AssessContext): Assessment {
+  const { policy, service } = context;
+  const invalid = validate(document, context);
+  const disabled = new Set(policy.disabledRules.map(({ rule }) => rule));
+  const isAsked = ({ id, severity }: Pick<Rule, 'id' | 'severity'>): boolean =>
+    !disabled.has(id) && (context.isThorough || severity !== 'info');
+  const seen = createRuleContext(document, context);
+  const own = [
+    ...checkValues(
+      builtIn(context.isThorough).filter(isAsked),
+      document,
+      seen,
+      context.isThorough ? undefined : policy,
+    ),
+    ...checkBuiltIn(documentRules.filter(isAsked), document, seen),
+  ];
+  // A rule may take for granted what the schema demands.
+  const custom =
+    invalid.length > 0 ? [] : checkCustom(context.rules.about(service).filter(isAsked), document, seen, context);
+  const found = [...own, ...custom];
+  if (found.length === 0) return { faults: invalid, warnings: [] };
+  const refuses = ({ severity = 'error' }: Fault): boolean =>
+    severity === 'error' || severity === 'critical' || (policy.strict && severity === 'warning');
+  return {
+    faults: [...invalid, ...found.filter(refuses)],
+    warnings: found.filter((fault) => !refuses(fault)),
+  };
+}
+
+const everyValueRule: readonly ValueRule[] = [...valueRules, ...infoRules];
+const builtIn = (isThorough: boolean): readonly ValueRule[] => (isThorough ? everyValueRule : valueRules);
+
+function createRuleContext(document: JsonObject, context: AssessContext): RuleContext {
+  const { service, policy, own, contracts, neighbours, isSecret } = context;
+  return {
+    service,
+    schema: own ?? contracts[0]?.schema,
+    environment: policy.environment,
+    isSecret,
+    isGiven: (pointer) => context.isGiven(pointer),
+    neighbours: {
+      ...neighbours,
+      services: () => [...new Set([...neighbours.services(), service])].sort(),
+      documentOf: (name) => (name === service ? document : neighbours.documentOf(name)),
+    },
+  };
+}
+
+/** Those are ours: they end, and what they write holds no values. */
+const checkBuiltIn = (rules: readonly Rule[], document: JsonObject, context: RuleContext): Fault[] =>
+  rules.flatMap((rule) => [...rule.check(document, context)].map((finding) => toFault(rule, finding)));
+
+function checkCustom(rules: readonly Rule[], document: JsonObject, seen: RuleContext, context: AssessContext): Fault[] {
+  const { neighbours } = seen;
+  const faults = checkRules(rules, document, seen);
+  if (faults.length === 0) return faults;
+  const others = neighbours.services().flatMap((name): Confidential[] => {
+    const other = name === context.service ? undefined : neighbours.documentOf(name);
+    return other ? [{ document: other, isSecret: (pointer) => neighbours.isSecret(name, pointer) }] : [];
+  });
+  return hideSecrets(faults, [{ document, isSecret: context.isSecret }, ...others]);
+}

@@ -1,0 +1,64 @@
+import type { Fault, JsonObject } from '@setpoint/protocol';
+import { parseYamlFile } from '../layer/yaml-file.ts';
+import { type CompiledSchema, compileSchema } from '../schema.ts';
+import { placeFault, validate } from '../validate.ts';
+import { type CelRule, createCelRule } from './cel-rule.ts';
+import type { Rule } from './rule.ts';
+
+export type ParsedRules =
+  | { readonly kind: 'rules'; readonly rules: readonly Rule[] }
+  | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
+
+export const severities = ['info', 'warning', 'error', 'critical'] as const;
+export const levels = ['schema', 'cross_reference', 'environment', 'performance', 'security', 'best_practice'] as const;
+
+const text: JsonObject = { type: 'string', minLength: 1 };
+
+const ruleFileSchema: JsonObject = {
+  type: 'object',
+  required: ['rules'],
+  properties: {
+    rules: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'level', 'severity', 'expression', 'message'],
+        properties: {
+          id: text,
+          level: { enum: levels },
+          severity: { enum: severities },
+          services: { type: 'array', minItems: 1, items: text },
+          when: text,
+          expression: text,
+          message: text,
+          pointer: { type: 'string', pattern: '^(/([^~/]|~[01])*)*$' },
+        },
+      },
+    },
+  },
+};
+
+let compiled: CompiledSchema | undefined;
+
+/** Reads the rules of a YAML file: all of them, or all that is wrong, with its line. */
+export function parseRuleFile(content: string, file: string): ParsedRules {
+  const parsed = parseYamlFile(content, file);
+  if (parsed.kind === 'faults') return parsed;
+  const { document, locate } = parsed.layer;
+  compiled ??= compileSchema(ruleFileSchema);
+  const faults = [...validate(document, { own: compiled, contracts: [], isSecret: () => false })];
+  const rules: Rule[] = [];
+  if (faults.length === 0) {
+    for (const [i, rule] of (document.rules as unknown as CelRule[]).entries()) {
+      try {
+        rules.push(createCelRule(rule));
+      } catch (cause) {
+        const [name, ...why] = (cause as Error).message.split(': ');
+        faults.push({ pointer: `/rules/${i}/${name}`, message: why.join(': ') });
+      }
+    }
+  }
+  return faults.length > 0
+    ? { kind: 'faults', faults: faults.map((fault) => placeFault(fault, locate)) }
+    : { kind: 'rules', rules };
+}
