@@ -1,11 +1,18 @@
-import type { Request } from '@setpoint/protocol';
+import { isKeyFor, type Request } from '@setpoint/protocol';
 
 /** Who a request comes from, as far as it is known. */
 export interface Identity {
   /** The last part of the envelope's source. */
   readonly requester: string;
   /** Set where the request was signed by a key that is trusted. */
-  readonly signedBy?: { readonly keyId: string; readonly operator?: string | undefined } | undefined;
+  readonly signedBy?:
+    | {
+        readonly keyId: string;
+        readonly operator?: string | undefined;
+        /** The services that the key may speak for, as patterns. @default all */
+        readonly services?: readonly string[];
+      }
+    | undefined;
 }
 
 /**
@@ -22,3 +29,7 @@ export function authorise({ requester, signedBy }: Identity, request: Pick<Reque
   }
   return undefined;
 }
+
+/** May whoever asks see this service? What is asked of one service is judged by its topic, before it comes here. */
+export const mayRead = ({ signedBy }: Identity, service: string): boolean =>
+  signedBy === undefined || isKeyFor(signedBy, service);

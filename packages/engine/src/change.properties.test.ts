@@ -13,7 +13,7 @@ import { createEngine } from './engine.ts';
 import { parseYamlFile } from './layer/yaml-file.ts';
 import { resolve } from './resolve.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
-import { baseLayer, emptyState, isDeleted, type ServiceState, versionOf } from './service-state.ts';
+import { baseLayers, emptyState, isDeleted, type ServiceState, versionOf } from './service-state.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { VersionRecord } from './store/store.ts';
 
@@ -124,6 +124,8 @@ const layerOf = (content: JsonObject) => {
   return parsed.layer;
 };
 
+const layersOf = (content: JsonObject | undefined) => (content ? [layerOf(content)] : []);
+
 interface Moment extends Decision {
   readonly before: ServiceState;
   readonly step: Step;
@@ -150,7 +152,7 @@ function take(
   versions: readonly VersionRecord[],
 ): Decision {
   if (taken.kind === 'file') {
-    return decide(state, { kind: 'sources', file: taken.document && layerOf(taken.document), schema }, options);
+    return decide(state, { kind: 'sources', layers: layersOf(taken.document), schema }, options);
   }
   const { request: made } = taken;
   const version =
@@ -165,7 +167,7 @@ const fill = (schema: CompiledSchema | undefined, content: JsonObject): JsonObje
 const valuesOf = (state: ServiceState): JsonObject => (isDeleted(state) ? {} : (state.latest?.snapshot.values ?? {}));
 
 /** What operators see and change. */
-const effective = (state: ServiceState): JsonObject => resolve({ ...state, file: baseLayer(state) }).values;
+const effective = (state: ServiceState): JsonObject => resolve({ ...state, layers: baseLayers(state) }).values;
 
 const check = (holds: (moment: Moment, schema: CompiledSchema | undefined) => void, numRuns = 500): void =>
   fc.assert(
@@ -271,9 +273,9 @@ describe('any run of requests and file edits', () => {
       fc.property(fc.constantFrom(...schemas), fc.array(step, { maxLength: 5 }), fc.nat(), (schema, steps, pick) => {
         const state = [...play(schema, steps)].at(-1)?.state;
         const set = state?.overrides[pick % (state.overrides.length || 1)];
-        if (!state?.file || !set || isDeleted(state)) return;
+        if (!state?.layers.length || !set || isDeleted(state)) return;
         const others = state.overrides.filter((other) => other !== set);
-        const without = resolve({ schema, file: baseLayer(state), overrides: others }).values;
+        const without = resolve({ schema, layers: baseLayers(state), overrides: others }).values;
         const merge = write({ op: 'merge', patch: patchOf(set.pointer, null) });
         const { state: after, result } = take(state, { kind: 'request', request: merge }, schema, []);
         if (result.problem) return;
@@ -287,7 +289,7 @@ describe('any run of requests and file edits', () => {
   it('is back at the layers beneath once every runtime setting is given back', () => {
     check(({ state }, schema) => {
       // Without a file, its last document stands in for it, and what was only held open by a setting can't be told.
-      if (isDeleted(state) || !state.file) return;
+      if (isDeleted(state) || state.layers.length === 0) return;
       let given = state;
       for (const { pointer: place } of state.overrides) {
         const request = write({ op: 'merge', patch: patchOf(place, null) });
@@ -296,7 +298,7 @@ describe('any run of requests and file edits', () => {
         if (result.status !== 'applied') return;
         given = next;
       }
-      const beneath = resolve({ schema, file: baseLayer(state), overrides: [] }).values;
+      const beneath = resolve({ schema, layers: baseLayers(state), overrides: [] }).values;
       expect(effective(given)).toEqual(beneath);
     });
   });
@@ -386,7 +388,7 @@ describe('a secret', () => {
     fc.constant({ op: 'rollback', toVersion: 1 }),
   );
 
-  it('is in no answer, problem, log, difference or notice', async () => {
+  it('Secret-01-Nowhere: is in no answer, problem, log, difference, explanation, export, search or notice', async () => {
     const counts = { applied: 0, rejected: 0, notices: 0 };
     await fc.assert(
       fc.asyncProperty(
@@ -400,7 +402,7 @@ describe('a secret', () => {
             counts.notices += 1;
             told.push(notice);
           });
-          told.push(await engine.loadSources('api', { file: file && layerOf(file as JsonObject), schema }));
+          told.push(await engine.loadSources('api', { layers: layersOf(file as JsonObject | undefined), schema }));
           told.push([...engine.problems()]);
           for (const [i, [made, author]] of requests.entries()) {
             const full = { service: 'api', author, ...made } as unknown as WriteRequest;
@@ -409,15 +411,29 @@ describe('a secret', () => {
             told.push(result, await engine.request(full, `r-${i}`, { requester: author }));
           }
           const version = engine.current('api')?.snapshot.version ?? 0;
-          for (const from of [1, version]) {
-            const diff = { service: 'api', author: 'ann', op: 'diff', from, to: Math.max(1, version - 1) } as const;
-            told.push(await engine.request(diff, 'd', { requester: 'ann' }));
+          const ask = (operation: object, to = 'api'): Promise<unknown> =>
+            engine.request({ service: to, author: 'ann', ...operation } as never, 'l', { requester: 'ann' });
+          const earlier = Math.max(1, version - 1);
+          const sides = [
+            1,
+            version,
+            'present',
+            { layer: 'yaml_file' },
+            { layer: 'runtime_update' },
+            { values: {} },
+          ];
+          for (const from of sides) told.push(await ask({ op: 'diff', from, to: earlier }));
+          for (const op of ['log', 'blame', 'tags', 'drafts', 'show', 'explain']) told.push(await ask({ op }));
+          for (const op of ['show', 'explain']) told.push(await ask({ op, version: earlier }));
+          for (const format of ['yaml', 'json', 'kubernetes', 'compose', 'dotenv', 'tfvars']) {
+            told.push(await ask({ op: 'export', format }));
           }
-          told.push(await engine.request({ service: 'api', author: 'ann', op: 'log' }, 'l', { requester: 'ann' }));
+          for (const text of ['secret', 'key', 'db']) told.push(await ask({ op: 'search', text }, 'config-authority'));
+          told.push(await ask({ op: 'history' }, 'config-authority'));
           expect(JSON.stringify(told)).not.toContain('secret-');
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
     for (const count of Object.values(counts)) expect(count).toBeGreaterThan(10);
   });

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type DecideOptions, type Decision, decide, type SourcesChange, type WriteRequest } from './change.ts';
 import type { Layer } from './layer/layer.ts';
 import { parseYamlFile } from './layer/yaml-file.ts';
+import { defaultPolicy } from './policy.ts';
+import { createRuleSet, type Rule } from './rule/rule.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
 import { emptyState, type ServiceState } from './service-state.ts';
 
@@ -27,7 +29,7 @@ function layer(text: string): Layer {
 }
 
 const load = (state: ServiceState, change: Partial<SourcesChange>, rest: Partial<DecideOptions> = {}): Decision =>
-  decide(state, { kind: 'sources', file: undefined, schema, ...change }, { ...options, ...rest });
+  decide(state, { kind: 'sources', layers: [], schema, ...change }, { ...options, ...rest });
 
 const ask = (state: ServiceState, request: object, rest: Partial<DecideOptions> = {}): Decision =>
   decide(
@@ -43,7 +45,7 @@ const ask = (state: ServiceState, request: object, rest: Partial<DecideOptions> 
 
 const empty = emptyState('vad');
 /** At version 1, from a file. */
-const loaded = load(empty, { file: layer('threshold: 0.6\napi: {url: here}\n') }).state;
+const loaded = load(empty, { layers: [layer('threshold: 0.6\napi: {url: here}\n')] }).state;
 /** At version 1, made by an operator. */
 const made = ask({ ...empty, schema }, { op: 'merge', patch: { threshold: 0.6 } }).state;
 /** At version 2, deleted. */
@@ -93,7 +95,8 @@ describe('a request that is carried out', () => {
   });
 
   it('names what a running process can not take over', () => {
-    expect(ask(loaded, merge({ model: 'large', threshold: 0.7 })).result).toMatchObject({
+    const insisting = { ...merge({ model: 'large', threshold: 0.7 }), acceptRestart: true };
+    expect(ask(loaded, insisting).result).toMatchObject({
       changed: ['/threshold', '/model'],
       restartRequired: ['/model'],
     });
@@ -361,7 +364,7 @@ describe('a request that is refused', () => {
 
   it('gets every fault, with its place where the file is to blame', () => {
     const file = layer('threshold: 0.6\napi:\n  url: here\n');
-    const state = load(empty, { file }).state;
+    const state = load(empty, { layers: [file] }).state;
     const strict = {
       ...state,
       schema: compileSchema({
@@ -455,7 +458,7 @@ describe('a deletion', () => {
 
 describe('a file that is read', () => {
   it('makes the first version', () => {
-    const { record, result } = load(empty, { file: layer('threshold: 0.6\n') });
+    const { record, result } = load(empty, { layers: [layer('threshold: 0.6\n')] });
     expect(record).toMatchObject({
       snapshot: {
         version: 1,
@@ -471,7 +474,7 @@ describe('a file that is read', () => {
 
   it('makes the next version where it changed, beneath what operators set', () => {
     const { state } = ask(loaded, merge({ threshold: 0.9 }));
-    const decision = load(state, { file: layer('threshold: 0.1\nmodel: large\n') });
+    const decision = load(state, { layers: [layer('threshold: 0.1\nmodel: large\n')] });
     expect(decision.record).toMatchObject({
       snapshot: { version: 3, reason: 'the file changed' },
       changed: ['/api', '/model'],
@@ -480,21 +483,21 @@ describe('a file that is read', () => {
   });
 
   it('brings a deleted service back', () => {
-    expect(load(deleted, { file: layer('threshold: 0.6\n') }).record).toMatchObject({
+    expect(load(deleted, { layers: [layer('threshold: 0.6\n')] }).record).toMatchObject({
       snapshot: { version: 3, reason: 'the file was read' },
     });
   });
 
   it('is unchanged where it says the same', () => {
     const file = layer('api: {url: here}\nthreshold: 0.6 # the same\n');
-    const decision = load({ ...loaded, sourceProblem: broken }, { file });
+    const decision = load({ ...loaded, sourceProblem: broken }, { layers: [file] });
     expect(decision.result).toMatchObject({ status: 'unchanged', version: 1 });
     expect(decision.record).toBeUndefined();
-    expect(decision.state).toMatchObject({ file, sourceProblem: undefined });
+    expect(decision.state).toMatchObject({ layers: [file], sourceProblem: undefined });
   });
 
   it('that is not valid leaves all as it was, and says what is wrong and where', () => {
-    const decision = load(loaded, { file: layer('\nthreshold: 7\nmodle: x\n') });
+    const decision = load(loaded, { layers: [layer('\nthreshold: 7\nmodle: x\n')] });
     const problem = {
       type: 'urn:setpoint:problem:file_invalid',
       title: 'The configuration file is not valid',
@@ -525,13 +528,13 @@ describe('a file that is read', () => {
 
   it('that is not valid under a changed schema keeps the schema too', () => {
     const strict = compileSchema({ properties: { threshold: { maximum: 0.1 } } });
-    expect(load(loaded, { file: layer('threshold: 0.6\n'), schema: strict }).state.schema).toBe(schema);
-    const first = load(empty, { file: layer('threshold: 0.6\n'), schema: strict });
+    expect(load(loaded, { layers: [layer('threshold: 0.6\n')], schema: strict }).state.schema).toBe(schema);
+    const first = load(empty, { layers: [layer('threshold: 0.6\n')], schema: strict });
     expect(first.state.schema).toBe(strict);
   });
 
   it('that is too large is refused', () => {
-    const { result } = load(loaded, { file: layer(`model: ${'m'.repeat(1000)}\n`) });
+    const { result } = load(loaded, { layers: [layer(`model: ${'m'.repeat(1000)}\n`)] });
     expect(result.problem?.code).toBe('file_invalid');
   });
 
@@ -543,33 +546,33 @@ describe('a file that is read', () => {
   });
 
   it('beside a schema that can not be read keeps the last schema', () => {
-    const change = { file: layer('threshold: 0.7\n'), schema: undefined, isSchemaBroken: true, problem: broken };
+    const change = { layers: [layer('threshold: 0.7\n')], schema: undefined, isSchemaBroken: true, problem: broken };
     expect(load(loaded, change).state).toEqual({ ...loaded, sourceProblem: broken });
   });
 
   it('beside a schema that was never readable lets nobody change anything, until it is', () => {
-    const change = { file: undefined, schema: undefined, isSchemaBroken: true, problem: broken };
+    const change = { layers: [], schema: undefined, isSchemaBroken: true, problem: broken };
     const { state } = load({ ...loaded, schema: undefined }, change);
     expect(state.isUncheckable).toBe(true);
     expect(ask(state, merge({ threshold: 1 })).result).toMatchObject({ status: 'rejected', problem: broken });
-    const mended = load(state, { file: layer('threshold: 0.7\n') });
+    const mended = load(state, { layers: [layer('threshold: 0.7\n')] });
     expect(mended.state).toMatchObject({ isUncheckable: false, sourceProblem: undefined });
   });
 
   it('that is wrong beside a schema that was mended locks nobody out', () => {
     const uncheckable = { ...loaded, schema: undefined, isUncheckable: true, sourceProblem: broken };
-    const { state } = load(uncheckable, { file: layer('threshold: 7\n') });
+    const { state } = load(uncheckable, { layers: [layer('threshold: 7\n')] });
     expect(state).toMatchObject({ isUncheckable: false, sourceProblem: { code: 'file_invalid' } });
     expect(ask(state, merge({ threshold: 1 })).result.status).toBe('applied');
   });
 
   it('takes the schema away with it', () => {
-    expect(load(loaded, { file: layer('threshold: 7\n'), schema: undefined }).state.schema).toBeUndefined();
+    expect(load(loaded, { layers: [layer('threshold: 7\n')], schema: undefined }).state.schema).toBeUndefined();
   });
 });
 
 describe('a file that is gone', () => {
-  const gone = load(ask(loaded, merge({ model: 'large' })).state, {}).state;
+  const gone = load(ask(loaded, { ...merge({ model: 'large' }), acceptRestart: true }).state, {}).state;
 
   it('is a problem of the service, whose document stays', () => {
     expect(gone.sourceProblem).toMatchObject({
@@ -592,7 +595,7 @@ describe('a file that is gone', () => {
       model: 'large',
       api: { url: 'here', key: 'k' },
     });
-    expect(valuesOf(ask(gone, merge({ model: null })))).toEqual({
+    expect(valuesOf(ask(gone, { ...merge({ model: null }), acceptRestart: true }))).toEqual({
       threshold: 0.6,
       model: 'small',
       api: { url: 'here' },
@@ -600,7 +603,7 @@ describe('a file that is gone', () => {
   });
 
   it('comes back', () => {
-    const decision = load(gone, { file: layer('threshold: 0.6\napi: {url: here}\n') });
+    const decision = load(gone, { layers: [layer('threshold: 0.6\napi: {url: here}\n')] });
     expect(decision.result.status).toBe('unchanged');
     expect(decision.state.sourceProblem).toBeUndefined();
   });
@@ -621,5 +624,144 @@ describe('no secret', () => {
     const { result } = ask(state, request);
     expect(result.status).toBe('rejected');
     expect(JSON.stringify(result)).not.toContain(secret);
+  });
+});
+
+describe('an update that only a restart would apply', () => {
+  const larger = merge({ model: 'large', threshold: 0.7 });
+  const refused = {
+    code: 'reject_restart_required',
+    errors: [{ pointer: '/model', message: expect.stringContaining('a restart only') }],
+  };
+
+  it.each<[string, object]>([
+    ['a merge', larger],
+    ['a patch', patch({ op: 'replace', path: '/model', value: 'large' })],
+    ['a whole document', { op: 'replace', values: { threshold: 0.6, model: 'large', api: { url: 'here' } } }],
+  ])('is refused, naming the places: %s', (_, request) => {
+    const { result, state } = ask(loaded, request);
+    expect(result).toMatchObject({ status: 'rejected', problem: refused });
+    expect(state).toBe(loaded);
+  });
+
+  it('is stored and marked where the request insists, or the policy of the service says so', () => {
+    const applied = { status: 'applied', restartRequired: ['/model'] };
+    expect(ask(loaded, { ...larger, acceptRestart: true }).result).toMatchObject(applied);
+    const policy = { ...defaultPolicy, restartRequired: 'accept' } as const;
+    expect(ask(loaded, larger, { policy }).result).toMatchObject(applied);
+  });
+
+  it('is warned of by a validation', () => {
+    const { result } = ask(loaded, { op: 'validate', patch: { model: 'large' } });
+    expect(result).toMatchObject({ status: 'valid', restartRequired: ['/model'], warnings: refused.errors });
+  });
+
+  it('goes through in a file, in a rollback, and where the service comes into being', () => {
+    const edited = load(loaded, { layers: [layer('threshold: 0.6\nmodel: large\napi: {url: here}\n')] });
+    expect(edited.result).toMatchObject({ status: 'applied', restartRequired: ['/model'] });
+    const version = loaded.latest;
+    expect(ask(edited.state, { op: 'rollback', toVersion: 1 }, { version }).result).toMatchObject({
+      status: 'applied',
+      restartRequired: ['/model'],
+    });
+    expect(ask({ ...empty, schema }, merge({ threshold: 0.6, model: 'large' })).result.status).toBe('applied');
+  });
+});
+
+describe('what rules find', () => {
+  const rule: Rule = {
+    id: 'environment/quiet',
+    level: 'environment',
+    severity: 'warning',
+    check: ({ threshold }) => (Number(threshold) > 0.8 ? [{ pointer: '/threshold', message: 'is loud' }] : []),
+  };
+  const found = { pointer: '/threshold', message: 'is loud', severity: 'warning', rule: 'environment/quiet' };
+  const rules = createRuleSet([rule]);
+
+  it('goes with the answer, with its place in the file', () => {
+    expect(ask(loaded, merge({ threshold: 0.9 }), { rules }).result).toMatchObject({
+      status: 'applied',
+      warnings: [found],
+    });
+    expect(load(loaded, { layers: [layer('api: {url: here}\nthreshold: 0.9\n')] }, { rules }).result).toMatchObject({
+      status: 'applied',
+      warnings: [{ ...found, file: 'vad.yaml', line: 2 }],
+    });
+  });
+
+  it('refuses the change where it is an error, or the service is strict', () => {
+    const strict = { ...defaultPolicy, strict: true };
+    const refused = { status: 'rejected', problem: { code: 'document_invalid', errors: [found] } };
+    expect(ask(loaded, merge({ threshold: 0.9 }), { rules, policy: strict }).result).toMatchObject(refused);
+    const errors = createRuleSet([{ ...rule, severity: 'error' }]);
+    expect(ask(loaded, merge({ threshold: 0.9 }), { rules: errors }).result.status).toBe('rejected');
+  });
+});
+
+describe('a validation that asks for a fix', () => {
+  it('gets what would mend the document, and nothing is changed', () => {
+    const request = { op: 'validate', fix: true, patch: { treshold: '0.7' } };
+    const { result, state } = ask(loaded, request);
+    expect(result).toMatchObject({
+      status: 'rejected',
+      problem: { code: 'document_invalid' },
+      fix: {
+        patch: [
+          { op: 'move', from: '/treshold', path: '/threshold' },
+          { op: 'replace', path: '/threshold', value: 0.7 },
+        ],
+        complete: true,
+        remaining: [],
+      },
+    });
+    expect(state).toBe(loaded);
+    expect(ask(loaded, { ...request, fix: false }).result.fix).toBeUndefined();
+  });
+});
+
+describe('a schema that has other names', () => {
+  const renaming = compileSchema({
+    type: 'object',
+    properties: { level: { type: 'number' }, model: { default: 'small' }, api: { type: 'object' } },
+    'x-renames': [{ from: '/threshold', to: '/level' }],
+  });
+  const layers = [layer('threshold: 0.6\napi: {url: here}\n')];
+
+  it('counts for what the file and the operators said before, and warns of old names', () => {
+    const set = ask(loaded, merge({ threshold: 0.9 })).state;
+    const { result, state } = load(set, { layers, schema: renaming });
+    expect(result).toMatchObject({
+      status: 'applied',
+      changed: ['/threshold', '/level'],
+      warnings: [{ pointer: '/threshold', message: 'has another name now: write /level', file: 'vad.yaml', line: 1 }],
+    });
+    expect(state.latest?.snapshot.values).toEqual({ level: 0.9, model: 'small', api: { url: 'here' } });
+    expect(valuesOf(ask(state, merge({ level: null })))).toMatchObject({ level: 0.6 });
+  });
+
+  it('is refused where a running instance needs the old one, and the instance is named', () => {
+    const contract = compileSchema({ required: ['threshold'], properties: { threshold: { type: 'number' } } });
+    const running = { ...loaded, contracts: [{ instance: 'vad-1', schema: contract }] };
+    const { result, state } = load(running, { layers, schema: renaming });
+    expect(result).toMatchObject({
+      status: 'rejected',
+      problem: { code: 'file_invalid', errors: [{ pointer: '/threshold', message: 'is required', instance: 'vad-1' }] },
+    });
+    expect(state).toMatchObject({ latest: loaded.latest, schema: loaded.schema });
+  });
+
+  it('whose function fails leaves the last good document, and repeats nothing of it', () => {
+    const failing = compileSchema(
+      {},
+      {
+        migrate: ({ threshold }) => {
+          throw new Error(`secret ${threshold}`);
+        },
+      },
+    );
+    const { result, state } = load(loaded, { layers, schema: failing });
+    expect(result).toMatchObject({ status: 'rejected', problem: { code: 'file_invalid' } });
+    expect(JSON.stringify(result)).not.toContain('0.6');
+    expect(state).toMatchObject({ latest: loaded.latest, sourceProblem: { code: 'file_invalid' } });
   });
 });

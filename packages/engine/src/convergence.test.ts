@@ -209,3 +209,19 @@ describe('the live contracts', () => {
     expect([...tracker.liveContracts('none')]).toEqual([]);
   });
 });
+
+describe('the instances', () => {
+  it('are told with where they stand, until they are forgotten', () => {
+    const tracker = trackerAt(2, health('a-1', running(2)), health('a-2', running(1)));
+    tracker.report(health('b-1', running(1), { service: 'other' }));
+    tracker.setSilent('a-2', true);
+    expect(tracker.instances().map(({ health: { instance }, ...rest }) => [instance, rest])).toEqual([
+      ['a-1', { standing: 'applied', silent: false }],
+      ['a-2', { standing: 'offline', silent: true }],
+      // Nobody says what it should run.
+      ['b-1', { standing: null, silent: false }],
+    ]);
+    tracker.forget('a-1');
+    expect(tracker.instances()).toHaveLength(2);
+  });
+});

@@ -27,8 +27,20 @@ export interface ConvergenceTracker {
   serviceOf(instance: string): string | undefined;
   /** Where a service stands; undefined where there is no version of it. `now` is Unix time in milliseconds. */
   summary(service: string, now: number): Convergence | undefined;
+  /** Every instance that reported and was not dropped. */
+  instances(): readonly InstanceState[];
   /** Drops an instance that is gone for good. */
   forget(instance: string): void;
+}
+
+/** What is known of an instance. */
+export interface InstanceState {
+  /** Where it stands; null where there is no version to run. */
+  readonly standing: InstanceStanding | null;
+  /** Nothing is heard of it. */
+  readonly silent: boolean;
+  /** What it said last. */
+  readonly health: Health;
 }
 
 interface Follower {
@@ -112,6 +124,12 @@ export function createConvergenceTracker(): ConvergenceTracker {
         convergedAt: aim.convergedAt,
       };
     },
+    instances: () =>
+      [...followers.values()].map((follower) => {
+        const { health, isSilent } = follower;
+        const aim = aims.get(health.service);
+        return { standing: aim ? standingOf(follower, aim.snapshot) : null, silent: isSilent, health };
+      }),
     forget,
   };
 }

@@ -164,8 +164,8 @@ describe('a batch', () => {
     const { engine, appended } = await open();
     await Promise.all([
       ask(engine, merge({ a: 1 })),
-      engine.loadSources('web', { file: layer('b: 1'), schema: undefined }),
-      engine.loadSources('vad', { file: layer('a: 2\nb: 1'), schema: undefined }),
+      engine.loadSources('web', { layers: [layer('b: 1')], schema: undefined }),
+      engine.loadSources('vad', { layers: [layer('a: 2\nb: 1')], schema: undefined }),
     ]);
     expect(appended).toEqual([3]);
     expect(engine.current('vad')?.snapshot).toMatchObject({ version: 2, values: { a: 1, b: 1 } });
@@ -174,7 +174,7 @@ describe('a batch', () => {
 
   it('writes nothing where there is nothing to keep', async () => {
     const { engine, appended } = await open();
-    await engine.loadSources('vad', { file: undefined, schema: undefined });
+    await engine.loadSources('vad', { layers: [], schema: undefined });
     await ask(engine, { op: 'validate', patch: { a: 1 } });
     expect(appended).toEqual([]);
   });
@@ -195,7 +195,7 @@ describe('who only reads', () => {
 describe('a setting that is given back while the file says the same', () => {
   it('leaves the document as it is, and follows the next edit of the file, also after a restart', async () => {
     const { engine, store } = await open();
-    const load = (on: Engine, text: string) => on.loadSources('vad', { file: layer(text), schema: undefined });
+    const load = (on: Engine, text: string) => on.loadSources('vad', { layers: [layer(text)], schema: undefined });
     await load(engine, 'a: 1\n');
     await ask(engine, merge({ a: 2 }));
     await load(engine, 'a: 2\n');
@@ -262,7 +262,7 @@ describe('a store that fails', () => {
     const results = await Promise.all([
       ask(engine, merge({ a: 2 }), 'r-1'),
       ask(engine, { op: 'delete' }, 'r-2'),
-      engine.loadSources('vad', { file: layer('b: 1'), schema: undefined }),
+      engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined }),
     ]);
     for (const result of results) {
       expect(result).toMatchObject({
@@ -351,7 +351,7 @@ describe('who listens', () => {
     const { engine } = await open();
     const heard: VersionRecord[] = [];
     engine.onCommit((record) => heard.push(record));
-    await engine.loadSources('vad', { file: layer('a: 1'), schema: undefined });
+    await engine.loadSources('vad', { layers: [layer('a: 1')], schema: undefined });
     await ask(engine, merge({ a: 1 }));
     await ask(engine, { op: 'rollback', toVersion: 9 });
     expect(heard.map(({ snapshot }) => snapshot.author)).toEqual(['file:vad.yaml']);
@@ -375,7 +375,7 @@ describe('operators who change the same', () => {
     const notices: ConflictNotice[] = [];
     const end = engine.onConflict((notice) => notices.push(notice));
     const schema = compileSchema({ additionalProperties: true, properties: { key: { 'x-secret': true } } });
-    await engine.loadSources('vad', { file: undefined, schema });
+    await engine.loadSources('vad', { layers: [], schema });
     await ask(engine, merge({ a: 1, key: 'hunter1' }), 'r-ann', 'ann');
     clock.now += 4000;
     await ask(engine, merge({ a: 2, key: 'hunter2' }), 'r-bob', 'bob');
@@ -402,7 +402,7 @@ describe('operators who change the same', () => {
     const notices: ConflictNotice[] = [];
     engine.onConflict((notice) => notices.push(notice));
     await ask(engine, merge({ a: 1 }));
-    await engine.loadSources('vad', { file: layer('b: 1'), schema: undefined });
+    await engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined });
     expect(notices).toEqual([]);
   });
 
@@ -501,9 +501,9 @@ describe('the problems of files', () => {
   it('are there while a file is wrong, and gone when it is mended', async () => {
     const { engine } = await open();
     const problem = createProblem('file_invalid', 'it is broken');
-    await engine.loadSources('vad', { file: undefined, schema: undefined, problem });
+    await engine.loadSources('vad', { layers: [], schema: undefined, problem });
     expect([...engine.problems()]).toEqual([['vad', problem]]);
-    await engine.loadSources('vad', { file: layer('a: 1'), schema: undefined });
+    await engine.loadSources('vad', { layers: [layer('a: 1')], schema: undefined });
     expect([...engine.problems()]).toEqual([]);
   });
 });
@@ -514,8 +514,8 @@ describe('the audit', () => {
     await ask(engine, { ...merge({ a: 1 }), reason: 'why' }, 'r-1');
     clock.now += 1000;
     await ask(engine, { ...merge({}), expectedVersion: 9 }, 'r-2', 'bob');
-    await engine.loadSources('vad', { file: layer('b: 1'), schema: undefined });
-    await engine.loadSources('vad', { file: layer('b: 1'), schema: undefined });
+    await engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined });
+    await engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined });
     const audit = await store.listAudit('vad', 10);
     expect(audit.map(({ result: _, ...entry }) => entry)).toEqual([
       {

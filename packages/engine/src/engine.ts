@@ -2,25 +2,29 @@ import {
   type Contract,
   createProblem,
   defaultMaxEnvelopeBytes,
+  isReadOperation,
+  isStoreOperation,
   type Problem,
   type Request,
   type Result,
   SetpointError,
 } from '@setpoint/protocol';
-import type { Identity } from './access.ts';
-import {
-  type Change,
-  type DecideOptions,
-  type Decision,
-  decide,
-  type RequestChange,
-  type SourcesChange,
-} from './change.ts';
+import { authorise, type Identity } from './access.ts';
+import { type BatchContext, checkMerge, type DecidedBatch, decideBatch, type Outcome, type Work } from './batch.ts';
+import type { RequestChange, SourcesChange } from './change.ts';
 import { type ConflictNotice, createConflictWatch } from './conflict.ts';
-import { read } from './history.ts';
+import { createFollowers } from './followers.ts';
+import { unpackLayers } from './layer/packed-sources.ts';
+import { type MigrationPreview, previewMigration } from './migration/preview.ts';
+import { defaultPolicies, type Policies } from './policy.ts';
+import { createNeighbours } from './rule/neighbours.ts';
+import { noRules, type RuleSet } from './rule/rule.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
-import { answer, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
-import type { AuditEntry, Commit, Store, VersionRecord } from './store/store.ts';
+import { answer, baseLayers, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
+import type { PruneCounts, Store, VersionRecord } from './store/store.ts';
+import type { ActivationChange } from './version/activation.ts';
+import type { MarkRequest } from './version/mark.ts';
+import { type ReadContext, type ReadRequest, read } from './version/read.ts';
 
 /** Decides what the configuration of every service is. */
 export interface Engine {
@@ -36,7 +40,9 @@ export interface Engine {
    * `duplicate` with the original answer.
    */
   request(request: Request, requestId: string, identity: Identity): Promise<Result>;
-  /** Takes in the file and schema of a service as they were read. */
+  /** What says what may stand in a document: the service's own schema, or else the contracts of what runs. */
+  schemas(service: string): readonly CompiledSchema[];
+  /** Takes in the sources and the schema of a service as they were read. */
   loadSources(service: string, sources: Omit<SourcesChange, 'kind'>): Promise<Result>;
   /**
    * Remembers the schema that a build of a service announced.
@@ -45,6 +51,14 @@ export interface Engine {
   announceContract(contract: Contract): void;
   /** Says which contracts the running instances of a service have: instance → digest of the contract. */
   setLiveContracts(service: string, live: ReadonlyMap<string, string>): void;
+  /** What a new schema would make of a service as it stands; nothing is changed. Secrets are masked. */
+  previewMigration(service: string, schema: CompiledSchema): MigrationPreview;
+  /** What the household decides about its services; counts from the next change on. */
+  setPolicies(policies: Policies): void;
+  /** What is asked of documents besides their schema; counts from the next change on. */
+  setRules(rules: RuleSet): void;
+  /** Takes the versions away that the policy does not keep. @throws SetpointError `store_unavailable` */
+  prune(): Promise<PruneCounts>;
   /**
    * Calls `listener` with every version that has become durable, in order, before its request is answered. It must
    * not throw. Returns a function that ends it.
@@ -56,6 +70,8 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly store: Store;
+  /** The authority's own name: what concerns every service is addressed to it. @default "config-authority" */
+  readonly id?: string;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
   /** A document that would not fit a message of this size is refused. Bytes. @default 1048576 */
@@ -69,37 +85,52 @@ const maxContracts = 64;
 /** Changes that are made durable together; more would keep the first of them waiting for the last. */
 const maxBatch = 256;
 
+const dayMs = 86_400_000;
+
 /** Changes that may wait; what comes on top is refused, so that a flood does not fill the memory. */
 const maxWaiting = 10_000;
 
 interface Pending {
   readonly service: string;
-  readonly change: Change;
+  readonly work: Work;
   readonly settle: (result: Result) => void;
 }
 
 /** Opens the engine on a store; from then on nobody else may write to that store. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { store, now = Date.now, maxEnvelopeBytes = defaultMaxEnvelopeBytes } = options;
+  const { store, id = 'config-authority', now = Date.now, maxEnvelopeBytes = defaultMaxEnvelopeBytes } = options;
   const states = new Map<string, ServiceState>();
   const contracts = new Map<string, Map<string, CompiledSchema>>();
   const commitListeners = new Set<(record: VersionRecord) => void>();
   const conflictListeners = new Set<(notice: ConflictNotice) => void>();
   const conflicts = createConflictWatch();
+  const followers = createFollowers();
   const queue: Pending[] = [];
   let isDraining = false;
+  let policies = defaultPolicies;
+  let rules = noRules;
+  /** Services of the present batch; some of them may come into being with it. */
+  let deciding: readonly string[] = [];
 
   for (const { service, latest, overrides } of await store.services()) {
-    states.set(service, { ...emptyState(service), latest, overrides });
+    const stored = await store.findLayers(service, latest.snapshot.version);
+    // What the sources said last is known until they are read, and where they can't be.
+    const layers = stored?.sources && !latest.deleted ? unpackLayers(stored.sources) : [];
+    states.set(service, { ...emptyState(service), latest, overrides, layers });
   }
 
   const stateOf = (service: string): ServiceState => states.get(service) ?? emptyState(service);
-  const decideOptions = {
+  const optionsFor: BatchContext['optionsFor'] = (service, draftOf) => ({
     epoch: store.epoch,
+    now: now(),
     maxDocumentBytes: maxEnvelopeBytes - envelopeOverheadBytes,
-  };
+    findService: followers.findService(draftOf),
+    policy: policies.of(service),
+    rules,
+    neighbours: createNeighbours(() => new Set([...states.keys(), ...deciding]), draftOf, policies),
+  });
 
-  const submit = (service: string, change: Change): Promise<Result> =>
+  const submit = (service: string, work: Work): Promise<Result> =>
     new Promise((settle) => {
       if (queue.length >= maxWaiting) {
         const problem = createProblem(
@@ -108,7 +139,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         );
         return settle(answer(stateOf(service), store.epoch, 'rejected', { problem }));
       }
-      queue.push({ service, change, settle });
+      queue.push({ service, work, settle });
       if (isDraining) return;
       isDraining = true;
       // All that arrived with one read of the socket becomes durable with one write.
@@ -120,27 +151,40 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isDraining = false;
   }
 
-  /** Decides a batch on a draft of the states; they count when the store has them, and not at all otherwise. */
+  /** Decides a batch on drafts of the states; they count when the store has them, and not at all otherwise. */
   async function carryOut(batch: readonly Pending[]): Promise<void> {
-    const drafts = new Map<string, ServiceState>();
-    const outcomes = await decideAndStore(batch, drafts);
-    if (!outcomes) return;
+    const decided = await decideAndStore(batch);
+    if (!decided) return;
+    const { outcomes, drafts } = decided;
     for (const [service, draft] of drafts) states.set(service, { ...draft, contracts: stateOf(service).contracts });
-    for (const { record } of outcomes) if (record) for (const listener of commitListeners) listener(record);
+    for (const { made } of outcomes) {
+      for (const { record } of made) for (const listener of commitListeners) listener(record);
+    }
+    follow(batch, outcomes);
     // What was committed is on its way to the services before the answers are made.
     await new Promise((next) => setImmediate(next));
-    for (const outcome of outcomes) conclude(outcome);
+    for (const [i, outcome] of outcomes.entries()) conclude(batch[i] as Pending, outcome);
   }
 
-  async function decideAndStore(
-    batch: readonly Pending[],
-    drafts: Map<string, ServiceState>,
-  ): Promise<readonly Outcome[] | undefined> {
+  /** Documents that refer to what has changed are decided anew, with the next batch. */
+  function follow(batch: readonly Pending[], outcomes: DecidedBatch['outcomes']): void {
+    for (const [i, { result }] of outcomes.entries()) {
+      const { service, work } = batch[i] as Pending;
+      if (work.kind === 'sources') followers.noteSources(service, work, result.problem !== undefined);
+    }
+    const made = outcomes.flatMap((outcome) => outcome.made.map(({ record }) => record));
+    for (const { service, change } of followers.following(made, states.values())) {
+      queue.push({ service, work: change, settle: () => undefined });
+    }
+  }
+
+  async function decideAndStore(batch: readonly Pending[]): Promise<DecidedBatch | undefined> {
     try {
-      const outcomes = await decideAll(batch, drafts);
-      const commits = outcomes.flatMap(({ commit }) => (commit ? [commit] : []));
+      deciding = batch.map(({ service }) => service);
+      const decided = await decideBatch(batch, { store, now, stateOf, services: () => states.keys(), optionsFor });
+      const commits = decided.outcomes.flatMap((outcome) => outcome.commits);
       const appended = commits.length > 0 ? await store.append(commits) : undefined;
-      if (appended?.kind !== 'conflict') return outcomes;
+      if (appended?.kind !== 'conflict') return decided;
       const message = `another writer moved ${appended.service} to version ${appended.actual}; stop it, then start again`;
       throw new SetpointError('store_unavailable', message);
     } catch (cause) {
@@ -155,64 +199,51 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return answer(state, store.epoch, 'rejected', { problem });
   }
 
-  interface Outcome {
-    readonly pending: Pending;
-    readonly result: Result;
-    readonly record?: VersionRecord | undefined;
-    readonly commit?: Commit | undefined;
-    readonly state: ServiceState;
-  }
+  const existing = (): ServiceState[] => [...states.values()].filter((state) => !isDeleted(state));
 
-  async function decideAll(batch: readonly Pending[], drafts: Map<string, ServiceState>): Promise<Outcome[]> {
-    const ids = batch.flatMap(({ change }) => (change.kind === 'request' ? [change.requestId] : []));
-    const answered = new Map(ids.length > 0 ? await store.findResults(ids) : []);
-    const outcomes: Outcome[] = [];
-    for (const pending of batch) {
-      const { service, change } = pending;
-      const state = drafts.get(service) ?? stateOf(service);
-      const original = change.kind === 'request' ? answered.get(change.requestId) : undefined;
-      if (original) {
-        outcomes.push({ pending, state, result: answer(state, store.epoch, 'duplicate', { original }) });
-        continue;
-      }
-      const version = await findTarget(change, outcomes);
-      const decision = decideSafely(state, change, { ...decideOptions, now: now(), version });
-      drafts.set(service, decision.state);
-      const commit = toCommit(state, change, decision);
-      if (change.kind === 'request' && commit) answered.set(change.requestId, decision.result);
-      outcomes.push({ pending, commit, ...decision });
-    }
-    return outcomes;
-  }
-
-  /** For a rollback: the version, also one that this batch is about to make. */
-  async function findTarget(change: Change, outcomes: readonly Outcome[]): Promise<VersionRecord | undefined> {
-    if (change.kind !== 'request' || change.request.op !== 'rollback') return undefined;
-    const { service, toVersion } = change.request;
-    const made = outcomes.find(
-      ({ record }) => record?.snapshot.service === service && record.snapshot.version === toVersion,
-    );
-    return made?.record ?? store.findVersion(service, toVersion);
-  }
-
-  function toCommit(before: ServiceState, change: Change, { result, record, state }: Decision): Commit | undefined {
-    const isKept = change.kind === 'request' ? change.request.op !== 'validate' : record !== undefined;
-    if (!isKept) return undefined;
-    const { overrides } = state;
+  function readContext(request: Request, requestId: string, identity: Identity): ReadContext {
     return {
-      service: before.service,
-      expected: before.latest?.snapshot.version ?? 0,
-      ...(record ? { next: { record, overrides } } : overrides !== before.overrides && { next: { overrides } }),
-      audit: toAudit(change, result, before.service, new Date(now()).toISOString()),
+      store,
+      identity,
+      now: now(),
+      states: existing,
+      stateOf,
+      findService: followers.findService(stateOf),
+      preview(state, patch) {
+        const { proposed, result } = checkMerge(
+          state,
+          patch,
+          { request, requestId, identity },
+          optionsFor(state.service, stateOf),
+        );
+        if (proposed) return { values: proposed.snapshot.values };
+        return { problem: result.problem ?? createProblem('document_invalid', 'the draft fits no more') };
+      },
     };
   }
 
-  function conclude({ pending, result, record, state }: Outcome): void {
-    pending.settle(result);
-    if (record && pending.change.kind === 'request') reportConflicts(pending.change, result, record, state);
+  async function backUp(state: ServiceState, request: Request, identity: Identity): Promise<Result> {
+    const denied = authorise(identity, request);
+    if (denied) return answer(state, store.epoch, 'denied', { problem: createProblem('access_denied', denied) });
+    try {
+      return answer(state, store.epoch, 'found', { found: { ...(await store.backup()) } });
+    } catch (cause) {
+      return unavailable(state, cause as Error, 'nothing was written');
+    }
   }
 
-  function reportConflicts(change: RequestChange, result: Result, record: VersionRecord, state: ServiceState): void {
+  function conclude({ work, settle }: Pending, { result, made }: Outcome): void {
+    settle(result);
+    if (work.kind !== 'request' && work.kind !== 'activation') return;
+    for (const { record, state } of made) reportConflicts(work, result, record, state);
+  }
+
+  function reportConflicts(
+    change: RequestChange | ActivationChange,
+    result: Result,
+    record: VersionRecord,
+    state: ServiceState,
+  ): void {
     const notices = conflicts.observe(
       {
         service: state.service,
@@ -232,8 +263,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return {
     store,
     services: () =>
-      [...states.values()]
-        .filter((state) => !isDeleted(state))
+      existing()
         .map(({ service }) => service)
         .sort(),
     current: (service) => (isDeleted(stateOf(service)) ? undefined : stateOf(service).latest),
@@ -241,12 +271,25 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       new Map(
         [...states.values()].flatMap(({ service, sourceProblem }) => (sourceProblem ? [[service, sourceProblem]] : [])),
       ),
+    schemas: (service) => {
+      const { schema, contracts: running } = stateOf(service);
+      return schema ? [schema] : running.map((contract) => contract.schema);
+    },
     async request(request, requestId, identity) {
-      if (request.op === 'log' || request.op === 'diff') {
-        const state = stateOf(request.service);
-        return read(state, request, identity, store).catch((cause: Error) => unavailable(state, cause, 'ask again'));
+      const state = stateOf(request.service);
+      if (isStoreOperation(request) && request.service !== id) {
+        const detail = `${request.op} concerns every service; address it to ${id}`;
+        const problem = createProblem('request_malformed', detail);
+        return answer(state, store.epoch, 'rejected', { problem });
       }
-      return submit(request.service, { kind: 'request', request, requestId, identity });
+      if (isReadOperation(request)) {
+        const context = readContext(request, requestId, identity);
+        return read(state, request as ReadRequest, context).catch((cause: Error) =>
+          unavailable(state, cause, 'ask again'),
+        );
+      }
+      if (request.op === 'backup') return backUp(state, request, identity);
+      return submit(request.service, { kind: kindOf(request), request, requestId, identity } as Work);
     },
     loadSources: (service, sources) => submit(service, { kind: 'sources', ...sources }),
     announceContract({ service, digest, schema }) {
@@ -268,19 +311,25 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (!states.has(service) && running.length === 0) return;
       states.set(service, { ...state, contracts: running });
     },
+    previewMigration(service, schema) {
+      const state = stateOf(service);
+      const findService = followers.findService(stateOf);
+      const subject = { ...state, layers: baseLayers(state), isSecret: secretTest(state), findService };
+      return previewMigration(subject, schema);
+    },
+    setPolicies(next) {
+      policies = next;
+    },
+    setRules(next) {
+      rules = next;
+    },
+    prune() {
+      const { versions, days } = policies.retention;
+      return store.prune({ keepVersions: versions, keepSince: new Date(now() - days * dayMs).toISOString() });
+    },
     onCommit: (listener) => listen(commitListeners, listener),
     onConflict: (listener) => listen(conflictListeners, listener),
   };
-}
-
-/** One request that trips over a fault of ours must not take its neighbours in the batch with it. */
-function decideSafely(state: ServiceState, change: Change, options: DecideOptions): Decision {
-  try {
-    return decide(state, change, options);
-  } catch (cause) {
-    const problem = createProblem('request_malformed', `it could not be decided: ${(cause as Error).message}`);
-    return { result: answer(state, options.epoch, 'rejected', { problem }), state };
-  }
 }
 
 function forgetOldest(known: Map<string, CompiledSchema>, { contracts }: ServiceState): void {
@@ -293,28 +342,16 @@ function listen<Listener>(listeners: Set<Listener>, listener: Listener): () => v
   return () => void listeners.delete(listener);
 }
 
-function toAudit(change: Change, result: Result, service: string, at: string): AuditEntry {
-  const { status } = result;
-  if (change.kind === 'sources') {
-    return {
-      at,
-      service,
-      author: change.file?.author ?? 'file',
-      op: 'file',
-      status,
-      reason: 'the file changed',
-      result,
-    };
-  }
-  const { request, requestId } = change;
-  return {
-    at,
-    service,
-    requestId,
-    author: request.author,
-    op: request.op,
-    status,
-    reason: request.reason ?? '',
-    result,
-  };
-}
+const kindOf = ({ op }: Request): Work['kind'] => {
+  if (op === 'profile_activate') return 'activation';
+  return markOperations.has(op) ? 'mark' : 'request';
+};
+
+const markOperations: ReadonlySet<string> = new Set<MarkRequest['op']>([
+  'tag',
+  'untag',
+  'draft_save',
+  'draft_drop',
+  'profile_save',
+  'profile_drop',
+]);

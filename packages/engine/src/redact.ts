@@ -29,7 +29,7 @@ export function redactDifference({ pointer, before, after }: Difference, isSecre
 }
 
 /** Objects are opened as far as they hold a secret; anything else at a secret place is masked whole. */
-function redactValue(value: JsonValue, pointer: Pointer, isSecret: SecretTest): JsonValue {
+export function redactValue(value: JsonValue, pointer: Pointer, isSecret: SecretTest): JsonValue {
   if (!isSecret(pointer)) return value;
   if (!isJsonObject(value)) return mask;
   const members = Object.entries(value).map(([key, member]) => [

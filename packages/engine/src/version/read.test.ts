@@ -1,8 +1,8 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createEngine, type Engine } from './engine.ts';
-import { compileSchema } from './schema.ts';
-import { createMemoryStore } from './store/memory.ts';
+import { createEngine, type Engine } from '../engine.ts';
+import { compileSchema } from '../schema.ts';
+import { createMemoryStore } from '../store/memory.ts';
 
 const now = (): number => Date.parse('2026-06-01T00:00:00Z');
 const ann = { requester: 'ann' };
@@ -12,7 +12,7 @@ let ids = 0;
 async function engineWith(...documents: JsonObject[]): Promise<Engine> {
   const engine = await createEngine({ store: createMemoryStore({ now }), now });
   const schema = compileSchema({ additionalProperties: true, properties: { key: { 'x-secret': true } } });
-  await engine.loadSources('vad', { file: undefined, schema });
+  await engine.loadSources('vad', { layers: [], schema });
   for (const [i, values] of documents.entries()) {
     const request = { op: 'replace', values, service: 'vad', author: 'ann', reason: `step ${i + 1}` } as const;
     await engine.request(request, `h-${ids++}`, ann);
@@ -95,10 +95,10 @@ describe('the difference of two versions', () => {
 
   it('masks what was a secret when either version was made, and what is one now', async () => {
     const engine = await engineWith({ key: 'hunter1', pin: 'hunter2' }, {});
-    await engine.loadSources('vad', { file: undefined, schema: undefined });
+    await engine.loadSources('vad', { layers: [], schema: undefined });
     await read(engine, { op: 'merge', patch: { other: 1 } });
     await engine.loadSources('vad', {
-      file: undefined,
+      layers: [],
       schema: compileSchema({ properties: { pin: { 'x-secret': true } } }),
     });
     const result = await read(engine, { op: 'diff', from: 1, to: 3 });
@@ -115,7 +115,7 @@ describe('the difference of two versions', () => {
     ]) {
       expect(await read(engine, { op: 'diff', from, to })).toMatchObject({
         status: 'rejected',
-        problem: { code: 'version_unknown', detail: `vad has no version ${missing}; see its log` },
+        problem: { code: 'version_unknown', detail: `vad has no version ${missing}, or keeps it no more; see its log` },
       });
     }
   });

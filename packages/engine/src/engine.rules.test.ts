@@ -1,0 +1,67 @@
+import type { JsonObject, Result } from '@setpoint/protocol';
+import { describe, expect, it } from 'vitest';
+import { createEngine } from './engine.ts';
+import { parsePolicies } from './policy.ts';
+import { createRuleSet, type Rule } from './rule/rule.ts';
+import { compileSchema } from './schema.ts';
+import { createMemoryStore } from './store/memory.ts';
+
+async function open() {
+  const engine = await createEngine({ store: createMemoryStore() });
+  let count = 0;
+  const merge = (service: string, patch: JsonObject): Promise<Result> => {
+    count += 1;
+    return engine.request({ service, author: 'ann', op: 'merge', patch }, `r-${count}`, { requester: 'ann' });
+  };
+  return { engine, merge };
+}
+
+describe('an engine with rules', () => {
+  const together: Rule = {
+    id: 'cross_reference/together',
+    level: 'cross_reference',
+    severity: 'error',
+    check: ({ a }, { neighbours, service }) =>
+      neighbours.services().some((name) => name !== service && neighbours.documentOf(name)?.a !== a)
+        ? [{ pointer: '/a', message: 'is another elsewhere' }]
+        : [],
+  };
+
+  it('asks them about what the same batch has just decided', async () => {
+    const { engine, merge } = await open();
+    engine.setRules(createRuleSet([together]));
+    const results = await Promise.all([merge('one', { a: 1 }), merge('two', { a: 2 }), merge('two', { a: 1 })]);
+    expect(results.map(({ status }) => status)).toEqual(['applied', 'rejected', 'applied']);
+  });
+
+  it('lets no rule tell a secret of another service', async () => {
+    const { engine, merge } = await open();
+    const schema = compileSchema({ properties: { key: { type: 'string', 'x-secret': true } } });
+    await engine.loadSources('one', { layers: [], schema });
+    await merge('one', { key: 'hunter-secret' });
+    const telling: Rule = {
+      ...together,
+      check: (_, { neighbours }) => [{ message: `one has ${neighbours.documentOf('one')?.key}` }],
+    };
+    engine.setRules(createRuleSet([telling]));
+    const result = await merge('two', { a: 1 });
+    expect(result.problem?.errors).toMatchObject([{ message: expect.stringContaining('is left out') }]);
+    expect(JSON.stringify(result)).not.toContain('hunter');
+  });
+
+  it('follows the policy of each service', async () => {
+    const { engine, merge } = await open();
+    const parsed = parsePolicies('services: { one: { strict: true } }', '_policy.yaml');
+    if (parsed.kind === 'policies') engine.setPolicies(parsed.policies);
+    expect((await merge('one', { timeoutMs: 0 })).status).toBe('rejected');
+    expect((await merge('two', { timeoutMs: 0 })).status).toBe('applied');
+  });
+
+  it('shows what a new schema would make of a service, and changes nothing', async () => {
+    const { engine, merge } = await open();
+    await merge('one', { rate: 5 });
+    const schema = compileSchema({ 'x-renames': [{ from: '/rate', to: '/rateHz' }] });
+    expect(engine.previewMigration('one', schema)).toMatchObject({ before: { rate: 5 }, after: { rateHz: 5 } });
+    expect(engine.current('one')?.snapshot.version).toBe(1);
+  });
+});
