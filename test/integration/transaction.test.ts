@@ -88,7 +88,11 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     const health = await world.watch('system/health/stt-1');
     const convergence = await world.watch('config/stt-worker/convergence');
     const operator = await world.operator();
-    const result = await operator.request('stt-worker', { op: 'merge', patch: { whisper: { device: 'cuda' } } });
+    const result = await operator.request('stt-worker', {
+      op: 'merge',
+      acceptRestart: true,
+      patch: { whisper: { device: 'cuda' } },
+    });
     expect(result.restartRequired).toEqual(['/whisper/device']);
     const { json } = await health.until(({ json }) => json?.data.event === 'restart_required');
     expect(json.data.config.pendingRestart).toEqual(['/whisper/device']);

@@ -13,10 +13,12 @@ export interface AuthorityProcess {
   /** Ends it and resolves with its exit code; null where the signal killed it. */
   end(signal: 'SIGTERM' | 'SIGKILL' | 'SIGINT'): Promise<number | null>;
   readonly exit: Promise<number | null>;
+  /** Tells it to read its sources again. */
+  hangUp(): void;
 }
 
-export function spawnAuthority(environment: Record<string, string>): AuthorityProcess {
-  const child: ChildProcess = spawn(process.execPath, [main], {
+export function spawnAuthority(environment: Record<string, string>, args: readonly string[] = []): AuthorityProcess {
+  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env.PATH ?? '', SETPOINT_HTTP_PORT: '0', SETPOINT_LOG_FORMAT: 'json', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -39,6 +41,7 @@ export function spawnAuthority(environment: Record<string, string>): AuthorityPr
     },
     up: up.promise,
     exit,
+    hangUp: () => void child.kill('SIGHUP'),
     end(signal) {
       child.kill(signal);
       return exit;

@@ -116,6 +116,26 @@ describe('an authority', () => {
     await health.until(({ json }) => json?.data.state === 'ready');
   });
 
+  it('tells of rules that are passed over, and goes on with the others', async () => {
+    await broker.start();
+    await mkdir(join(configDir, '_rules'));
+    const authority = await start();
+    const health = await watch('system/health/config-authority');
+    await health.until(({ json }) => json?.data.state === 'ready');
+    const file = join(configDir, '_rules', 'broken.yaml');
+    await writeFile(file, 'rules: [');
+    const { json } = await health.until(({ json }) => json?.data.state === 'degraded');
+    expect(json.data.error).toMatchObject({
+      code: 'file_invalid',
+      detail: `these files of rules and policy are passed over: ${file}`,
+      errors: [{ file, line: 1 }],
+    });
+    expect(authority.readiness()).toMatchObject({ isReady: true, reasons: [expect.stringContaining(`${file}:1: `)] });
+    health.clear();
+    await rm(file);
+    await health.until(({ json }) => json?.data.state === 'ready');
+  });
+
   it('publishes what an earlier life has decided and no broker has acknowledged', async () => {
     await broker.stop();
     const first = await start({ configDir: undefined as never });
@@ -268,7 +288,7 @@ describe('stop', () => {
     while (!(await bus.nextHeld()).text.includes('"shutdown"'));
     await vi.advanceTimersByTimeAsync(1000);
     await stopping;
-    expect(bus.status).toEqual({ kind: 'stopped' });
+    expect(bus.status).toEqual({ kind: 'closed' });
     expect(await store.pendingOutbox()).toEqual([{ service: 'lamp', version: 1 }]);
   });
 

@@ -8,17 +8,21 @@ import {
   type EnvelopeWriter,
   type KeyRing,
   type Problem,
+  type Result,
+  SetpointError,
   type Signer,
   type Topics,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { createBeacon } from './beacon.ts';
-import { type ConfigFiles, openConfigFiles } from './config-files.ts';
 import type { Readiness } from './http/server.ts';
-import { createInstanceWatch } from './instances.ts';
+import { createInstanceWatch, type InstanceView } from './instances.ts';
 import { createOutboxPublisher } from './outbox.ts';
 import { readBack } from './read-back.ts';
 import { createRequestHandler } from './requests.ts';
+import { startRetention } from './retention.ts';
+import { type HouseRules, openHouseRules } from './rules/house-rules.ts';
+import { explain, openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
 
 export interface AuthorityOptions {
   /** The name under which it reports its health. @default "config-authority" */
@@ -36,6 +40,14 @@ export interface AuthorityOptions {
   readonly operatorKeys?: KeyRing | undefined;
   /** The folder with the services' files. @default none */
   readonly configDir?: string;
+  /** The folder with rules of the household. @default `_rules` in `configDir` */
+  readonly rulesDir?: string | undefined;
+  /** The variables that may hold settings, and that files may name. @default none */
+  readonly environment?: SourcesOptions['environment'];
+  /** A dotenv file with more of them. @default `.env` in the folder, where there is one */
+  readonly envFile?: string | undefined;
+  /** The settings that go before all others, by service. @default none */
+  readonly arguments?: SourcesOptions['arguments'];
   readonly logger: Logger;
   /** Bytes. @default 1048576 */
   readonly maxEnvelopeBytes?: number;
@@ -47,8 +59,15 @@ export interface AuthorityOptions {
 
 /** A running authority. */
 export interface Authority extends AsyncDisposable {
+  /** What concerns every service is addressed to this name. */
+  readonly id: string;
   readonly engine: Engine;
+  readonly instances: InstanceView;
   readiness(): Readiness;
+  /** Reads the sources of a service again. Resolves when they are taken in, with what has become of them. */
+  reload(service: string): Promise<Result>;
+  /** The same for every service, and for the env file. */
+  reloadAll(): Promise<void>;
   /**
    * Stops: takes no more requests, answers those under way, publishes what is decided, says `shutdown`, disconnects.
    * What could not be published by then is published by the next start. Can be called twice.
@@ -69,11 +88,13 @@ const farewellMs = 1000;
 export async function startAuthority(options: AuthorityOptions): Promise<Authority> {
   const parts = await openParts(options);
   const { bus, health, logger } = parts;
-  const { outbox, requests, instances, files } = await startParts(options, parts);
+  const { outbox, requests, instances, files, houseRules } = await startParts(options, parts);
+  // The policy is in force by now.
+  const retention = startRetention(parts.engine, logger);
   let stopping: Promise<void> | undefined;
 
   async function stop(): Promise<void> {
-    await files?.stop();
+    await Promise.all([files?.stop(), houseRules?.stop(), retention.stop()]);
     const late = AbortSignal.timeout(flushMs);
     await Promise.race([requests.stop(), untilAborted(late)]);
     await outbox.flush(late).catch(() => {
@@ -89,8 +110,15 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   }
 
   const authority: Authority = {
+    id: parts.id,
     engine: parts.engine,
-    readiness: () => readinessOf(bus, parts.isListening(), parts.engine),
+    instances,
+    readiness: () => readinessOf(bus, parts.isListening(), parts.engine, houseRules),
+    async reload(service) {
+      if (files) return files.reload(service);
+      throw new SetpointError('options_invalid', 'this authority has no folder of files that could be read again');
+    },
+    reloadAll: async () => files?.reloadAll(),
     stop() {
       stopping ??= stop();
       return stopping;
@@ -171,10 +199,19 @@ const topicBytes = 1024;
 async function startParts(options: AuthorityOptions, parts: Parts) {
   const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
   const { store, operatorKeys, ownKeys: keys, configDir } = options;
+  let files: Sources | undefined;
+  let houseRules: HouseRules | undefined;
   const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
   const pending = await store.pendingOutbox();
   const outbox = createOutboxPublisher({ bus, store, topics, writer, logger });
-  const instances = createInstanceWatch({ bus, engine, topics, writer, id, logger, now });
+  const typing: Engine = {
+    ...engine,
+    setLiveContracts(service, live) {
+      engine.setLiveContracts(service, live);
+      files?.retype(service);
+    },
+  };
+  const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now });
 
   for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
   for (const { service } of pending) {
@@ -208,19 +245,36 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
 
   const report = (): void => {
     if (!parts.isListening()) return;
-    const problem = problemOf(engine);
+    const problem = problemOf(engine, houseRules);
     const said = health.health();
     if (!problem && said.state === 'ready') return;
     if (problem) health.report('degraded', 'degraded', problem);
     else health.report('ready', 'ready');
   };
-  const files = await openFiles();
+  // A version may also come of one of another service.
+  engine.onCommit(report);
+  files = await openFiles();
 
-  async function openFiles(): Promise<ConfigFiles | undefined> {
+  async function openFiles(): Promise<Sources | undefined> {
     if (configDir === undefined) return undefined;
+    const { environment = {}, envFile, arguments: given = new Map() } = options;
+    let opened: Sources | undefined;
     try {
-      return await openConfigFiles({ directory: configDir, engine, logger, onLoaded: report });
+      // Before any document is taken in, so that they count for the first ones too.
+      houseRules = await openHouseRules({ configDir, rulesDir: options.rulesDir, engine, logger, onRead: report });
+      opened = await openSources({
+        directory: configDir,
+        environment,
+        envFile,
+        arguments: given,
+        engine,
+        logger,
+        onLoaded: report,
+      });
+      refuseFirstStart(engine, stored);
+      return opened;
     } catch (cause) {
+      await Promise.all([opened?.stop(), houseRules?.stop()]);
       outbox.stop();
       await Promise.all([requests.stop(), instances.stop()]);
       await bus.stop();
@@ -237,24 +291,47 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     },
     () => undefined,
   );
-  return { outbox, requests, instances, files };
+  return { outbox, requests, instances, files, houseRules };
+}
+
+/**
+ * A service that has no earlier version has nothing to go on with, and would start with nothing.
+ * @throws SetpointError `file_invalid`, with every fault of every such service
+ */
+function refuseFirstStart(engine: Engine, stored: ReadonlyMap<string, VersionRecord>): void {
+  const problems = [...engine.problems()].filter(([service]) => !stored.has(service));
+  if (problems.length === 0) return;
+  const told = problems.map(([service, problem]) => `${service}: ${explain(problem)}`);
+  const detail =
+    'the configuration is not valid, and there is no earlier version to go on with; mend it and start again';
+  const faults = problems.flatMap(([, { errors = [] }]) => errors);
+  throw new SetpointError('file_invalid', `${detail}\n${told.join('\n')}`, { faults });
 }
 
 /** All that is wrong with files, as one problem. */
-function problemOf(engine: Engine): Problem | undefined {
+function problemOf(engine: Engine, houseRules: HouseRules | undefined): Problem | undefined {
   const problems = [...engine.problems()];
-  if (problems.length === 0) return undefined;
-  const names = problems.map(([service]) => service).join(', ');
-  const errors = problems.flatMap(([, { errors: faults = [] }]) => faults);
-  return createProblem('file_invalid', `the last good documents stay in force; mend the files of: ${names}`, errors);
+  const faulty = houseRules?.problems() ?? [];
+  if (problems.length === 0 && faulty.length === 0) return undefined;
+  const advice = [
+    ...(problems.length > 0
+      ? [`the last good documents stay in force; mend the files of: ${problems.map(([service]) => service).join(', ')}`]
+      : []),
+    ...(faulty.length > 0
+      ? [`these files of rules and policy are passed over: ${[...new Set(faulty.map(({ file }) => file))].join(', ')}`]
+      : []),
+  ];
+  const errors = [...problems.flatMap(([, { errors: faults = [] }]) => faults), ...faulty];
+  return createProblem('file_invalid', advice.join('; '), errors);
 }
 
-function readinessOf(bus: Bus, isListening: boolean, engine: Engine): Readiness {
+function readinessOf(bus: Bus, isListening: boolean, engine: Engine, houseRules?: HouseRules): Readiness {
   const isConnected = bus.status.kind === 'connected';
   const reasons = [
     ...(isConnected ? [] : [`the broker is not connected (${bus.status.kind})`]),
     ...(isListening ? [] : ['requests are not listened for yet']),
     ...[...engine.problems()].map(([service, { detail }]) => `${service}: ${detail}`),
+    ...(houseRules?.problems() ?? []).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`),
   ];
   return { isReady: isConnected && isListening, reasons };
 }

@@ -14,7 +14,7 @@ describe('the embedded broker', () => {
       const kept = Promise.withResolvers<string>();
       bus.subscribe('a', ({ payload }) => kept.resolve(String(payload)));
       expect(await kept.promise).toBe('kept');
-      const lost = new Promise<void>((resolve) => bus.onStatus(({ kind }) => kind === 'connecting' && resolve()));
+      const lost = new Promise<void>((resolve) => bus.onStatus(({ kind }) => kind === 'reconnecting' && resolve()));
       await broker.stop();
       await lost;
     } finally {

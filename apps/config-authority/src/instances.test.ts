@@ -488,3 +488,24 @@ describe('stop', () => {
     await watch.stop();
   });
 });
+
+describe('who looks on', () => {
+  it('is told of every instance, what it said, and each new summary', async () => {
+    const said: Health[] = [];
+    const summaries: Convergence[] = [];
+    const ends = [watch.onHealth((health) => said.push(health)), watch.onConvergence((each) => summaries.push(each))];
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    await settle();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(watch.list()).toEqual([{ standing: 'applied', silent: false, health: healthOf('vad-1', running(target)) }]);
+    expect(said.map(({ instance }) => instance)).toEqual(['vad-1']);
+    expect(summaries.at(-1)).toMatchObject({ service: 'vad', version: 2, instances: { applied: 1 } });
+    for (const end of ends) end();
+    await report(healthOf('vad-2', running(target)));
+    await settle();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(watch.list()).toHaveLength(2);
+    expect([said, summaries.filter(({ instances }) => instances.applied === 2)]).toEqual([[said[0]], []]);
+  });
+});

@@ -1,5 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import { createConvergenceTracker, type Engine } from '@setpoint/engine';
+import { createConvergenceTracker, type Engine, type InstanceState } from '@setpoint/engine';
 import {
   anyName,
   type Convergence,
@@ -7,6 +7,7 @@ import {
   convergenceType,
   digestOf,
   type EnvelopeWriter,
+  type Health,
   healthType,
   keepaliveType,
   openMessage,
@@ -28,8 +29,18 @@ export interface InstanceWatchOptions {
   readonly now: () => number;
 }
 
+/** The instances, for those who look on. */
+export interface InstanceView {
+  /** What is known of every instance, those included that are gone for less than a day. */
+  list(): readonly InstanceState[];
+  /** Calls `listener` with what an instance said of itself. Returns a function that ends it. */
+  onHealth(listener: (health: Health) => void): () => void;
+  /** Calls `listener` with every summary that is another than the one before. Returns a function that ends it. */
+  onConvergence(listener: (summary: Convergence) => void): () => void;
+}
+
 /** Follows the instances through their health, signs of life and contracts, and publishes convergence. */
-export interface InstanceWatch {
+export interface InstanceWatch extends InstanceView {
   /** A version is the one to converge on from now on. */
   target(snapshot: Snapshot): void;
   /** The service was deleted: there is nothing to converge on. */
@@ -61,6 +72,8 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
   const dirty = new Set<string>();
   const published = new Map<string, string>();
   const throttle = createThrottle({ perMs: 60_000, now });
+  const healthListeners = new Set<(health: Health) => void>();
+  const convergenceListeners = new Set<(summary: Convergence) => void>();
   let gathering: NodeJS.Timeout | undefined;
 
   function touch(service: string): void {
@@ -84,6 +97,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     const text = JSON.stringify(summary);
     if (published.get(service) === text) return;
     published.set(service, text);
+    for (const listener of convergenceListeners) listener(summary);
     const { bytes } = writer.seal({ type: convergenceType, subject: service, data: summary });
     bus.publish(topics.convergence(service), bytes, { qos: 1, retain: true }).catch((cause) => {
       published.delete(service);
@@ -118,6 +132,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     else hear(health.instance, lastHeard.get(health.instance)?.intervalMs ?? usualIntervalMs);
     if (moved !== undefined && moved !== health.service) touch(moved);
     touch(health.service);
+    for (const listener of healthListeners) listener(health);
   });
 
   const takeKeepalive = guard('keepalive', ({ topic, payload }) => {
@@ -195,6 +210,15 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
   });
 
   return {
+    list: () => tracker.instances(),
+    onHealth(listener) {
+      healthListeners.add(listener);
+      return () => void healthListeners.delete(listener);
+    },
+    onConvergence(listener) {
+      convergenceListeners.add(listener);
+      return () => void convergenceListeners.delete(listener);
+    },
     target(snapshot) {
       tracker.target(snapshot);
       touch(snapshot.service);

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { restoreSqliteStore } from '@setpoint/engine/store/sqlite';
 import { SetpointError } from '@setpoint/protocol';
 import { type Logger, pino } from 'pino';
+import { type Arguments, helpText, parseArguments } from './arguments.ts';
 import { type Served, serve } from './serve.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -11,20 +13,36 @@ const stopLimitMs = 30_000;
 /** A signal counts as another one after this long: a terminal and npm both hand on the same Ctrl-C. Milliseconds. */
 const repeatedSignalMs = 500;
 
+const given = parseArguments(process.argv.slice(2));
 const outcome = readSettings(process.env, process.stdout.isTTY === true);
-if (outcome.kind === 'faults') fail(`the settings are wrong:\n  ${outcome.faults.join('\n  ')}`);
-else await run(outcome.settings);
+if (given.kind === 'help') process.stdout.write(helpText);
+else if (given.kind === 'faults') fail(`the arguments are wrong:\n  ${given.faults.join('\n  ')}\nsee --help`);
+else if (outcome.kind === 'faults') fail(`the settings are wrong:\n  ${outcome.faults.join('\n  ')}`);
+else if (given.kind === 'restore') await restore(outcome.settings, given.backup);
+else await run(outcome.settings, given);
 
-async function run(settings: Settings): Promise<void> {
+async function run(settings: Settings, { settings: named }: Arguments): Promise<void> {
   const logger = await createLogger(settings);
   process.on('uncaughtException', (cause) => {
     logger.fatal({ err: cause }, 'a fault of the authority');
     process.exit(1);
   });
   try {
-    const starting = serve(settings, logger);
+    const starting = serve(settings, logger, { environment: process.env, arguments: named });
     stopOnSignal(starting, logger);
+    reloadOnSignal(starting, logger);
     announce(await starting, settings, logger);
+  } catch (cause) {
+    if (!(cause instanceof SetpointError)) throw cause;
+    fail(cause.message);
+  }
+}
+
+async function restore({ dataDir }: Settings, backup: string): Promise<void> {
+  try {
+    const { epoch, services, replaced } = await restoreSqliteStore({ backup, file: join(dataDir, 'setpoint.db') });
+    const kept = replaced === undefined ? '' : `; what was there before is ${replaced}`;
+    process.stdout.write(`setpoint: restored ${services} services in epoch ${epoch}${kept}\n`);
   } catch (cause) {
     if (!(cause instanceof SetpointError)) throw cause;
     fail(cause.message);
@@ -71,6 +89,19 @@ function stopOnSignal(starting: Promise<Served>, logger: Logger): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
 }
 
+/** SIGHUP: files and the env file are read again. What operators and arguments set stays. */
+function reloadOnSignal(starting: Promise<Served>, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    logger.info({ signal: 'SIGHUP' }, 'reading the sources again');
+    starting
+      .then(({ authority }) => authority.reloadAll())
+      .then(
+        () => logger.info('the sources are read'),
+        (cause) => logger.error({ err: cause }, 'the sources could not be read again; the last ones stay'),
+      );
+  });
+}
+
 /** Says where everything is, and what to try first. */
 function announce(served: Served, settings: Settings, logger: Logger): void {
   const { authority, brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile } = served;
@@ -96,7 +127,7 @@ function announce(served: Served, settings: Settings, logger: Logger): void {
       `  broker   ${brokerUrl}${settings.mqttUrl === undefined ? ' (embedded)' : ''}`,
       `  files    ${near(configDir)}   edit one and watch it arrive`,
       `  data     ${near(dataDir)}   services verify snapshots with ${near(trustedKeysFile)}`,
-      ...(httpUrl === undefined ? [] : [`  health   ${httpUrl}/health/ready`]),
+      ...(httpUrl === undefined ? [] : [`  http     ${httpUrl}/api/v1/services   and ${httpUrl}/health/ready`]),
       '',
       '  Try next, in another terminal:',
       ...commands.map((command) => `    ${command}`),

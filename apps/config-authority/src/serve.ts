@@ -4,8 +4,11 @@ import { createMqttBus } from '@setpoint/bus/mqtt';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
 import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
-import { type Authority, startAuthority } from './authority.ts';
+import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
+import { openApiKeys } from './http/api-keys.ts';
+import { type Identify, identifyByKey, identifyByName, identifyNobody } from './http/caller.ts';
+import { isLoopback } from './http/own-host.ts';
 import { startHttpServer } from './http/server.ts';
 import { openAuthorityKeys, readOperatorKeys } from './key-files.ts';
 import type { Settings } from './settings.ts';
@@ -26,21 +29,31 @@ export interface Served {
 /** Enough to keep the embedded broker busy while an acknowledgement is on its way. */
 const embeddedInFlight = 64;
 
+/** Settings of services that come from neither file nor operator. */
+export type GivenSettings = Pick<AuthorityOptions, 'environment' | 'arguments'>;
+
+const noneGiven: GivenSettings = {};
+
 /**
  * Starts all parts in order. One that fails stops those before it.
  * @throws SetpointError whose message is for the one who started it
  */
-export async function serve(settings: Settings, logger: Logger): Promise<Served> {
+export async function serve(settings: Settings, logger: Logger, given: GivenSettings = noneGiven): Promise<Served> {
   const stack = new AsyncDisposableStack();
   try {
-    return await serveOn(stack, settings, logger);
+    return await serveOn(stack, settings, logger, given);
   } catch (cause) {
     await stack.disposeAsync();
     throw cause;
   }
 }
 
-async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: Logger): Promise<Served> {
+async function serveOn(
+  stack: AsyncDisposableStack,
+  settings: Settings,
+  logger: Logger,
+  given: GivenSettings,
+): Promise<Served> {
   const configDir = await openFolder(settings.configDir, 'SETPOINT_CONFIG_DIR', constants.R_OK);
   const dataDir = await openFolder(settings.dataDir, 'SETPOINT_DATA_DIR', constants.R_OK | constants.W_OK);
   const keys = await openAuthorityKeys(dataDir);
@@ -58,6 +71,9 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
           host: settings.httpHost,
           port: settings.httpPort,
           readiness: () => authority?.readiness() ?? { isReady: false, reasons: ['starting'] },
+          identify: await openIdentify(settings, logger),
+          logger,
+          maxBodyBytes: settings.maxEnvelopeBytes,
         });
   if (http) stack.defer(() => http.stop());
 
@@ -78,10 +94,18 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
       ownKeys: keys.own,
       operatorKeys,
       configDir: settings.configDir,
+      rulesDir: settings.rulesDir,
+      envFile: settings.envFile,
+      ...given,
       logger,
       maxEnvelopeBytes: settings.maxEnvelopeBytes,
     }),
   );
+  if (http) {
+    http.serve(authority);
+    // Before the authority, which then has nobody left to answer.
+    stack.defer(() => http.stop());
+  }
   return {
     authority,
     brokerUrl: withoutCredentials(url),
@@ -91,6 +115,22 @@ async function serveOn(stack: AsyncDisposableStack, settings: Settings, logger: 
     httpUrl: http?.url,
     stop: () => stack.disposeAsync(),
   };
+}
+
+/**
+ * Who may ask over HTTP. Without keys of its own it lets in whoever is on this machine; not where requests have to be
+ * signed, or it would be the way around that.
+ */
+async function openIdentify({ httpKeysFile, httpHost, operatorKeysFile }: Settings, logger: Logger): Promise<Identify> {
+  if (httpKeysFile !== undefined) {
+    return identifyByKey(await openApiKeys({ file: httpKeysFile, logger, now: Date.now }), Date.now);
+  }
+  const cure =
+    'set SETPOINT_HTTP_KEYS to a file of keys, each with the name of an operator and the SHA-256 of its token';
+  if (!isLoopback(httpHost)) return identifyNobody(`others reach ${httpHost}, so the API needs keys: ${cure}`);
+  if (operatorKeysFile !== undefined)
+    return identifyNobody(`requests have to be signed here, so the API needs keys: ${cure}`);
+  return identifyByName;
 }
 
 async function startBroker(stack: AsyncDisposableStack, { brokerHost, brokerPort }: Settings): Promise<string> {

@@ -19,6 +19,8 @@ describe('the settings', () => {
       brokerHost: '127.0.0.1',
       brokerPort: 1883,
       configDir: './config',
+      rulesDir: undefined,
+      envFile: undefined,
       dataDir: './data',
       prefix: '',
       id: 'config-authority',
@@ -40,6 +42,8 @@ describe('the settings', () => {
           SETPOINT_BROKER_HOST: '0.0.0.0',
           SETPOINT_BROKER_PORT: '2883',
           SETPOINT_CONFIG_DIR: '/etc/setpoint',
+          SETPOINT_RULES_DIR: '/etc/rules',
+          SETPOINT_ENV_FILE: '/etc/setpoint/.env',
           SETPOINT_DATA_DIR: '/var/lib/setpoint',
           SETPOINT_PREFIX: 'acme/prod',
           SETPOINT_ID: 'authority-2',
@@ -57,6 +61,8 @@ describe('the settings', () => {
       brokerHost: '0.0.0.0',
       brokerPort: 2883,
       configDir: '/etc/setpoint',
+      rulesDir: '/etc/rules',
+      envFile: '/etc/setpoint/.env',
       dataDir: '/var/lib/setpoint',
       prefix: 'acme/prod',
       id: 'authority-2',
@@ -75,6 +81,7 @@ describe('the settings', () => {
       SETPOINT_BROKER_PORT: '',
       SETPOINT_PREFIX: '',
       SETPOINT_ID: '',
+      SETPOINT_ENV_FILE: '',
       SETPOINT_LOG_FORMAT: '',
       SETPOINT_OPERATOR_KEYS: '',
     };
@@ -115,6 +122,6 @@ describe('the settings', () => {
   });
 
   it('leave names to the environment layer, and to others', () => {
-    expect(faultsOf({ SETPOINT_CFG__vad__threshold: '0.5', SETPOINTER: 'x' })).toEqual([]);
+    expect(faultsOf({ SETPOINT_CFG__vad__threshold: '0.5', SETPOINT_cfg__x: '1', SETPOINTER: 'x' })).toEqual([]);
   });
 });

@@ -8,12 +8,18 @@ export interface Settings {
   readonly brokerHost: string;
   readonly brokerPort: number;
   readonly configDir: string;
+  /** Rules of the household; undefined: `_rules` in `configDir`. */
+  readonly rulesDir: string | undefined;
+  /** A dotenv file; undefined: `.env` in `configDir`, where there is one. */
+  readonly envFile: string | undefined;
   readonly dataDir: string;
   readonly prefix: string;
   readonly id: string;
   readonly httpHost: string;
   /** 0: no HTTP. */
   readonly httpPort: number;
+  /** The keys of those who may ask over HTTP; undefined: on a loopback host everyone, elsewhere nobody. */
+  readonly httpKeysFile: string | undefined;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'pretty';
   /** A JWK set of operators' keys; undefined: requests need no signature. */
@@ -48,6 +54,8 @@ const schema = z.object({
   SETPOINT_BROKER_HOST: withDefault(z.string(), '127.0.0.1'),
   SETPOINT_BROKER_PORT: withDefault(wholeNumber(1, 65_535), 1883),
   SETPOINT_CONFIG_DIR: withDefault(z.string(), './config'),
+  SETPOINT_RULES_DIR: optional(z.string()),
+  SETPOINT_ENV_FILE: optional(z.string()),
   SETPOINT_DATA_DIR: withDefault(z.string(), './data'),
   SETPOINT_PREFIX: withDefault(prefix, ''),
   SETPOINT_ID: withDefault(
@@ -56,6 +64,7 @@ const schema = z.object({
   ),
   SETPOINT_HTTP_HOST: withDefault(z.string(), '127.0.0.1'),
   SETPOINT_HTTP_PORT: withDefault(wholeNumber(0, 65_535), 8081),
+  SETPOINT_HTTP_KEYS: optional(z.string()),
   SETPOINT_LOG_LEVEL: withDefault(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
   SETPOINT_LOG_FORMAT: optional(z.enum(['json', 'pretty'])),
   SETPOINT_OPERATOR_KEYS: optional(z.string()),
@@ -72,7 +81,9 @@ const othersNames = ['SETPOINT_OPERATOR', 'SETPOINT_KEY', 'SETPOINT_TRUSTED_KEYS
 export function readSettings(environment: NodeJS.ProcessEnv, isTerminal: boolean): SettingsOutcome {
   const known = Object.keys(schema.shape);
   const isStrange = (name: string): boolean =>
-    name.startsWith('SETPOINT_') && !name.startsWith('SETPOINT_CFG__') && ![...known, ...othersNames].includes(name);
+    name.startsWith('SETPOINT_') &&
+    !name.toUpperCase().startsWith('SETPOINT_CFG__') &&
+    ![...known, ...othersNames].includes(name);
   const strangers = Object.keys(environment)
     .filter(isStrange)
     .map((name) => `${name} is not a setting; there are ${known.join(', ')}`);
@@ -92,11 +103,14 @@ const toSettings = (data: z.output<typeof schema>, isTerminal: boolean): Setting
   brokerHost: data.SETPOINT_BROKER_HOST,
   brokerPort: data.SETPOINT_BROKER_PORT,
   configDir: data.SETPOINT_CONFIG_DIR,
+  rulesDir: data.SETPOINT_RULES_DIR,
+  envFile: data.SETPOINT_ENV_FILE,
   dataDir: data.SETPOINT_DATA_DIR,
   prefix: data.SETPOINT_PREFIX,
   id: data.SETPOINT_ID,
   httpHost: data.SETPOINT_HTTP_HOST,
   httpPort: data.SETPOINT_HTTP_PORT,
+  httpKeysFile: data.SETPOINT_HTTP_KEYS,
   logLevel: data.SETPOINT_LOG_LEVEL,
   logFormat: data.SETPOINT_LOG_FORMAT ?? (isTerminal ? 'pretty' : 'json'),
   operatorKeysFile: data.SETPOINT_OPERATOR_KEYS,

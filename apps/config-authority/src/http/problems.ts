@@ -25,6 +25,8 @@ const statuses: Readonly<Record<WireCode, number>> = {
   file_invalid: 422,
   snapshot_refused: 422,
   handler_failed: 422,
+  verify_failed: 422,
+  quarantined: 422,
   overloaded: 503,
   store_unavailable: 503,
   apply_timeout: 504,

@@ -1,19 +1,19 @@
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEngine, type Engine } from '@setpoint/engine';
+import { createEngine, type Engine, parseAssignment } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox, type Inbox } from '../../../test/support/samples.ts';
-import { type ConfigFiles, openConfigFiles } from './config-files.ts';
+import { createInbox, type Inbox } from '../../../../test/support/samples.ts';
+import { openSources, type Sources, type SourcesOptions } from './sources.ts';
 
 let root: string;
 let directory: string;
 let engine: Engine;
 let loaded: Inbox<void>;
 let lines: Record<string, unknown>[];
-let opened: ConfigFiles | undefined;
+let opened: Sources | undefined;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'setpoint-'));
   directory = join(root, 'config');
@@ -32,8 +32,18 @@ const logger = pino({ level: 'info' }, { write: (line: string) => void lines.pus
 const path = (name: string): string => join(directory, name);
 const write = (name: string, text: string): Promise<void> => writeFile(path(name), text);
 
+const options = (rest: Partial<SourcesOptions> = {}): SourcesOptions => ({
+  directory,
+  environment: {},
+  arguments: new Map(),
+  engine,
+  logger,
+  onLoaded: () => loaded.put(),
+  ...rest,
+});
+
 async function open(): Promise<void> {
-  opened = await openConfigFiles({ directory, engine, logger, onLoaded: () => loaded.put() });
+  opened = await openSources(options());
 }
 
 /** Resolves when a file was taken in after which all is as wanted. */
@@ -300,7 +310,7 @@ describe('what goes wrong', () => {
         isBroken ? Promise.reject(new Error('a fault of ours')) : engine.loadSources(...given),
     };
     await write('vad.yaml', 'threshold: 0.5');
-    opened = await openConfigFiles({ directory, engine: broken, logger, onLoaded: () => loaded.put() });
+    opened = await openSources(options({ engine: broken }));
     expect(lines).toMatchObject([{ level: 50, service: 'vad', msg: 'a file could not be taken in' }]);
     isBroken = false;
     await write('vad.yaml', 'threshold: 0.6');
@@ -320,7 +330,7 @@ describe('stop', () => {
         return engine.loadSources(...given);
       },
     };
-    const files = await openConfigFiles({ directory, engine: slow, logger, onLoaded: () => loaded.put() });
+    const files = await openSources(options({ engine: slow }));
     await write('vad.yaml', 'threshold: 0.5');
     await reached.promise;
     await write('asr.yaml', 'model: base');
@@ -334,5 +344,187 @@ describe('stop', () => {
     await stopping;
     expect(engine.services()).toEqual(['vad']);
     await files.stop();
+  });
+});
+
+describe('the layers of a setting', () => {
+  const schema = JSON.stringify({
+    properties: {
+      gap: { type: 'integer', default: 5 },
+      on: { type: 'boolean' },
+      key: { type: 'string', 'x-secret': true },
+    },
+  });
+  const given = (service: string, text: string) => {
+    const parsed = parseAssignment(text);
+    if (parsed.kind === 'fault') throw new Error(parsed.message);
+    return new Map([[service, [parsed.setting]]]);
+  };
+
+  /** As a process that is started with these. */
+  async function start(rest: Partial<SourcesOptions>): Promise<unknown> {
+    await opened?.stop();
+    opened = await openSources(options(rest));
+    return (valuesOf('vad') as { gap?: number } | undefined)?.gap;
+  }
+
+  it('go before one another, and each that is removed uncovers the next, also across starts', async () => {
+    const store = createMemoryStore();
+    engine = await createEngine({ store });
+    await write('vad.schema.json', schema);
+    await write('vad.yaml', 'gap: 10');
+    await write('.env', 'SETPOINT_CFG__VAD__GAP=12');
+    const environment = { SETPOINT_CFG__VAD__GAP: '15' };
+    const by = { requester: 'ann' };
+    const merge = (gap: number | null, id: string) =>
+      engine.request({ service: 'vad', author: 'ann', op: 'merge', patch: { gap } }, id, by);
+    expect(await start({ environment, arguments: given('vad', 'vad/gap=20') })).toBe(20);
+    expect((await merge(17, 'r-1')).warnings).toMatchObject([{ pointer: '/gap' }]);
+    engine = await createEngine({ store });
+    expect(await start({ environment })).toBe(17);
+    await merge(null, 'r-2');
+    expect(valuesOf('vad')).toEqual({ gap: 15 });
+    expect(await start({})).toBe(12);
+    await unlink(path('.env'));
+    await until(() => (valuesOf('vad') as { gap: number }).gap === 10);
+    await write('vad.yaml', '{}');
+    await until(() => (valuesOf('vad') as { gap: number }).gap === 5);
+  });
+
+  it('are read again on demand, and what operators and arguments set stays', async () => {
+    await write('vad.schema.json', schema);
+    await write('vad.yaml', 'gap: 10\non: true');
+    const environment: Record<string, string> = { SETPOINT_CFG__VAD__KEY: 'a' };
+    await start({ environment, arguments: given('vad', 'vad/on=false') });
+    await engine.request({ service: 'vad', author: 'ann', op: 'merge', patch: { gap: 17 } }, 'r-1', {
+      requester: 'ann',
+    });
+    environment.SETPOINT_CFG__VAD__KEY = 'b';
+    await write('vad.yaml', 'gap: 11\non: true');
+    const result = await opened?.reload('vad');
+    expect(result).toMatchObject({ status: 'applied', changed: ['/key'] });
+    expect(valuesOf('vad')).toEqual({ gap: 17, on: false, key: 'b' });
+    environment.SETPOINT_CFG__VAD__KEY = 'c';
+    await opened?.reloadAll();
+    expect(valuesOf('vad')).toEqual({ gap: 17, on: false, key: 'c' });
+  });
+
+  it('are typed by what runs where there is no schema file', async () => {
+    await write('vad.yaml', 'gap: 1');
+    await start({ environment: { SETPOINT_CFG__VAD__NAME: '007' } });
+    expect(valuesOf('vad')).toEqual({ gap: 1, name: 7 });
+    engine.announceContract({
+      service: 'vad',
+      digest: 'sha256:c',
+      schema: { properties: { gap: {}, name: { type: 'string' } } },
+    });
+    engine.setLiveContracts('vad', new Map([['vad-1', 'sha256:c']]));
+    opened?.retype('vad');
+    await until(() => versionOf('vad') === 2);
+    expect(valuesOf('vad')).toEqual({ gap: 1, name: '007' });
+  });
+
+  it('warn of variables and arguments that name no service', async () => {
+    await start({ environment: { SETPOINT_CFG__NONE__X: 'hunter2' }, arguments: given('none', 'none/x=hunter2') });
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'the variable SETPOINT_CFG__NONE__X names no service that is known here',
+      '--set none/x: no service of that name',
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('hunter2');
+  });
+
+  it('need the env file that was asked for', async () => {
+    await write('vad.yaml', 'gap: 1');
+    await start({ envFile: join(root, 'none.env') });
+    expect(problemOf('vad')?.errors).toMatchObject([{ file: join(root, 'none.env'), line: 1 }]);
+    await writeFile(join(root, 'none.env'), 'SETPOINT_CFG__VAD__GAP=3');
+    await until(() => problemOf('vad') === undefined);
+    expect(valuesOf('vad')).toEqual({ gap: 3 });
+  });
+});
+
+describe('more files of one service', () => {
+  it('lie in its folder, by name, and are seen when they come and go', async () => {
+    await write('vad.yaml', 'a: 1\nb: 1');
+    await mkdir(path('vad.d'));
+    await write('vad.d/20.yaml', 'b: 20');
+    await write('vad.d/10.json', '{"b": 10, "c": 10}');
+    await write('vad.d/notes.txt', 'no');
+    await open();
+    expect(valuesOf('vad')).toEqual({ a: 1, b: 20, c: 10 });
+    await write('vad.d/30.yml', 'a: 30');
+    await until(() => versionOf('vad') === 2);
+    expect(valuesOf('vad')).toEqual({ a: 30, b: 20, c: 10 });
+    await unlink(path('vad.d/20.yaml'));
+    await until(() => versionOf('vad') === 3);
+    expect(valuesOf('vad')).toEqual({ a: 30, b: 10, c: 10 });
+  });
+
+  it('may be in a folder that appears, and be all there is', async () => {
+    await open();
+    await mkdir(path('vad.d'));
+    await write('vad.d/a.yaml', 'a: 1');
+    await until(() => versionOf('vad') === 1);
+    expect(engine.current('vad')?.snapshot.author).toBe(`file:${path('vad.d/a.yaml')}`);
+  });
+
+  it('may be shared, also from elsewhere, and all that include them follow', async () => {
+    await writeFile(join(root, 'base.yaml'), 'x: 1');
+    await write('_shared.yaml', 'includes: [../base.yaml]\ny: 1');
+    await write('vad.yaml', 'includes: [_shared.yaml]');
+    await write('asr.yaml', 'includes: _shared.yaml\ny: 2');
+    await open();
+    expect([engine.services(), valuesOf('vad'), valuesOf('asr')]).toEqual([
+      ['asr', 'vad'],
+      { x: 1, y: 1 },
+      { x: 1, y: 2 },
+    ]);
+    await writeFile(join(root, 'base.yaml'), 'x: 5');
+    await until(() => versionOf('vad') === 2 && versionOf('asr') === 2);
+    await write('_shared.yaml', 'y: 7');
+    await until(() => versionOf('vad') === 3 && versionOf('asr') === 3);
+    expect([valuesOf('vad'), valuesOf('asr')]).toEqual([{ y: 7 }, { y: 2 }]);
+  });
+
+  it('that include what is not there are a problem, and are mended when it appears', async () => {
+    await write('vad.yaml', 'includes: [_base.yaml]\na: 1');
+    await open();
+    expect(problemOf('vad')?.errors).toMatchObject([
+      { message: `includes ${path('_base.yaml')}, which there is not`, file: path('vad.yaml'), line: 1 },
+    ]);
+    await write('_base.yaml', 'b: 2');
+    await until(() => problemOf('vad') === undefined);
+    expect(valuesOf('vad')).toEqual({ a: 1, b: 2 });
+  });
+});
+
+describe('services that refer to others', () => {
+  it('are taken in whatever their names, and follow', async () => {
+    await write('asr.yaml', 'host: ${ref:shared#/mqtt/host}\nport: "${MQTT_PORT:1883}"');
+    await write('aaa.yaml', 'host: ${ref:asr#/host}');
+    await write('shared.yaml', 'mqtt: {host: a}');
+    await open();
+    expect(engine.problems().size).toBe(0);
+    expect(lines.map(({ level }) => level)).toEqual([30, 30, 30]);
+    expect(['aaa', 'asr', 'shared'].map(versionOf)).toEqual([1, 1, 1]);
+    expect(valuesOf('asr')).toEqual({ host: 'a', port: 1883 });
+    await write('shared.yaml', 'mqtt: {host: b}');
+    await until(() => versionOf('shared') === 2);
+    await opened?.reload('asr');
+    expect(valuesOf('asr')).toEqual({ host: 'b', port: 1883 });
+  });
+
+  it('are a problem where these refer to them, with the chain', async () => {
+    await write('vad.yaml', 'a: 1\nb: ${ref:asr#/x}');
+    await write('asr.yaml', 'x: ${ref:vad#/a}');
+    await open();
+    for (const [service, chain] of [
+      ['asr', 'asr → vad → asr'],
+      ['vad', 'vad → asr → vad'],
+    ] as const) {
+      expect(problemOf(service)?.errors).toContainEqual(
+        expect.objectContaining({ message: `services refer to one another: ${chain}` }),
+      );
+    }
   });
 });
