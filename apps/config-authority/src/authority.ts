@@ -1,5 +1,5 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
-import { createHealthReporter, type HealthReporter } from '@setpoint/client';
+import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/client';
 import { createEngine, type Engine, type Store, type VersionRecord } from '@setpoint/engine';
 import {
   createEnvelopeWriter,
@@ -23,6 +23,7 @@ import { createRequestHandler } from './requests.ts';
 import { startRetention } from './retention.ts';
 import { type HouseRules, openHouseRules } from './rules/house-rules.ts';
 import { explain, openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
+import { createTracedRequests, type TracedRequests } from './traced-requests.ts';
 
 export interface AuthorityOptions {
   /** The name under which it reports its health. @default "config-authority" */
@@ -49,6 +50,8 @@ export interface AuthorityOptions {
   /** The settings that go before all others, by service. @default none */
   readonly arguments?: SourcesOptions['arguments'];
   readonly logger: Logger;
+  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded, and traces pass through */
+  readonly tracing?: Tracing;
   /** Bytes. @default 1048576 */
   readonly maxEnvelopeBytes?: number;
   /** Milliseconds. @default 5000 */
@@ -62,6 +65,8 @@ export interface Authority extends AsyncDisposable {
   /** What concerns every service is addressed to this name. */
   readonly id: string;
   readonly engine: Engine;
+  /** Asks the engine for what somebody else has asked for, in the trace of that. */
+  readonly carryOut: TracedRequests['carryOut'];
   readonly instances: InstanceView;
   readiness(): Readiness;
   /** Reads the sources of a service again. Resolves when they are taken in, with what has become of them. */
@@ -112,6 +117,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   const authority: Authority = {
     id: parts.id,
     engine: parts.engine,
+    carryOut: parts.traced.carryOut,
     instances,
     readiness: () => readinessOf(bus, parts.isListening(), parts.engine, houseRules),
     async reload(service) {
@@ -139,6 +145,7 @@ const after = (ms: number): Promise<void> => new Promise((settle) => setTimeout(
 
 interface Parts {
   readonly engine: Engine;
+  readonly traced: TracedRequests;
   readonly bus: Bus;
   readonly topics: Topics;
   readonly writer: EnvelopeWriter;
@@ -156,6 +163,7 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   const topics = createTopics(prefix);
   const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
   const engine = await createEngine({ store, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
+  const traced = createTracedRequests(engine, options.tracing ?? untraced);
   const beacon = createBeacon(() => store.commitCount, now);
   const health = createHealthReporter({
     topics,
@@ -178,6 +186,7 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   let isListening = false;
   return {
     engine,
+    traced,
     bus,
     topics,
     writer,
@@ -198,12 +207,12 @@ const topicBytes = 1024;
 
 async function startParts(options: AuthorityOptions, parts: Parts) {
   const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
-  const { store, operatorKeys, ownKeys: keys, configDir } = options;
+  const { store, operatorKeys, ownKeys: keys, configDir, tracing } = options;
   let files: Sources | undefined;
   let houseRules: HouseRules | undefined;
   const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
   const pending = await store.pendingOutbox();
-  const outbox = createOutboxPublisher({ bus, store, topics, writer, logger });
+  const outbox = createOutboxPublisher({ bus, store, topics, writer, logger, tracing });
   const typing: Engine = {
     ...engine,
     setLiveContracts(service, live) {
@@ -211,23 +220,32 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
       files?.retype(service);
     },
   };
-  const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now });
+  const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now, tracing });
 
   for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
   for (const { service } of pending) {
     const record = stored.get(service);
     if (record) outbox.enqueue(record);
   }
-  engine.onCommit((record: VersionRecord) => {
+  engine.onCommit((record: VersionRecord, requestId) => {
     const { service } = record.snapshot;
     stored.set(service, record);
-    outbox.enqueue(record);
+    outbox.enqueue(record, parts.traced.traceOf(requestId));
     beacon.changed(service, record.snapshot);
     if (record.deleted) instances.release(service);
     else instances.target(record.snapshot);
   });
 
-  const requests = createRequestHandler({ bus, engine, topics, writer, operatorKeys, logger, now });
+  const requests = createRequestHandler({
+    bus,
+    engine,
+    topics,
+    writer,
+    operatorKeys,
+    logger,
+    now,
+    carryOut: parts.traced.carryOut,
+  });
   bus.onStatus((status) => {
     logger.info({ ...status }, `broker: ${status.kind}`);
     if (status.kind !== 'connected') return;

@@ -1,4 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
+import { type Tracing, untraced } from '@setpoint/client';
 import { createConvergenceTracker, type Engine, type InstanceState } from '@setpoint/engine';
 import {
   anyName,
@@ -27,6 +28,7 @@ export interface InstanceWatchOptions {
   readonly id: string;
   readonly logger: Logger;
   readonly now: () => number;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The instances, for those who look on. */
@@ -64,7 +66,7 @@ const forgetAfterMs = 86_400_000;
 const maxGone = 10_000;
 
 export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatch {
-  const { bus, engine, topics, writer, id, logger, now } = options;
+  const { bus, engine, topics, writer, id, logger, now, tracing = untraced } = options;
   const tracker = createConvergenceTracker();
   const lastHeard = new Map<string, { at: number; intervalMs: number; isSilent: boolean }>();
   /** Instance → since when. In the order of going. */
@@ -124,7 +126,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     const address = topics.parse(topic);
     if (address?.kind !== 'health' || address.id === id) return;
     if (payload.length === 0) return forget(address.id);
-    const { data: health } = openMessage(healthType, payload, { now: now() });
+    const { data: health, envelope } = openMessage(healthType, payload, { now: now() });
     if (health.instance !== address.id) throw new SetpointError('message_unexpected', 'health of another instance');
     const moved = tracker.serviceOf(health.instance);
     if (!tracker.report(health)) return;
@@ -132,8 +134,22 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     else hear(health.instance, lastHeard.get(health.instance)?.intervalMs ?? usualIntervalMs);
     if (moved !== undefined && moved !== health.service) touch(moved);
     touch(health.service);
+    trace(health, envelope.traceparent);
     for (const listener of healthListeners) listener(health);
   });
+
+  /** The end of a change: an instance says how it does with it. */
+  function trace({ instance, service, state, event, error }: Health, parent: string | undefined): void {
+    if (parent === undefined) return;
+    const attributes = {
+      'setpoint.service': service,
+      'setpoint.instance': instance,
+      'setpoint.state': state,
+      'setpoint.event': event,
+    };
+    const span = tracing.start('setpoint.healthy', { kind: 'consumer', parent, attributes });
+    span.end({ error: error && new Error(error.detail) });
+  }
 
   const takeKeepalive = guard('keepalive', ({ topic, payload }) => {
     const address = topics.parse(topic);

@@ -1,4 +1,5 @@
 import type { Bus } from '@setpoint/bus';
+import { type Tracing, untraced } from '@setpoint/client';
 import type { Store, VersionRecord } from '@setpoint/engine';
 import { type EnvelopeWriter, portableEnvelopeBytes, snapshotType, type Topics } from '@setpoint/protocol';
 import type { Logger } from 'pino';
@@ -9,8 +10,8 @@ import type { Logger } from 'pino';
  * @see docs/protocol.md#9-what-an-authority-does
  */
 export interface OutboxPublisher {
-  /** Publishes this version, which is durable, as soon as there is a connection. */
-  enqueue(record: VersionRecord): void;
+  /** Publishes this version, which is durable, as soon as there is a connection; in the trace that caused it. */
+  enqueue(record: VersionRecord, traceparent?: string): void;
   /** Is there anything that no broker has acknowledged? */
   readonly isEmpty: boolean;
   /** Resolves when all is acknowledged, or rejects when `signal` aborts. */
@@ -24,13 +25,20 @@ export interface OutboxOptions {
   readonly topics: Topics;
   readonly writer: EnvelopeWriter;
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Milliseconds. */
 const retryMs = 1000;
 
-export function createOutboxPublisher({ bus, store, topics, writer, logger }: OutboxOptions): OutboxPublisher {
-  const waiting = new Map<string, VersionRecord>();
+interface Waiting {
+  readonly record: VersionRecord;
+  readonly traceparent: string | undefined;
+}
+
+export function createOutboxPublisher(options: OutboxOptions): OutboxPublisher {
+  const { bus, store, topics, writer, logger, tracing = untraced } = options;
+  const waiting = new Map<string, Waiting>();
   const publishing = new Set<string>();
   const idle = new Set<() => void>();
   let isStopped = false;
@@ -48,38 +56,43 @@ export function createOutboxPublisher({ bus, store, topics, writer, logger }: Ou
   async function publishLatest(service: string): Promise<void> {
     publishing.add(service);
     let isGoingWell = true;
-    for (let record = take(service); record; record = isGoingWell ? take(service) : undefined) {
-      isGoingWell = await publish(record);
+    for (let next = take(service); next; next = isGoingWell ? take(service) : undefined) {
+      isGoingWell = await publish(next);
     }
     publishing.delete(service);
     if (waiting.size === 0 && publishing.size === 0) for (const settle of idle) settle();
   }
 
-  function take(service: string): VersionRecord | undefined {
+  function take(service: string): Waiting | undefined {
     if (isStopped || bus.status.kind !== 'connected') return undefined;
-    const record = waiting.get(service);
+    const next = waiting.get(service);
     waiting.delete(service);
-    return record;
+    return next;
   }
 
-  async function publish(record: VersionRecord): Promise<boolean> {
-    const { service, version } = record.snapshot;
+  async function publish(next: Waiting): Promise<boolean> {
+    const { record, traceparent: parent } = next;
+    const { service, version, epoch } = record.snapshot;
+    const attributes = { 'setpoint.service': service, 'setpoint.epoch': epoch, 'setpoint.version': version };
+    const span = tracing.start('setpoint.publish', { kind: 'producer', parent, attributes });
     try {
-      await bus.publish(topics.snapshot(service), seal(record), { qos: 1, retain: true });
+      await bus.publish(topics.snapshot(service), seal(record, span.traceparent), { qos: 1, retain: true });
       await store.markSent([{ service, version }]);
+      span.end();
       return true;
     } catch (cause) {
+      span.end({ error: cause as Error });
       logger.warn({ err: cause, service, version }, 'a snapshot was not acknowledged; it is published again');
-      if (!waiting.has(service)) waiting.set(service, record);
+      if (!waiting.has(service)) waiting.set(service, next);
       // A connection that comes back pumps by itself; one that stays must not be asked in a tight loop.
       setTimeout(pump, retryMs).unref();
       return false;
     }
   }
 
-  function seal({ snapshot, deleted }: VersionRecord): Uint8Array {
+  function seal({ snapshot, deleted }: VersionRecord, traceparent: string | undefined): Uint8Array {
     if (deleted) return new Uint8Array();
-    const { bytes } = writer.seal({ type: snapshotType, subject: snapshot.service, data: snapshot });
+    const { bytes } = writer.seal({ type: snapshotType, subject: snapshot.service, data: snapshot, traceparent });
     if (bytes.length > portableEnvelopeBytes) {
       const { service, version } = snapshot;
       logger.warn({ service, version, bytes: bytes.length }, 'a snapshot is larger than some brokers keep (60 KB)');
@@ -88,8 +101,8 @@ export function createOutboxPublisher({ bus, store, topics, writer, logger }: Ou
   }
 
   return {
-    enqueue(record) {
-      waiting.set(record.snapshot.service, record);
+    enqueue(record, traceparent) {
+      waiting.set(record.snapshot.service, { record, traceparent });
       pump();
     },
     get isEmpty() {

@@ -314,6 +314,8 @@ describe('an answer', () => {
       problem: { code: 'message_too_large', detail: expect.stringContaining('the limit') },
     });
     expect(data.diff).toBeUndefined();
+    await ask(bus, { id: 'r4', data: { op: 'explain', patch: undefined } });
+    expect((await results.next()).data).toMatchObject({ status: 'rejected', problem: { code: 'message_too_large' } });
   });
 
   it('of a change that was applied says so, however large it is', async () => {

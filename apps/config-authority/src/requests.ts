@@ -19,6 +19,7 @@ import {
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { createThrottle } from './throttle.ts';
+import type { TracedRequests } from './traced-requests.ts';
 
 export interface RequestHandlerOptions {
   readonly bus: Bus;
@@ -29,6 +30,8 @@ export interface RequestHandlerOptions {
   readonly operatorKeys: KeyRing | undefined;
   readonly logger: Logger;
   readonly now: () => number;
+  /** @default as the engine does */
+  readonly carryOut?: TracedRequests['carryOut'];
 }
 
 export interface RequestHandler {
@@ -44,6 +47,7 @@ export interface RequestHandler {
  */
 export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
   const { bus, engine, topics, writer, operatorKeys: keys, logger, now } = options;
+  const { carryOut = engine.request } = options;
   const running = new Set<Promise<void>>();
   const throttle = createThrottle({ perMs: 60_000, now });
 
@@ -78,7 +82,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         throw new SetpointError('message_unexpected', `a request for ${data.service} came on the topic of ${service}`);
       }
       const requester = requesterOf(envelope);
-      const result = await engine.request(data, envelope.id, { requester, signedBy });
+      const result = await carryOut(data, envelope.id, { requester, signedBy }, envelope.traceparent);
       log(data, requester, result);
       await answer(requester, envelope.id, result);
     } catch (cause) {
@@ -156,7 +160,7 @@ const maxDetailLength = 1000;
 
 /** Without the lists that make an answer large; what was read can't be told at all. */
 function shorten(result: Result, why: string): Result {
-  const { changed, restartRequired, problem, original, log, diff, ...rest } = result;
+  const { changed, restartRequired, problem, original, log: _, diff: __, found: ___, fix: ____, ...rest } = result;
   const isRead = result.status === 'found';
   const fewer = isRead ? createProblem('message_too_large', `${why}; ask for less`) : problem;
   return {

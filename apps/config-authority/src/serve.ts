@@ -6,6 +6,7 @@ import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
+import { findTracing } from './find-tracing.ts';
 import { openApiKeys } from './http/api-keys.ts';
 import { type Identify, identifyByKey, identifyByName, identifyNobody } from './http/caller.ts';
 import { isLoopback } from './http/own-host.ts';
@@ -98,6 +99,7 @@ async function serveOn(
       envFile: settings.envFile,
       ...given,
       logger,
+      tracing: await findTracing(),
       maxEnvelopeBytes: settings.maxEnvelopeBytes,
     }),
   );

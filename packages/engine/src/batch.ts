@@ -94,7 +94,12 @@ export async function decideBatch(
   }
 
   async function activate(state: ServiceState, work: ActivationChange): Promise<Outcome> {
-    const { result, activated } = await decideActivation(state, work, { store, names, stateOf, optionsFor });
+    const { result, activated } = await decideActivation(state, work, {
+      store,
+      names,
+      stateOf,
+      optionsFor: context.optionsFor,
+    });
     const at = timeText();
     const own: Commit = {
       service: state.service,
@@ -146,7 +151,7 @@ export async function decideBatch(
   return { outcomes, drafts };
 }
 
-const requestIdOf = (work: Work): string | undefined => ('requestId' in work ? work.requestId : undefined);
+export const requestIdOf = (work: Work): string | undefined => ('requestId' in work ? work.requestId : undefined);
 
 /** The version and the draft that a request names. */
 async function findAim(

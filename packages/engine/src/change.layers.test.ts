@@ -10,6 +10,7 @@ import { layTexts } from './layer/named-texts.ts';
 import type { FindService } from './layer/references.ts';
 import { parsePlaced } from './layer/yaml-file.ts';
 import { leavesOf } from './leaves.ts';
+import { isSecretIn } from './redact.ts';
 import { resolve } from './resolve.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
 import { emptyState, type ServiceState, secretTest } from './service-state.ts';
@@ -256,7 +257,11 @@ describe('a reference', () => {
   it('into another service takes its values, and its secrets', () => {
     const findService: FindService = (service) =>
       service === 'shared'
-        ? { values: { mqtt: { host: 'h', password: 'hunter2' } }, secrets: ['/mqtt/password'], refersTo: [] }
+        ? {
+            values: { mqtt: { host: 'h', password: 'hunter2' } },
+            isSecret: isSecretIn(['/mqtt/password']),
+            refersTo: [],
+          }
         : undefined;
     const referring = [file('mqtt: "${ref:shared#/mqtt}"\nhost: "${ref:shared#/mqtt/host}"\n')];
     const loaded = load(empty, referring, { findService });

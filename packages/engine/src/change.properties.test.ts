@@ -414,14 +414,7 @@ describe('a secret', () => {
           const ask = (operation: object, to = 'api'): Promise<unknown> =>
             engine.request({ service: to, author: 'ann', ...operation } as never, 'l', { requester: 'ann' });
           const earlier = Math.max(1, version - 1);
-          const sides = [
-            1,
-            version,
-            'present',
-            { layer: 'yaml_file' },
-            { layer: 'runtime_update' },
-            { values: {} },
-          ];
+          const sides = [1, version, 'present', { layer: 'yaml_file' }, { layer: 'runtime_update' }, { values: {} }];
           for (const from of sides) told.push(await ask({ op: 'diff', from, to: earlier }));
           for (const op of ['log', 'blame', 'tags', 'drafts', 'show', 'explain']) told.push(await ask({ op }));
           for (const op of ['show', 'explain']) told.push(await ask({ op, version: earlier }));

@@ -60,8 +60,18 @@ describe('an engine with rules', () => {
   it('shows what a new schema would make of a service, and changes nothing', async () => {
     const { engine, merge } = await open();
     await merge('one', { rate: 5 });
-    const schema = compileSchema({ 'x-renames': [{ from: '/rate', to: '/rateHz' }] });
-    expect(engine.previewMigration('one', schema)).toMatchObject({ before: { rate: 5 }, after: { rateHz: 5 } });
+    const preview = (schema: JsonObject) =>
+      engine.request({ service: 'one', author: 'ann', op: 'preview_schema', schema }, 'p', { requester: 'ann' });
+    expect((await preview({ 'x-renames': [{ from: '/rate', to: '/rateHz' }] })).found?.preview).toMatchObject({
+      before: { rate: 5 },
+      after: { rateHz: 5 },
+      faults: [],
+      brokenInstances: [],
+    });
+    expect(await preview({ type: 'nonsense' })).toMatchObject({
+      status: 'rejected',
+      problem: { code: 'document_invalid' },
+    });
     expect(engine.current('one')?.snapshot.version).toBe(1);
   });
 });

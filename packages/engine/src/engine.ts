@@ -10,17 +10,24 @@ import {
   SetpointError,
 } from '@setpoint/protocol';
 import { authorise, type Identity } from './access.ts';
-import { type BatchContext, checkMerge, type DecidedBatch, decideBatch, type Outcome, type Work } from './batch.ts';
+import {
+  type BatchContext,
+  checkMerge,
+  type DecidedBatch,
+  decideBatch,
+  type Outcome,
+  requestIdOf,
+  type Work,
+} from './batch.ts';
 import type { RequestChange, SourcesChange } from './change.ts';
 import { type ConflictNotice, createConflictWatch } from './conflict.ts';
 import { createFollowers } from './followers.ts';
 import { unpackLayers } from './layer/packed-sources.ts';
-import { type MigrationPreview, previewMigration } from './migration/preview.ts';
 import { defaultPolicies, type Policies } from './policy.ts';
 import { createNeighbours } from './rule/neighbours.ts';
 import { noRules, type RuleSet } from './rule/rule.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
-import { answer, baseLayers, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
+import { answer, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
 import type { PruneCounts, Store, VersionRecord } from './store/store.ts';
 import type { ActivationChange } from './version/activation.ts';
 import type { MarkRequest } from './version/mark.ts';
@@ -51,8 +58,6 @@ export interface Engine {
   announceContract(contract: Contract): void;
   /** Says which contracts the running instances of a service have: instance → digest of the contract. */
   setLiveContracts(service: string, live: ReadonlyMap<string, string>): void;
-  /** What a new schema would make of a service as it stands; nothing is changed. Secrets are masked. */
-  previewMigration(service: string, schema: CompiledSchema): MigrationPreview;
   /** What the household decides about its services; counts from the next change on. */
   setPolicies(policies: Policies): void;
   /** What is asked of documents besides their schema; counts from the next change on. */
@@ -63,7 +68,7 @@ export interface Engine {
    * Calls `listener` with every version that has become durable, in order, before its request is answered. It must
    * not throw. Returns a function that ends it.
    */
-  onCommit(listener: (record: VersionRecord) => void): () => void;
+  onCommit(listener: (record: VersionRecord, requestId?: string) => void): () => void;
   /** Calls `listener` for every operator whose change was overwritten. Returns a function that ends it. */
   onConflict(listener: (notice: ConflictNotice) => void): () => void;
 }
@@ -101,7 +106,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { store, id = 'config-authority', now = Date.now, maxEnvelopeBytes = defaultMaxEnvelopeBytes } = options;
   const states = new Map<string, ServiceState>();
   const contracts = new Map<string, Map<string, CompiledSchema>>();
-  const commitListeners = new Set<(record: VersionRecord) => void>();
+  const commitListeners = new Set<(record: VersionRecord, requestId?: string) => void>();
   const conflictListeners = new Set<(notice: ConflictNotice) => void>();
   const conflicts = createConflictWatch();
   const followers = createFollowers();
@@ -157,8 +162,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (!decided) return;
     const { outcomes, drafts } = decided;
     for (const [service, draft] of drafts) states.set(service, { ...draft, contracts: stateOf(service).contracts });
-    for (const { made } of outcomes) {
-      for (const { record } of made) for (const listener of commitListeners) listener(record);
+    for (const [i, { made }] of outcomes.entries()) {
+      const requestId = requestIdOf((batch[i] as Pending).work);
+      for (const { record } of made) for (const listener of commitListeners) listener(record, requestId);
     }
     follow(batch, outcomes);
     // What was committed is on its way to the services before the answers are made.
@@ -310,12 +316,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       });
       if (!states.has(service) && running.length === 0) return;
       states.set(service, { ...state, contracts: running });
-    },
-    previewMigration(service, schema) {
-      const state = stateOf(service);
-      const findService = followers.findService(stateOf);
-      const subject = { ...state, layers: baseLayers(state), isSecret: secretTest(state), findService };
-      return previewMigration(subject, schema);
     },
     setPolicies(next) {
       policies = next;

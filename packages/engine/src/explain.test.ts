@@ -4,6 +4,7 @@ import { explain } from './explain.ts';
 import type { Layer, Reference, SourceName } from './layer/layer.ts';
 import type { Override } from './layer/overrides.ts';
 import type { Referred } from './layer/references.ts';
+import { isSecretIn } from './redact.ts';
 import { resolve } from './resolve.ts';
 import { compileSchema } from './schema.ts';
 
@@ -26,7 +27,11 @@ const layer = (name: SourceName, document: JsonObject, references: readonly Refe
 });
 
 const by = { author: 'ann', reason: 'why', version: 4, at: '2026-06-01T00:00:00.000Z' };
-const shared: Referred = { values: { mqtt: { host: 'h', key: 'hunter9' } }, secrets: ['/mqtt/key'], refersTo: [] };
+const shared: Referred = {
+  values: { mqtt: { host: 'h', key: 'hunter9' } },
+  isSecret: isSecretIn(['/mqtt/key']),
+  refersTo: [],
+};
 
 function run(layers: readonly Layer[], overrides: readonly Override[], pointer?: string) {
   const findService = (service: string): Referred | undefined => (service === 'shared' ? shared : undefined);

@@ -4,6 +4,7 @@ import { createEngine, type Engine } from './engine.ts';
 import { layFiles } from './layer/files.ts';
 import type { Layer } from './layer/layer.ts';
 import { parsePlaced } from './layer/yaml-file.ts';
+import { compileSchema } from './schema.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store, VersionRecord } from './store/store.ts';
 
@@ -78,6 +79,35 @@ describe('a document that refers to another service', () => {
     await load(engine, 'shared', 'host: a');
     expect((await made).snapshot).toMatchObject({ version: 1, values: { host: 'a' }, author: 'file:vad.yaml' });
     expect(engine.problems().size).toBe(0);
+  });
+
+  it('keeps what is secret there a secret when it goes back to another value of it', async () => {
+    const engine = await openEngine();
+    const schema = compileSchema({ properties: { key: { 'x-secret': true } } });
+    const loadShared = (text: string, from: typeof schema | undefined = schema) =>
+      engine.loadSources('shared', { layers: [file('shared', text)], schema: from });
+    await loadShared('key: hunter2');
+    await load(engine, 'vad', 'url: u:${ref:shared#/key}@h\nport: 1');
+    const made = nextOf(engine, 'vad');
+    await loadShared('key: hunter3');
+    await made;
+    await ask(engine, 'vad', { op: 'rollback', toVersion: 1 });
+    expect(engine.current('vad')?.snapshot).toMatchObject({ values: { url: 'u:hunter2@h' }, secrets: ['/url'] });
+    expect(JSON.stringify(await ask(engine, 'vad', { op: 'explain' }))).not.toContain('hunter2');
+  });
+
+  it('takes for secret what the schema there marks by now, and what it marked before it was deleted', async () => {
+    const engine = await openEngine();
+    await load(engine, 'shared', 'key: hunter2');
+    await load(engine, 'vad', 'url: u:${ref:shared#/key}@h');
+    const schema = compileSchema({ properties: { key: { 'x-secret': true } } });
+    await engine.loadSources('shared', { layers: [file('shared', 'key: hunter2')], schema });
+    await ask(engine, 'vad', { op: 'merge', patch: { port: 1 } });
+    expect(engine.current('vad')?.snapshot.secrets).toEqual(['/url']);
+    await engine.loadSources('shared', { layers: [], schema });
+    await ask(engine, 'shared', { op: 'delete' });
+    await ask(engine, 'vad', { op: 'merge', patch: { url: 'u:hunter2@i' } });
+    expect(engine.current('vad')?.snapshot).toMatchObject({ values: { url: 'u:hunter2@i' }, secrets: ['/url'] });
   });
 
   it('is refused where both refer to one another, with the chain', async () => {

@@ -1,7 +1,7 @@
 import type { ReferenceChange, SourcesChange } from './change.ts';
 import { compose } from './layer/compose.ts';
 import type { FindService } from './layer/references.ts';
-import { isDeleted, type ServiceState } from './service-state.ts';
+import { isDeleted, type ServiceState, secretTest } from './service-state.ts';
 import type { VersionRecord } from './store/store.ts';
 
 /** Services whose documents refer to those of others, and follow them. */
@@ -27,9 +27,8 @@ export function createFollowers(): Followers {
     findService: (stateOf) => (service) => {
       const state = stateOf(service);
       const refersTo = [...compose(state.layers).services, ...wantedBy(service)];
-      if (isDeleted(state) || !state.latest) return refersTo.length > 0 ? { ...nothing, refersTo } : undefined;
-      const { values, secrets } = state.latest.snapshot;
-      return { values, secrets, refersTo };
+      const values = isDeleted(state) ? undefined : state.latest?.snapshot.values;
+      return { values, isSecret: secretTest(state), refersTo };
     },
     noteSources(service, sources, isRefused) {
       const isFollowing = sources.problem === undefined && compose(sources.layers).services.length > 0;
@@ -54,4 +53,3 @@ export function createFollowers(): Followers {
 }
 
 const noLayers: SourcesChange['layers'] = [];
-const nothing = { values: undefined, secrets: [] };

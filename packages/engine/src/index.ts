@@ -21,7 +21,6 @@ export type { Override, Setting } from './layer/overrides.ts';
 export { editYaml } from './layer/yaml-edit.ts';
 export type { ParsedFile, PlacedFile } from './layer/yaml-file.ts';
 export { parsePlaced, parseYamlFile } from './layer/yaml-file.ts';
-export type { MigrationPreview } from './migration/preview.ts';
 export type { ParsedPolicies, Policies, Retention, ServicePolicy } from './policy.ts';
 export { parsePolicies } from './policy.ts';
 export type { Origin, Resolved, Sources } from './resolve.ts';
@@ -29,7 +28,7 @@ export { resolve } from './resolve.ts';
 export type { Finding, Neighbours, Rule, RuleContext, RuleSet } from './rule/rule.ts';
 export { createRuleSet } from './rule/rule.ts';
 export type { ParsedRules } from './rule/rule-file.ts';
-export { levels, parseRuleFile, severities } from './rule/rule-file.ts';
+export { parseRuleFile } from './rule/rule-file.ts';
 export type { CompiledSchema, SchemaExtras } from './schema.ts';
 export { compileSchema } from './schema.ts';
 export type {

@@ -14,7 +14,7 @@ import { type Composed, compose, mergeObjects } from './layer/compose.ts';
 import type { Layer, Place, Reference, SourceName } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
 import { type FindService, followReferences, secretReferences } from './layer/references.ts';
-import { createOverlapTest } from './overlap.ts';
+import { createOverlapTest, placesAround } from './overlap.ts';
 import type { SecretTest } from './redact.ts';
 import type { CompiledSchema } from './schema.ts';
 
@@ -40,7 +40,10 @@ export interface Resolved {
   readonly faults: readonly Fault[];
   /** References that are in force, by what layers and operators set. */
   readonly references: readonly Reference[];
-  /** The referring places whose value is secret where it comes from. */
+  /**
+   * The referring places whose value is secret where it comes from; also where an operator covers the reference: a
+   * rollback sets what it led to.
+   */
   secretReferences(isSecret: SecretTest): Pointer[];
   /** Where the value at `pointer` comes from; undefined where there is none. */
   origin(pointer: Pointer): Origin | undefined;
@@ -76,7 +79,10 @@ export function resolve(sources: Sources): Resolved {
     settable: laid.settable,
     faults,
     references,
-    secretReferences: (isSecret) => secretReferences(references, isSecret, findService),
+    secretReferences: (isSecret) =>
+      secretReferences(compose(layers).references, isSecret, findService).filter(
+        (pointer) => readPointer(values, pointer) !== undefined,
+      ),
     origin: (pointer) => origins(pointer)[0],
     origins,
   };
@@ -186,9 +192,14 @@ function saidBy(layer: Layer, pointer: Pointer): Said {
   return { origin: { layer: layer.name, value, place: layer.locate(pointer) }, isEnd };
 }
 
+/** By their places: each setting of a document asks for the one around it. */
+const placed = new WeakMap<readonly Override[], ReadonlyMap<Pointer, Override>>();
+
 /** What an operator set, or took away, replaces all that was there. */
 function saidAtRuntime(pointer: Pointer, overrides: readonly Override[]): Said {
-  const override = overrides.find(({ pointer: at }) => isWithin(pointer, at));
+  const byPlace = placed.get(overrides) ?? new Map(overrides.map((override) => [override.pointer, override]));
+  placed.set(overrides, byPlace);
+  const override = [pointer, ...placesAround(pointer)].flatMap((place) => byPlace.get(place) ?? [])[0];
   if (!override) return { isEnd: false };
   const value =
     override.value === undefined ? undefined : readPointer(override.value, pointer.slice(override.pointer.length));

@@ -46,6 +46,20 @@ function knows(document: JsonObject, of: JsonObject = schema): boolean {
 }
 
 describe('sections that are looked at one by one', () => {
+  it('are looked at by their own schema, after another one had something in the same place', () => {
+    const naming = (word: JsonObject): JsonObject => ({
+      ...schema,
+      properties: {
+        entries: { type: 'object', additionalProperties: { ...entry, properties: { n: word } } },
+        mode: word,
+      },
+    });
+    const changed = (value: JsonValue): JsonObject => ({ entries: entries({ more: { n: value } }), mode: value });
+    expect(knows(changed(5), naming({ type: 'number' }))).toBe(true);
+    expect(knows(changed(5), naming({ type: 'string' }))).toBe(false);
+    expect(knows(changed('five'), naming({ enum: ['five', ...Array.from({ length: 120 }, (_, i) => i)] }))).toBe(true);
+  });
+
   it('are valid where the whole is, and not where it is not', () => {
     const validate = ajv.compile(schema);
     const odd = fc.oneof(

@@ -128,10 +128,13 @@ const isObject = (value: JsonValue): value is JsonObject => typeof value === 'ob
 /** Compiled inside its root, so that its references lead where they did. */
 function compileAt({ ajv, root }: Root, path: readonly string[]): ValidateFunction {
   const fragment = path.map((token) => encodeURIComponent(token.replaceAll('~', '~0').replaceAll('/', '~1')));
+  const place = ['root#', ...fragment].join('/');
   ajv.addSchema(root, 'root');
   try {
-    return ajv.getSchema(['root#', ...fragment].join('/')) as ValidateFunction;
+    return ajv.getSchema(place) as ValidateFunction;
   } finally {
+    // It is kept under its place as well, where the next schema would find it instead of its own.
+    ajv.removeSchema(place);
     ajv.removeSchema('root');
     ajv.removeSchema(root);
   }

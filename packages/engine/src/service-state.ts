@@ -1,7 +1,16 @@
-import type { Pointer, Problem, Result, ResultStatus } from '@setpoint/protocol';
-import { isEqualJson } from '@setpoint/protocol';
+import {
+  isEqualJson,
+  type JsonValue,
+  type Pointer,
+  type Problem,
+  type Result,
+  type ResultStatus,
+  type Snapshot,
+} from '@setpoint/protocol';
 import type { Layer } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
+import { leavesOf } from './leaves.ts';
+import { createOverlapTest } from './overlap.ts';
 import { isSecretIn, type SecretTest } from './redact.ts';
 import { resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';
@@ -73,6 +82,28 @@ export function secretTest({ schema, contracts, latest }: ServiceState): SecretT
   const isStored = isSecretIn(latest?.snapshot.secrets ?? []);
   return (pointer: Pointer) => isStored(pointer) || places.some((place) => place.touches(pointer));
 }
+
+/** What says what may stand in a document: the authority's own schema, then the contracts of what runs. */
+export const schemasOf = ({ schema, contracts }: ServiceState): CompiledSchema[] =>
+  [schema, ...contracts.map((contract) => contract.schema)].filter((each) => each !== undefined);
+
+/** The secrets of a version: what it marked when it was made, and what the schemas mark in it now. */
+export function secretPlaces(
+  state: ServiceState,
+  { values, secrets }: Pick<Snapshot, 'values' | 'secrets'>,
+): Pointer[] {
+  const now = schemasOf(state).flatMap((schema) => schema.secrets.within(values));
+  const marked = [...new Set([...secrets, ...now])];
+  // A value of another kind than the schema says may be a secret that has lost its place.
+  const [mayHold, isMarked] = [secretTest(state), createOverlapTest(marked)];
+  const lost = leavesOf(values).filter(
+    ({ pointer, value }) => !isEmpty(value) && mayHold(pointer) && !isMarked(pointer),
+  );
+  return [...marked, ...lost.map(({ pointer }) => pointer)].sort();
+}
+
+const isEmpty = (value: JsonValue): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
 /** An answer about the service as it stands. */
 export function answer(

@@ -35,6 +35,7 @@ export type {
   LayerName,
   LayerValue,
   Profile,
+  SchemaPreview,
   SearchHit,
   Tag,
 } from './message/found.ts';

@@ -94,14 +94,12 @@ function createOpener({ settings }: Context, emit: (event: WatchEvent) => void):
 
 function tellOfOutages(bus: Bus, { printer }: Context): void {
   let isLost = false;
-  let wasConnected = false;
   bus.onStatus((status) => {
     if (status.kind === 'connected') {
       if (isLost) printer.error('connected again');
-      wasConnected = true;
       isLost = false;
-    } else if (status.kind === 'connecting' && wasConnected && !isLost) {
-      printer.error(`the connection is lost (${status.reason ?? 'no reason was given'}); connecting again`);
+    } else if (status.kind === 'reconnecting' && !isLost) {
+      printer.error(`the connection is lost (${status.reason}); connecting again`);
       isLost = true;
     }
   });

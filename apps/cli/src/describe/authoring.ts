@@ -26,6 +26,14 @@ export function describeAuthoring(program: Command, act: Act): void {
   describeTransfer(program, act);
   describeTemplates(program, act);
   program
+    .command('preview <service> <schema.json>')
+    .description(
+      'print what another schema would make of the configuration, and which running instances it would break',
+    )
+    .action((service: string, file: string) =>
+      act(async (context) => (await import('../commands/preview.ts')).preview(service, file, context)),
+    );
+  program
     .command('trace <service> <pointer>')
     .description('print where a value comes from, who changed it, and who runs it')
     .action((service: string, pointer: string) =>

@@ -25,7 +25,7 @@ import { addServiceRoutes } from './routes/services.ts';
 import { addVersionRoutes } from './routes/versions.ts';
 
 /** What of the authority is served. */
-export type ApiAuthority = Pick<Authority, 'id' | 'instances' | 'reload'> & { readonly engine: Engine };
+export type ApiAuthority = Pick<Authority, 'id' | 'carryOut' | 'instances' | 'reload'> & { readonly engine: Engine };
 
 export interface ServedAuthority extends ApiAuthority {
   readonly asked: AskedBefore;
@@ -153,8 +153,9 @@ export function createApi(options: ApiOptions): Api {
   return {
     plugin,
     serve(authority) {
-      const { id, engine, instances } = authority;
-      serving = { id, engine, instances, reload: (service) => authority.reload(service), asked: createAskedBefore() };
+      const { id, engine, carryOut, instances } = authority;
+      const reload = (service: string) => authority.reload(service);
+      serving = { id, engine, carryOut, instances, reload, asked: createAskedBefore() };
       followAuthority(authority, events);
     },
   };

@@ -21,7 +21,7 @@ export type Question = Operation & { readonly service: string } & Partial<Omit<R
  * @throws HttpRefusal for what the engine refuses
  */
 export async function ask(
-  { engine, asked }: ServedAuthority,
+  { engine, carryOut, asked }: ServedAuthority,
   request: FastifyRequest,
   reply: FastifyReply,
   question: Question,
@@ -34,12 +34,17 @@ export async function ask(
   }
   // A read has no other answer than that of now, whatever its id was used for.
   if (!isReadOperation(data) && asked.isAnother(request.id, { ...data })) throw refuseReuse();
-  const answer = await engine.request(data, request.id, identity);
+  const answer = await carryOut(data, request.id, identity, traceparentOf(request));
   const result = answer.status === 'duplicate' ? replay(answer, question, reply) : answer;
   if (result.status === 'rejected' || result.status === 'denied' || result.status === 'conflict') {
     throw refusalOf(result, request, engine.current(question.service)?.snapshot);
   }
   return result;
+}
+
+/** Only what the envelope of a message could hold. */
+function traceparentOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
+  return typeof traceparent === 'string' && /^[0-9a-f-]{55}$/.test(traceparent) ? traceparent : undefined;
 }
 
 const refuseReuse = (): Error =>

@@ -1,6 +1,6 @@
 import type { Fault, JsonObject, JsonValue } from '@setpoint/protocol';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { applyJsonPatch } from '../json-patch.ts';
 import type { Rule } from '../rule/rule.ts';
 import { compileSchema } from '../schema.ts';
@@ -33,6 +33,21 @@ describe('a proposal', () => {
     const schema = settings({ a: { type: 'integer' } });
     expect(propose(schema, { a: 5 })).toBeUndefined();
     expect(propose(schema, { a: 'five', zzzzzz: 1 })).toBeUndefined();
+  });
+
+  it('is what was found within a second', () => {
+    const names = Array.from({ length: 100 }, (_, i) => `n${i}`);
+    const schema = settings(Object.fromEntries(names.map((name) => [name, { type: 'integer' }])));
+    let at = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      at += 100;
+      return at;
+    });
+    const proposal = propose(schema, Object.fromEntries(names.map((name) => [name, '5'])));
+    clock.mockRestore();
+    expect(proposal?.patch.length).toBeGreaterThan(0);
+    expect(proposal?.patch.length).toBeLessThan(10);
+    expect(proposal?.remaining).toHaveLength(100 - (proposal?.patch.length ?? 0));
   });
 
   it('takes no value from where somebody put it, unless the request itself did', () => {

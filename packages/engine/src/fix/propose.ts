@@ -46,6 +46,8 @@ export interface FixProposal {
 
 /** Each try checks the whole document. */
 const maxTries = 400;
+/** A large document with many faults takes longer than others can wait; what was found by then is proposed. Milliseconds. */
+const maxMs = 1000;
 
 /**
  * Looks for the least that mends the common faults: a wrong scalar type, the case of a choice, a misspelt or moved name,
@@ -61,12 +63,13 @@ export function proposeFix(
   let present = document;
   let remaining = faults;
   let tries = 0;
+  const end = performance.now() + maxMs;
   const given = new Set<string>();
 
   /** Tries what may mend one fault; true where something did. */
   function mend(fault: Fault): boolean {
     for (const step of stepsFor(present, fault, schema, options)) {
-      if (tries >= maxTries) return false;
+      if (tries >= maxTries || performance.now() > end) return false;
       tries += 1;
       const next = applyStep(present, step);
       const left = next && options.check(next);
@@ -78,7 +81,7 @@ export function proposeFix(
     return false;
   }
 
-  for (;;) {
+  while (performance.now() <= end) {
     const fault = remaining.find((one) => !given.has(keyOf(one)));
     if (!fault) break;
     if (!mend(fault)) given.add(keyOf(fault));

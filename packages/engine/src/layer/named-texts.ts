@@ -79,7 +79,9 @@ function readNamed(
     shapes = membersNamed(shapes, name);
     pointer = appendToken(pointer, name);
   }
-  return { pointer, value: readText(text, shapes) ?? text, place };
+  const value = readText(text, shapes);
+  // One that is none of what is allowed stays as it is, for validation to tell. Null is a value.
+  return { pointer, value: value === undefined ? text : value, place };
 }
 
 const fold = (name: string): string => name.toLowerCase().replaceAll('-', '_');

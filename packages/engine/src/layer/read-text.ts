@@ -110,7 +110,10 @@ function readList(text: string, shapes: readonly Shape[], types: readonly TypeNa
   if (types.includes('string') || types.includes('object')) return undefined;
   if (text.trim() === '') return [];
   // An item that is none of what is allowed stays as it is, for validation to tell which one it is.
-  return text.split(',').map((item, i) => readText(item.trim(), itemsAt(shapes, i)) ?? item.trim());
+  return text.split(',').map((item, i) => {
+    const value = readText(item.trim(), itemsAt(shapes, i));
+    return value === undefined ? item.trim() : value;
+  });
 }
 
 /** As YAML 1.2 reads a plain scalar, and JSON where it looks like it. */

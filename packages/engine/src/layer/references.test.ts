@@ -1,11 +1,12 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
+import { isSecretIn } from '../redact.ts';
 import type { Reference } from './layer.ts';
 import { findServiceCircle, followReferences, type Referred, secretReferences } from './references.ts';
 
 const shared: Referred = {
   values: { mqtt: { host: 'broker', password: 'hunter2' } },
-  secrets: ['/mqtt/password'],
+  isSecret: isSecretIn(['/mqtt/password']),
   refersTo: [],
 };
 const findService = (service: string): Referred | undefined => (service === 'shared' ? shared : undefined);
@@ -111,7 +112,11 @@ describe('a place that refers to a secret', () => {
 describe('services that refer to one another', () => {
   it('are found, with the chain', () => {
     const refersTo: Record<string, string[]> = { b: ['c', 'd'], c: [], d: ['a'] };
-    const find = (service: string): Referred => ({ values: {}, secrets: [], refersTo: refersTo[service] ?? [] });
+    const find = (service: string): Referred => ({
+      values: {},
+      isSecret: () => false,
+      refersTo: refersTo[service] ?? [],
+    });
     const references = [to('/x', { service: 'b', pointer: '/y' })];
     expect(findServiceCircle('a', references, find)).toEqual(['a', 'b', 'd', 'a']);
     expect(findServiceCircle('z', references, find)).toBeUndefined();

@@ -15,7 +15,8 @@ import { describeTarget, type Reference, type ReferenceTarget, servicesOf, targe
 export interface Referred {
   /** Undefined where it has no document yet. */
   readonly values: JsonObject | undefined;
-  readonly secrets: readonly Pointer[];
+  /** What is marked there now, and what was when its document was made. */
+  readonly isSecret: SecretTest;
   /** The services that it refers to itself. */
   readonly refersTo: readonly string[];
 }
@@ -166,7 +167,7 @@ export function secretReferences(
 ): Pointer[] {
   const found = new Set<Pointer>();
   const isForeignSecret = ({ service, pointer }: ReferenceTarget): boolean =>
-    service !== undefined && isSecretIn(findService(service)?.secrets ?? [])(pointer);
+    service !== undefined && findService(service)?.isSecret(pointer) === true;
   for (;;) {
     const isFound = isSecretIn([...found]);
     const more = references.filter(

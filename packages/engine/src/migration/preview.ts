@@ -1,4 +1,4 @@
-import type { Difference, Fault, JsonObject } from '@setpoint/protocol';
+import type { Difference, JsonObject, SchemaPreview } from '@setpoint/protocol';
 import { changedPointers, readPointer } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import type { Override } from '../layer/overrides.ts';
@@ -18,20 +18,8 @@ export interface MigrationSubject {
   readonly findService?: Sources['findService'];
 }
 
-/** What a new schema would make of a service. Secrets are masked. */
-export interface MigrationPreview {
-  readonly before: JsonObject;
-  readonly after: JsonObject;
-  readonly changed: readonly Difference[];
-  /** What the new schema, or the contract of an instance, would refuse. */
-  readonly faults: readonly Fault[];
-  /** Running instances whose contract the new document breaks: they would go on with the old one. */
-  readonly brokenInstances: readonly string[];
-  /** Old names that files still use. */
-  readonly warnings: readonly Fault[];
-}
-
-export function previewMigration(subject: MigrationSubject, schema: CompiledSchema): MigrationPreview {
+/** What a new schema would make of a service. */
+export function previewMigration(subject: MigrationSubject, schema: CompiledSchema): SchemaPreview {
   const { layers, overrides, contracts, findService } = subject;
   const migrated = migrateSources(schema, layers, overrides);
   const before = resolve({ schema: subject.schema, layers, overrides, findService }).values;
@@ -40,8 +28,8 @@ export function previewMigration(subject: MigrationSubject, schema: CompiledSche
   const faults = validate(after, { own: schema, contracts, isSecret });
   const masked = redactDifference({ pointer: '', before, after }, isSecret);
   return {
-    before: masked.before as JsonObject,
-    after: masked.after as JsonObject,
+    before: masked.before as SchemaPreview['before'],
+    after: masked.after as SchemaPreview['after'],
     changed: changedPointers(before, after).map((pointer) => differenceAt(pointer, before, after, isSecret)),
     faults,
     brokenInstances: [...new Set(faults.flatMap(({ instance }) => instance ?? []))],

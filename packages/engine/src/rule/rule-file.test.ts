@@ -17,8 +17,8 @@ const context: RuleContext = {
   },
 };
 
-function rulesOf(text: string): readonly Rule[] {
-  const parsed = parseRuleFile(text, 'rules.yaml');
+async function rulesOf(text: string): Promise<readonly Rule[]> {
+  const parsed = await parseRuleFile(text, 'rules.yaml');
   if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults));
   return parsed.rules;
 }
@@ -33,8 +33,8 @@ rules:
     ${rest}
 `;
 
-const check = (expression: string, document: JsonObject, rest = ''): Fault[] =>
-  checkRules(rulesOf(rule(expression, rest)), document, context);
+const check = async (expression: string, document: JsonObject, rest = ''): Promise<Fault[]> =>
+  checkRules(await rulesOf(rule(expression, rest)), document, context);
 
 const found = [{ pointer: '', message: 'is too much', severity: 'warning', level: 'performance', rule: 'custom/x' }];
 
@@ -50,32 +50,32 @@ describe('an expression', () => {
     ['service == "vad"', {}],
     ['services.mqtt.port != services.tts.rate && !("gone" in services)', {}],
     ['config.name.matches("^[a-z]+$") && config.name.indexOf("b") == 1', { name: 'abc' }],
-  ])('%s is true', (expression, document) => {
-    expect(check(expression, document)).toEqual([]);
+  ])('%s is true', async (expression, document) => {
+    expect(await check(expression, document)).toEqual([]);
   });
 
-  it('that is false is told as the rule says', () => {
-    expect(check('config.a < 5', { a: 6 })).toEqual(found);
-    expect(check('config.a < 5', { a: 6 }, 'pointer: /a')).toEqual([{ ...found[0], pointer: '/a' }]);
+  it('that is false is told as the rule says', async () => {
+    expect(await check('config.a < 5', { a: 6 })).toEqual(found);
+    expect(await check('config.a < 5', { a: 6 }, 'pointer: /a')).toEqual([{ ...found[0], pointer: '/a' }]);
   });
 
-  it('is asked where its condition holds', () => {
+  it('is asked where its condition holds', async () => {
     const when = 'when: "has(config.b)"';
-    expect(check('config.a < 5', { a: 6 }, when)).toEqual([]);
-    expect(check('config.a < 5', { a: 6, b: 1 }, when)).toEqual(found);
+    expect(await check('config.a < 5', { a: 6 }, when)).toEqual([]);
+    expect(await check('config.a < 5', { a: 6, b: 1 }, when)).toEqual(found);
   });
 
-  it('waits for the services that it reads', () => {
-    expect(check('services.gone.port == 1', {})).toEqual([]);
-    expect(check('services["gone"].port == 1', {})).toEqual([]);
-    expect(check('has(services.gone) || services[service + "x"].a == 1', {})).toMatchObject([
+  it('waits for the services that it reads', async () => {
+    expect(await check('services.gone.port == 1', {})).toEqual([]);
+    expect(await check('services["gone"].port == 1', {})).toEqual([]);
+    expect(await check('has(services.gone) || services[service + "x"].a == 1', {})).toMatchObject([
       { message: expect.stringContaining('could not be checked') },
     ]);
-    expect(check('has(services.gone)', {})).toEqual(found);
-    expect(check('true', {}, 'when: services.gone.on')).toEqual([]);
+    expect(await check('has(services.gone)', {})).toEqual(found);
+    expect(await check('true', {}, 'when: services.gone.on')).toEqual([]);
   });
 
-  it('that cannot be answered is told, and refuses nothing', () => {
+  it('that cannot be answered is told, and refuses nothing', async () => {
     const unchecked = (why: string) => [
       {
         pointer: '',
@@ -85,14 +85,16 @@ describe('an expression', () => {
         rule: 'custom/x',
       },
     ];
-    expect(check('config.a < 5', {})).toEqual(unchecked('expression: field not found: a'));
-    expect(check('config.a', { a: 5 })).toEqual(unchecked('expression: it must come out as true or false'));
+    expect(await check('config.a < 5', {})).toEqual(unchecked('expression: field not found: a'));
+    expect(await check('config.a', { a: 5 })).toEqual(unchecked('expression: it must come out as true or false'));
   });
 
-  it('that takes too long is ended, and the next one is asked', () => {
+  it('that takes too long is ended, and the next one is asked', async () => {
     const document = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`e${i}`, i]));
-    const slow = rulesOf(rule('config.all(k, config.all(j, config.all(i, config[k] + config[j] + config[i] >= 0.0)))'));
-    const quick = rulesOf(rule('service == "tts"'));
+    const slow = await rulesOf(
+      rule('config.all(k, config.all(j, config.all(i, config[k] + config[j] + config[i] >= 0.0)))'),
+    );
+    const quick = await rulesOf(rule('service == "tts"'));
     const told = checkRules([...slow, ...quick], document, context);
     expect(told.map(({ message }) => message)).toEqual([
       'the rule custom/x could not be checked: it took longer than 250 ms and is set aside until the rules are read again',
@@ -105,8 +107,8 @@ describe('an expression', () => {
 });
 
 describe('a file of rules', () => {
-  it('keeps what a rule says of itself', () => {
-    expect(rulesOf(rule('true', 'services: [vad, tts-*]'))).toMatchObject([
+  it('keeps what a rule says of itself', async () => {
+    expect(await rulesOf(rule('true', 'services: [vad, tts-*]'))).toMatchObject([
       { id: 'custom/x', level: 'performance', severity: 'warning', services: ['vad', 'tts-*'] },
     ]);
   });
@@ -118,8 +120,8 @@ describe('a file of rules', () => {
     [rule('1 +'), '7 /rules/0/expression', '1:3: found + but expecting end of input'],
     [rule('config.a > 1', 'when: "nosuch(1)"'), '8 /rules/0/when', 'there is no function nosuch'],
     [rule('confg.a > 1'), '7 /rules/0/expression', 'there is no variable confg; there are config, services, service'],
-  ])('is refused whole with the line: %#', (text, place, message) => {
-    const parsed = parseRuleFile(text, 'rules.yaml');
+  ])('is refused whole with the line: %#', async (text, place, message) => {
+    const parsed = await parseRuleFile(text, 'rules.yaml');
     const [fault] = parsed.kind === 'faults' ? parsed.faults : [];
     expect(`${fault?.line} ${fault?.pointer}`).toBe(place);
     expect(fault?.message).toContain(message);

@@ -1,16 +1,13 @@
-import type { Fault, JsonObject } from '@setpoint/protocol';
+import { type Fault, type JsonObject, levels, severities } from '@setpoint/protocol';
 import { parseYamlFile } from '../layer/yaml-file.ts';
 import { type CompiledSchema, compileSchema } from '../schema.ts';
 import { placeFault, validate } from '../validate.ts';
-import { type CelRule, createCelRule } from './cel-rule.ts';
+import type { CelRule } from './cel-rule.ts';
 import type { Rule } from './rule.ts';
 
 export type ParsedRules =
   | { readonly kind: 'rules'; readonly rules: readonly Rule[] }
   | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
-
-export const severities = ['info', 'warning', 'error', 'critical'] as const;
-export const levels = ['schema', 'cross_reference', 'environment', 'performance', 'security', 'best_practice'] as const;
 
 const text: JsonObject = { type: 'string', minLength: 1 };
 
@@ -41,7 +38,7 @@ const ruleFileSchema: JsonObject = {
 let compiled: CompiledSchema | undefined;
 
 /** Reads the rules of a YAML file: all of them, or all that is wrong, with its line. */
-export function parseRuleFile(content: string, file: string): ParsedRules {
+export async function parseRuleFile(content: string, file: string): Promise<ParsedRules> {
   const parsed = parseYamlFile(content, file);
   if (parsed.kind === 'faults') return parsed;
   const { document, locate } = parsed.layer;
@@ -49,6 +46,8 @@ export function parseRuleFile(content: string, file: string): ParsedRules {
   const faults = [...validate(document, { own: compiled, contracts: [], isSecret: () => false })];
   const rules: Rule[] = [];
   if (faults.length === 0) {
+    // CEL is a large part of all that the engine loads; most have no rules in it.
+    const { createCelRule } = await import('./cel-rule.ts');
     for (const [i, rule] of (document.rules as unknown as CelRule[]).entries()) {
       try {
         rules.push(createCelRule(rule));

@@ -1,8 +1,8 @@
 import { createProblem, type Fault, type Request, type Result } from '@setpoint/protocol';
-import { authorise, type Identity } from '../access.ts';
+import { authorise, type Identity, mayRead } from '../access.ts';
 import { type DecideOptions, type Decision, decide } from '../change.ts';
 import { answer, type ServiceState } from '../service-state.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, VersionRecord } from '../store/store.ts';
 import type { Names } from './names.ts';
 
 /** Every service of a profile goes back to its version in it, all or none. */
@@ -16,7 +16,8 @@ export interface ActivationChange {
 export interface ActivationContext {
   readonly store: Store;
   readonly names: Names;
-  readonly optionsFor: (service: string) => DecideOptions;
+  /** What a decision goes by; `stateOf` tells how the other services stand. */
+  readonly optionsFor: (service: string, stateOf: ActivationContext['stateOf']) => DecideOptions;
   /** Where a service stands once what was decided before is stored. */
   readonly stateOf: (service: string) => ServiceState;
 }
@@ -52,14 +53,31 @@ export async function decideActivation(
     );
   }
 
+  const stranger = Object.keys(profile.services).find((service) => !mayRead(identity, service));
+  if (stranger !== undefined) {
+    return refuse(
+      'denied',
+      createProblem('access_denied', `the profile changes ${stranger}, which this key is not for`),
+    );
+  }
+
+  const versions = new Map<string, VersionRecord | undefined>();
+  for (const [service, toVersion] of Object.entries(profile.services)) {
+    versions.set(service, await store.findVersion(service, toVersion));
+  }
+  // Each is decided among the others as they will be: together they were valid, and references lead to what they led to.
+  const stateThen = (service: string): ServiceState => {
+    const latest = versions.get(service);
+    return latest ? { ...stateOf(service), latest } : stateOf(service);
+  };
   const activated: Activated[] = [];
   for (const [service, toVersion] of Object.entries(profile.services)) {
     const before = stateOf(service);
-    const version = await store.findVersion(service, toVersion);
+    const version = versions.get(service);
     const reason = `profile ${request.profile}${request.reason === undefined ? '' : `: ${request.reason}`}`;
     const rollback = { ...forService(request, service), op: 'rollback', toVersion, reason } as const;
     const change = { kind: 'request', request: rollback, requestId: '', identity } as const;
-    activated.push({ before, decision: decide(before, change, { ...optionsFor(service), version }) });
+    activated.push({ before, decision: decide(before, change, { ...optionsFor(service, stateThen), version }) });
   }
   const faults = activated.flatMap(refusalOf);
   if (faults.length > 0) {

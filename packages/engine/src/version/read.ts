@@ -11,6 +11,7 @@ import {
   type Request,
   type Result,
   readPointer,
+  SetpointError,
   type Side,
 } from '@setpoint/protocol';
 import { authorise, type Identity, mayRead } from '../access.ts';
@@ -21,13 +22,20 @@ import { mergeObjects } from '../layer/compose.ts';
 import { writeSettings } from '../layer/overrides.ts';
 import { unpackSources } from '../layer/packed-sources.ts';
 import type { FindService } from '../layer/references.ts';
-import { leavesOf } from '../leaves.ts';
-import { createOverlapTest } from '../overlap.ts';
+import { previewMigration } from '../migration/preview.ts';
 import { isSecretIn } from '../redact.ts';
 import { resolve } from '../resolve.ts';
-import type { CompiledSchema } from '../schema.ts';
+import { compileSchema } from '../schema.ts';
 import { search } from '../search.ts';
-import { answer, baseLayers, isDeleted, type ServiceState, secretTest } from '../service-state.ts';
+import {
+  answer,
+  baseLayers,
+  isDeleted,
+  type ServiceState,
+  schemasOf,
+  secretPlaces,
+  secretTest,
+} from '../service-state.ts';
 import type { Store, VersionRecord, VersionSummary } from '../store/store.ts';
 import { blame } from './blame.ts';
 import { type ComparedSide, differencesBetween } from './difference.ts';
@@ -47,6 +55,7 @@ export type ReadRequest = Extract<
       | 'drafts'
       | 'export'
       | 'schema'
+      | 'preview_schema'
       | 'profiles'
       | 'history'
       | 'search'
@@ -168,13 +177,25 @@ async function readService(state: ServiceState, request: ServiceRead, context: R
       return found({ drafts: await store.drafts(service) });
     case 'schema':
       return found({ schema: schemaOf(state) });
+    case 'preview_schema':
+      return previewSchema(state, request.schema, context);
     case 'export': {
       const { values } = latest.snapshot;
-      const secrets = secretsOf(state, latest);
+      const secrets = secretPlaces(state, latest.snapshot);
       const explanation = explainNow(state, '', context);
       const source = { service, values, secrets, explanation, stamp: latest.snapshot, now: context.now };
       return found({ text: exportDocument(source, request.format), secrets });
     }
+  }
+}
+
+function previewSchema(state: ServiceState, schema: JsonObject, { findService }: ReadContext): Outcome {
+  try {
+    const subject = { ...state, layers: baseLayers(state), isSecret: secretTest(state), findService };
+    return found({ preview: previewMigration(subject, compileSchema(schema)) });
+  } catch (cause) {
+    if (!(cause instanceof SetpointError)) throw cause;
+    return { problem: createProblem('document_invalid', cause.message, cause.faults) };
   }
 }
 
@@ -198,18 +219,8 @@ const toLogEntry = ({ snapshot, changed, deleted }: VersionSummary): LogEntry =>
 /** The document of a version, and the entry that the log has of it. */
 function show(state: ServiceState, record: VersionRecord): Outcome {
   const { values, restartRequired } = record.snapshot;
-  const secrets = secretsOf(state, record);
+  const secrets = secretPlaces(state, record.snapshot);
   return { log: [toLogEntry(record)], found: { document: redactDocument(values, secrets), secrets, restartRequired } };
-}
-
-/** What a version marked when it was made, and what the schemas mark in it now. */
-function secretsOf(state: ServiceState, { snapshot }: VersionRecord): Pointer[] {
-  const now = schemasOf(state).flatMap(({ secrets }) => secrets.within(snapshot.values));
-  const marked = [...new Set([...snapshot.secrets, ...now])];
-  // A value of another kind than the schema says may be a secret that has lost its place.
-  const [mayHold, isMarked] = [secretTest(state), createOverlapTest(marked)];
-  const lost = leavesOf(snapshot.values).map(({ pointer }) => pointer);
-  return [...marked, ...lost.filter((pointer) => mayHold(pointer) && !isMarked(pointer))].sort();
 }
 
 const pageSize = 200;
@@ -240,9 +251,6 @@ async function readExplanation(
   return explanation.length > 0 ? found({ explanation }) : noSetting(state.service, pointer);
 }
 
-const schemasOf = ({ schema, contracts }: ServiceState): CompiledSchema[] =>
-  [schema, ...contracts.map((contract) => contract.schema)].filter((each) => each !== undefined);
-
 /** A state is never changed in place, so what explains the whole of it holds as long as there is no other. */
 const explained = new WeakMap<ServiceState, readonly Explanation[]>();
 
@@ -270,9 +278,11 @@ async function explainThen(
 ): Promise<Explanation[]> {
   const { values, version, restartRequired } = record.snapshot;
   const stored = await store.findLayers(state.service, version);
-  const { layers, schema } = stored?.sources ? unpackSources(stored.sources) : { layers: [], schema: undefined };
+  const { layers, schema } = stored?.sources
+    ? unpackSources(stored.sources, state.schema)
+    : { layers: [], schema: undefined };
   const resolved = resolve({ schema, layers, overrides: stored?.overrides ?? [], findService });
-  const isSecret = isSecretIn(secretsOf(state, record));
+  const isSecret = isSecretIn(secretPlaces(state, record.snapshot));
   const schemas = schema ? [schema] : schemasOf(state);
   const explanation = explain({ resolved: { ...resolved, values }, schemas, isSecret, restartRequired }, pointer);
   // What another service said then is in the document, and may be another thing now.
@@ -317,7 +327,7 @@ async function readSide(state: ServiceState, side: Side, context: ReadContext): 
 function ofVersion(state: ServiceState, version: Awaited<ReturnType<typeof findNumbered>>): ComparedSide | Refused {
   if ('problem' in version) return version;
   const { values } = version.record.snapshot;
-  return { values, isSecret: isSecretIn(secretsOf(state, version.record)) };
+  return { values, isSecret: isSecretIn(secretPlaces(state, version.record.snapshot)) };
 }
 
 /** What one layer says by itself. */

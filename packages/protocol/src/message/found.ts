@@ -1,5 +1,7 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
+import type { Fault } from '../problem.ts';
+import type { Difference } from './result.ts';
 
 /** Where a value may come from, highest first. */
 export const layerNames = [
@@ -96,6 +98,19 @@ export interface ChainFault {
   readonly message: string;
 }
 
+/** What another schema would make of a document. Secrets are masked. */
+export interface SchemaPreview {
+  readonly before: JsonObject;
+  readonly after: JsonObject;
+  readonly changed: readonly Difference[];
+  /** What the schema, or the contract of an instance, would refuse. */
+  readonly faults: readonly Fault[];
+  /** Running instances whose contract the new document breaks: the change would be refused for them. */
+  readonly brokenInstances: readonly string[];
+  /** Old names that files still use. */
+  readonly warnings: readonly Fault[];
+}
+
 /** What was asked for, under the name of the operation: a `found` result has one of these. */
 export interface Found {
   /** Secrets are masked. */
@@ -115,6 +130,7 @@ export interface Found {
   readonly text?: string;
   /** With `schema`: what a document must be; null where nobody says. */
   readonly schema?: JsonObject | null;
+  readonly preview?: SchemaPreview;
   /** With `backup`: its name in the folder of backups, and its size. */
   readonly file?: string;
   readonly bytes?: number;

@@ -15,6 +15,7 @@ it('tells what only looks', () => {
     'drafts',
     'export',
     'schema',
+    'preview_schema',
     'profiles',
     'history',
     'search',

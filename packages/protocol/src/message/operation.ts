@@ -65,7 +65,9 @@ export type ReadOperation =
   | { readonly op: 'tags' }
   | { readonly op: 'drafts' }
   | { readonly op: 'export'; readonly format: ExportFormat }
-  | { readonly op: 'schema' };
+  | { readonly op: 'schema' }
+  /** What another schema, with what it renames, would make of the document. */
+  | { readonly op: 'preview_schema'; readonly schema: JsonObject };
 
 /** Concerns every service; addressed to the authority's own name. */
 export type StoreOperation =
@@ -158,8 +160,13 @@ const side = z.union([
   z.strictObject({ values: jsonObject }),
 ]);
 
-/** The members of every operation besides those that all requests have. */
-export const operationShapes = [
+/** The members of one operation besides those that all requests have. */
+export interface OperationShape {
+  readonly op: z.ZodLiteral<Operation['op']>;
+  readonly [member: string]: z.ZodType;
+}
+
+export const operationShapes: readonly OperationShape[] = [
   { op: z.literal('merge'), patch: jsonObject },
   { op: z.literal('patch'), patch: z.array(patchOperation).max(1000) },
   { op: z.literal('replace'), values: jsonObject },
@@ -191,6 +198,7 @@ export const operationShapes = [
   { op: z.literal('drafts') },
   { op: z.literal('export'), format: z.enum(exportFormats) },
   { op: z.literal('schema') },
+  { op: z.literal('preview_schema'), schema: jsonObject },
   { op: z.literal('profile_save'), profile: label },
   { op: z.literal('profile_activate'), profile: label },
   { op: z.literal('profile_drop'), profile: label },
@@ -199,7 +207,7 @@ export const operationShapes = [
   { op: z.literal('search'), text: z.string().min(1).max(200), limit: limit.exactOptional() },
   { op: z.literal('fsck') },
   { op: z.literal('backup') },
-] as const;
+];
 
 /** Members of an operation that exclude one another; with `isNeeded` one of them must be there. */
 export const choices: Readonly<Record<string, { readonly names: readonly string[]; readonly isNeeded: boolean }>> = {
@@ -245,6 +253,7 @@ const readOperations: ReadonlySet<string> = new Set<Operation['op']>([
   'drafts',
   'export',
   'schema',
+  'preview_schema',
   'profiles',
   'history',
   'search',

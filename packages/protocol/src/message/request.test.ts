@@ -35,6 +35,7 @@ describe('a request', () => {
     [{ op: 'explain', pointer: '/a', tag: 'release-12' }],
     [{ op: 'blame' }],
     [{ op: 'export', format: 'kubernetes' }],
+    [{ op: 'preview_schema', schema: { type: 'object' } }],
     [{ op: 'profile_activate', profile: 'night' }],
     [{ op: 'history', of: 'vad', limit: 500 }],
     [{ op: 'search', text: 'threshold' }],

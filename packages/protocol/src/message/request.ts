@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, name, note, time } from './fields.ts';
-import { choices, findContradiction, type Operation, operationShapes } from './operation.ts';
+import { choices, findContradiction, type Operation, type OperationShape, operationShapes } from './operation.ts';
 
 /**
  * What an operator asks for.
@@ -32,8 +32,7 @@ const options = {
   acceptRestart: z.boolean().exactOptional(),
 };
 
-type Shape = (typeof operationShapes)[number];
-const [first, ...rest] = operationShapes.map((shape: Shape) => {
+const [first, ...rest] = operationShapes.map((shape: OperationShape) => {
   const choice = choices[shape.op.value];
   const object = z.object({ ...shape, ...options });
   // For readers of the published schema; here it is `findContradiction` that tells.
@@ -41,7 +40,7 @@ const [first, ...rest] = operationShapes.map((shape: Shape) => {
 });
 
 export const requestSchema: z.ZodType<Request> = z
-  .discriminatedUnion('op', [first as z.ZodObject<Shape & typeof options>, ...rest])
+  .discriminatedUnion('op', [first as z.ZodObject<OperationShape>, ...rest])
   .superRefine((request, context) => {
     const message = findContradiction(request);
     if (message !== undefined) context.addIssue({ code: 'custom', message });

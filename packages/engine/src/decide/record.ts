@@ -1,0 +1,52 @@
+import { changedPointers, digestOf, type Pointer } from '@setpoint/protocol';
+import type { DecideOptions } from '../change.ts';
+import { createOverlapTest } from '../overlap.ts';
+import type { Resolved } from '../resolve.ts';
+import { isDeleted, type ServiceState, secretTest, versionOf } from '../service-state.ts';
+import type { VersionRecord } from '../store/store.ts';
+
+/** Who makes a version, and why. */
+export interface Attribution {
+  readonly author: string;
+  readonly reason: string;
+}
+
+/** The version after the present one; without values it says that the service is deleted. */
+export function nextRecord(
+  state: ServiceState,
+  resolved: Resolved | undefined,
+  { author, reason }: Attribution,
+  options: DecideOptions,
+): VersionRecord {
+  const before = state.latest;
+  const values = resolved?.values;
+  const document = values ?? {};
+  const referring = resolved?.secretReferences(secretTest(state)) ?? [];
+  const schemas = [state.schema, ...state.contracts.map(({ schema }) => schema)];
+  const placesOf = (keyword: 'restartRequired' | 'secrets', others: readonly Pointer[] = []): Pointer[] =>
+    [...new Set([...schemas.flatMap((schema) => schema?.[keyword].within(document) ?? []), ...others])].sort();
+  return {
+    snapshot: {
+      service: state.service,
+      epoch: options.epoch,
+      version: versionOf(state) + 1,
+      digest: digestOf(document),
+      previous: before ? { version: before.snapshot.version, digest: before.snapshot.digest } : null,
+      values: document,
+      restartRequired: placesOf('restartRequired'),
+      secrets: placesOf('secrets', referring),
+      author,
+      reason,
+      committedAt: new Date(options.now).toISOString(),
+    },
+    changed: changedPointers(before && !before.deleted ? before.snapshot.values : undefined, values),
+    deleted: values === undefined,
+  };
+}
+
+export const isSame = (before: ServiceState, record: VersionRecord): boolean =>
+  !isDeleted(before) && record.snapshot.digest === before.latest?.snapshot.digest;
+
+/** A service that comes into being starts with all it has. */
+export const restartRequiredBy = ({ snapshot, changed }: VersionRecord, before: ServiceState): Pointer[] =>
+  isDeleted(before) ? [] : changed.filter(createOverlapTest(snapshot.restartRequired));

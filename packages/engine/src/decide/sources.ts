@@ -1,0 +1,117 @@
+import { createProblem, isEqualJson, type Problem } from '@setpoint/protocol';
+import type { DecideOptions, Decision, ReferenceChange, SourcesChange } from '../change.ts';
+import type { Layer } from '../layer/layer.ts';
+import { shareLayers } from '../layer/share.ts';
+import { type MigratedSources, migrateSources } from '../migration/migrate-sources.ts';
+import { resolve } from '../resolve.ts';
+import type { CompiledSchema } from '../schema.ts';
+import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
+import { accept, reject } from './decision.ts';
+import { propose } from './propose.ts';
+import { type Attribution, isSame } from './record.ts';
+import { isFile, sourceWords } from './source-words.ts';
+
+/** Takes in what the sources of a service say now. */
+export function decideSources(known: ServiceState, change: SourcesChange, options: DecideOptions): Decision {
+  const { problem } = change;
+  const before = { ...known, isRead: true };
+  const schema = change.schema ?? (change.isSchemaBroken ? before.schema : undefined);
+  const isUncheckable = change.isSchemaBroken === true && schema === undefined;
+  if (problem) {
+    // Without good files the last ones are kept, but a schema that can be read counts from now on.
+    return reject({ ...before, schema, isUncheckable, sourceProblem: problem }, options, problem);
+  }
+  const kept = lastFile(before, change.layers);
+  const migrated = migrateSafely(
+    schema,
+    shareLayers(before.layers, kept ? [kept, ...change.layers] : change.layers),
+    before,
+  );
+  if ('problem' in migrated) {
+    return reject({ ...before, isUncheckable, sourceProblem: migrated.problem }, options, migrated.problem);
+  }
+  const { layers, overrides, warnings } = migrated;
+  const sourceProblem = kept ? missingFile(before) : undefined;
+  const state = { ...before, schema, isUncheckable, layers, overrides, sourceProblem };
+  // Without any source there is nothing that could be wrong with one.
+  if (isDeleted(before) ? layers.length === 0 : change.layers.length === 0 && !before.layers.some(isOther)) {
+    return { result: answer(state, options.epoch, 'unchanged'), state };
+  }
+  const outcome = propose(state, layers, sourceAttribution(before, layers), options);
+  if ('problem' in outcome) {
+    const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
+    return reject(
+      { ...before, isUncheckable, schema: before.schema ?? schema, sourceProblem: invalid },
+      options,
+      invalid,
+    );
+  }
+  const told = [...warnings, ...outcome.warnings];
+  return isSame(before, outcome.record)
+    ? { result: answer(before, options.epoch, 'unchanged', { warnings: told }), state }
+    : accept(state, outcome.record, options, told);
+}
+
+/** A schema module's own function may fail at a document that nobody thought of. */
+function migrateSafely(
+  schema: CompiledSchema | undefined,
+  layers: readonly Layer[],
+  { overrides }: ServiceState,
+): MigratedSources | { readonly problem: Problem } {
+  try {
+    return migrateSources(schema, layers, overrides);
+  } catch {
+    // What it says may repeat a secret.
+    const detail = 'the migrate function of the schema failed at what the sources say; the last good document stays';
+    return { problem: createProblem('file_invalid', detail) };
+  }
+}
+
+const isOther = (layer: Layer): boolean => !isFile(layer);
+
+/** What a file that is gone said last; undefined where there is a file, or the service never had one. */
+function lastFile(before: ServiceState, layers: readonly Layer[]): Layer | undefined {
+  if (isDeleted(before) || layers.some(isFile)) return undefined;
+  const last = before.layers.find(isFile);
+  if (last || before.layers.length > 0) return last;
+  const { values } = resolve({ ...before, layers });
+  return isEqualJson(values, before.latest?.snapshot.values) ? undefined : baseLayers(before)[0];
+}
+
+/** A service goes on without its file, and says so until it is back or the service is deleted. */
+const missingFile = ({ service }: ServiceState): Problem =>
+  createProblem(
+    'file_missing',
+    `the file of ${service} is gone and its last document stays; put the file back, or delete the service`,
+  );
+
+/** A version that sources make is that of the first of them that says something else than before. */
+function sourceAttribution(before: ServiceState, layers: readonly Layer[]): Attribution {
+  const isChanged = ({ name, document }: Layer): boolean =>
+    !isEqualJson(document, before.layers.find((layer) => layer.name === name)?.document);
+  const gone = before.layers.find(({ name }) => !layers.some((layer) => layer.name === name));
+  const source = layers.find(isChanged) ?? gone ?? layers[0];
+  if (!source) return { author: 'file', reason: 'the file changed' };
+  const words = sourceWords[source.name];
+  const verb = words.endsWith('s') ? ['were read', 'changed'] : ['was read', 'changed'];
+  return { author: source.author, reason: `${words} ${isDeleted(before) ? verb[0] : verb[1]}` };
+}
+
+/** The document follows the other one, whoever changed that. */
+export function decideReference(
+  before: ServiceState,
+  { to, version }: ReferenceChange,
+  options: DecideOptions,
+): Decision {
+  if (isDeleted(before)) return { result: answer(before, options.epoch, 'unchanged'), state: before };
+  const by = { author: `service:${to}`, reason: `${to} is at version ${version}, and this refers to it` };
+  const outcome = propose(before, baseLayers(before), by, options);
+  if ('problem' in outcome) {
+    const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
+    return reject({ ...before, sourceProblem: invalid }, options, invalid);
+  }
+  const state = before.sourceProblem?.code === 'file_missing' ? before : { ...before, sourceProblem: undefined };
+  return isSame(before, outcome.record)
+    ? { result: answer(before, options.epoch, 'unchanged', { warnings: outcome.warnings }), state }
+    : accept(state, outcome.record, options, outcome.warnings);
+}
