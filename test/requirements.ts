@@ -34,6 +34,80 @@ export const requirements: Readonly<Record<string, string>> = {
     'SIGTERM under load: exit 0 within 5 s, nothing acknowledged is lost, health says shutdown.',
   'Promise-16-Secrets-Masked': 'No secret value is in any log line, error, result, health or convergence message.',
 
+  'Layer-01-Precedence':
+    'For one pointer the default is 5, YAML says 10, the environment 15, an operator a value above that, the command line 20; removing each uncovers the next.',
+  'Layer-02-Reload-Keeps': 'A reload re-reads files and environment and never loses what operators and arguments set.',
+  'Layer-03-Faults-Stop-A-Start':
+    'A type fault stops the first start of a service, with all faults of all services listed and exit code 1.',
+  'Layer-04-Environment-Typed': 'Variables are read by the types and the names of the schema, in upper or lower case.',
+  'Layer-05-Includes':
+    'Includes are relative, recursive and laid beneath; a diamond is fine and a circle is told with its chain.',
+  'Layer-06-Merge-Key': 'Objects merge deeply, lists replace, unless the schema names a merge key.',
+  'Layer-07-Variables':
+    'Variables and their defaults are put in place; one that is not there is told with its place and not with a value.',
+  'Layer-08-References':
+    'A document follows the values of another service by a version of its own; circles are told with the chain.',
+  'Layer-09-Comments-Survive': 'Comments, key order and all other lines of a YAML file survive an edit.',
+  'Layer-10-Explained':
+    'For now, a version or a moment: every value is explained with layer, file and line, author and version, what it hides, and whether it is hot.',
+  'Layer-11-Winner-Is-Value': 'The value of the winning layer is the effective value, for any layers.',
+  'Schema-01-Zod-Module':
+    'A TypeScript module with a zod schema is a schema of the authority, loaded anew when it is edited.',
+  'Schema-02-Large-Documents': 'Of a large document only the sections that changed are validated again.',
+  'Validation-01-Household-Rules':
+    'Rules in TypeScript and CEL, over one service or several, count from the moment their file is saved; a faulty file is passed over and told.',
+  'Validation-02-Strict-And-Disabled':
+    'A strict service refuses warnings; a rule can be disabled with a reason; circles between services are found.',
+  'Validation-03-Forty-Faults': 'Of forty common faults at least four in five get a fix proposed.',
+  'Validation-04-Fix-Never-Invalid':
+    'A proposed fix applies, is never applied unasked, and one that claims to be complete makes a valid document.',
+  'Validation-05-Restart-Refused':
+    'A runtime update that needs a restart is refused with the places named, unless it is accepted.',
+  'Version-01-Exact-Rollback': 'A rollback to any of 1,000 versions restores that content exactly.',
+  'Version-02-Blame-Is-Replay': 'Blame agrees with a replay of the history.',
+  'Version-03-Chain-Verified':
+    'Every version carries parent, author, reason and digest; tampering with the chain is found, and retention is not taken for it.',
+  'Version-04-All-Or-None': 'Activating a profile switches all services in one transaction, or none when one refuses.',
+  'Version-05-Tags': 'A tag names a version that can be gone back to, whole or in part.',
+  'Version-06-Drafts': 'A draft is validated and compared, and nobody runs it until it is published.',
+  'Version-07-Part-Rollback': 'A rollback of some pointers leaves the rest.',
+  'Version-08-History': 'The history is found by service, pointer, author and time.',
+  'Version-09-Online-Backup': 'A backup is sound whatever is written meanwhile.',
+  'Version-10-Restore-Wins':
+    'A restored store has a newer epoch and a new version of every service; killed at any moment, one of the two databases is whole.',
+  'Version-11-Difference-Applies': 'A difference applied to its base gives its target.',
+  'Transfer-01-Round-Trip': 'Every document of a generated corpus comes back identical from export and import.',
+  'Transfer-02-Parsed-Back': 'Every format is read back by a parser of its own.',
+  'Transfer-03-Marker': 'The marker keeps the present secret, and is refused where there is none.',
+  'Migration-01-Preview':
+    'A migration shows the document before and after, and names the running instances that it would break.',
+  'Author-01-Start-From-Template': 'What init and templates write, an authority takes, and nothing is overwritten.',
+  'Author-02-Editor': 'An editor checks the YAML by the schema of the authority, and keeps its other settings.',
+  'Author-03-Example-Valid': 'The example of any schema is valid and shows no secret.',
+  'Author-04-Trace': 'A value is traced from its layers to the instances that run it.',
+  'Http-01-Conditional': 'Of many who change the same version over HTTP one wins; the others are told 412.',
+  'Http-02-Problems':
+    'Every code has a status, and every error is a problem with all faults and the id of the request.',
+  'Http-03-Described': 'Every route is in the OpenAPI 3.1 document, and is answered as it is described.',
+  'Http-04-Events-Resume': 'Server-sent events go on after the last id, or say that something may be missing.',
+  'Http-05-Keys-And-Limits': 'A key gives the operator a name, services and limits.',
+  'Secret-01-Nowhere': 'No secret appears in any export, difference, explanation, search, log, error or answer.',
+  'Secret-02-Not-Over-Http': 'No secret is in any answer, log line or event of the HTTP API.',
+
+  'Client-01-Random-Schedules':
+    'Over random schedules of loss, duplication, reordering, delay, partition, restarts, kills and clock jumps, no instance goes back, none shows an unvalidated or half document, and all converge.',
+  'Client-02-Frozen-Broker':
+    'With a frozen broker or a half-open socket a client is connected again within three intervals and the maximum delay.',
+  'Client-03-Lives-Again':
+    'After a refused connection, a password that becomes valid later, a publish that the broker closes on, or a denied filter, the client is live again by itself and says what happened.',
+  'Client-04-Thousand-Reconnect': 'A thousand clients that reconnect at once are all back, with every subscription.',
+  'Client-05-Busy-Handler':
+    'A busy handler stops neither signs of life nor other handlers, and queues keep their bounds.',
+  'Client-06-Stop': 'A client stops within five seconds, also with a hung handler, twice, and while connecting.',
+  'Client-07-Backoff-Schedule': 'The gaps between attempts follow the schedule and reset after stability.',
+  'Client-08-Last-Good':
+    'A last good file that is torn, tampered, foreign, unreadable or can not be written is told and never a crash.',
+
   'Wire-01-Topics-Literal': 'Every topic is built and parsed exactly as docs/protocol.md spells it.',
   'Wire-02-Only-Known-Errors': 'No input makes opening a message throw anything but a SetpointError.',
   'Wire-03-Every-Bit-Signed':

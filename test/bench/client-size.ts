@@ -21,7 +21,7 @@ export const clientSize: Measurement = {
   isOnceEnough: true,
   async run({ url, protocolVersion, name }, { isQuick }) {
     await using stack = new AsyncDisposableStack();
-    const built = stack.use(await buildPackages());
+    const built = stack.use(await buildPackages(['protocol', 'bus', 'client']));
     const prefix = 'size';
     const [document, schema] = [smallDocument(), schemaFileOf(smallSchema)];
     const options: AuthorityPart = { url, prefix, store: 'memory', services: ['stt-worker'], document, schema };

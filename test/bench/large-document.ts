@@ -18,7 +18,7 @@ import {
 import { validate } from '../../packages/engine/src/validate.ts';
 import type { Broker } from './harness/brokers.ts';
 import { clockMs } from './harness/clock.ts';
-import { largeDocument, largeSchema, schemaFileOf } from './harness/documents.ts';
+import { fileLayer, largeDocument, largeSchema, schemaFileOf } from './harness/documents.ts';
 import type { Measurement } from './harness/measurement.ts';
 import { startPart } from './harness/part.ts';
 import { createRows } from './harness/report.ts';
@@ -58,7 +58,7 @@ let count = 0;
 async function createStages(): Promise<Record<string, Stage>> {
   const document = largeDocument() as JsonObject;
   const schema = compileSchema(schemaFileOf(largeSchema));
-  const file = { document, author: 'file', locate: () => undefined };
+  const layers = [fileLayer(document)];
   const key = createSigningKey();
   const writer = createEnvelopeWriter({ source: '/authority/bench', signer: createSigner(key) });
   const keys = createKeyRing({ keys: [trustedKeyOf(key, 'authority')] });
@@ -69,7 +69,7 @@ async function createStages(): Promise<Record<string, Stage>> {
   const other = JSON.parse(JSON.stringify(document));
   other.entries['entry-5'].weight = 0.1;
   return {
-    'resolve: file and defaults': () => void resolve({ schema, file, overrides: [] }),
+    'resolve: file and defaults': () => void resolve({ schema, layers, overrides: [] }),
     'validate: unknown names and JSON Schema': () =>
       void validate(document, { own: schema, contracts: [], isSecret: () => false }),
     digest: () => void digestOf(document),
@@ -89,8 +89,8 @@ async function createStages(): Promise<Record<string, Stage>> {
 
 async function openEngine(store: Store, document: JsonObject): Promise<Engine> {
   const engine = await createEngine({ store });
-  const file = { document, author: 'file', locate: () => undefined };
-  await engine.loadSources(service, { file, schema: compileSchema(schemaFileOf(largeSchema)) });
+  const layers = [fileLayer(document)];
+  await engine.loadSources(service, { layers, schema: compileSchema(schemaFileOf(largeSchema)) });
   return engine;
 }
 

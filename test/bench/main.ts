@@ -7,11 +7,19 @@ import { changeLatency } from './change-latency.ts';
 import { clientSize } from './client-size.ts';
 import { clientStart } from './client-start.ts';
 import { fanOut } from './fan-out.ts';
+import { fileEdit } from './file-edit.ts';
 import { findBrokers } from './harness/brokers.ts';
 import type { Measurement } from './harness/measurement.ts';
 import { loadNow, type Row, toMarkdown } from './harness/report.ts';
+import { history } from './history.ts';
+import { httpRead } from './http-read.ts';
 import { largeDocumentChange } from './large-document.ts';
+import { largeLoad } from './large-load.ts';
+import { loadSettings } from './load-settings.ts';
+import { reload } from './reload.ts';
+import { searchSettings } from './search.ts';
 import { sustained } from './sustained.ts';
+import { validateSettings } from './validate-settings.ts';
 
 // Measures what the promises of speed and size say:
 // `npm run bench -- [--quick] [--broker aedes|mosquitto] [--json file] [--profile folder] [name…]`.
@@ -24,6 +32,14 @@ const measurements: readonly Measurement[] = [
   clientSize,
   clientStart,
   largeDocumentChange,
+  largeLoad,
+  httpRead,
+  loadSettings,
+  validateSettings,
+  fileEdit,
+  history,
+  searchSettings,
+  reload,
 ];
 
 const { values, positionals } = parseArgs({

@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { BusFault } from '@setpoint/bus';
 import { createMqttBus, type MqttBus, type MqttBusOptions } from '@setpoint/bus/mqtt';
+import { openTcpProxy, type TcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AedesHarness, type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
 import { connectTo } from '../support/brokers/over-socket.ts';
 import { hear, reached, session } from '../support/heard.ts';
 import { agree, openScriptedBroker, type Script, type ScriptedBroker } from '../support/scripted-broker.ts';
-import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const endings: (() => Promise<unknown>)[] = [];
 
@@ -302,7 +302,7 @@ describe('publishing', () => {
     const broker = await scripted(agree);
     const { bus } = await connect(broker.url);
     await broker.close();
-    await reached(bus, ({ kind }) => kind === 'connecting');
+    await reached(bus, ({ kind }) => kind === 'reconnecting');
     const waiting = Promise.allSettled([bus.publish('a', 'x'), bus.publish('b', 'x')]);
     hear(bus, 'c');
     expect(bus.client?.queue).toEqual([]);
@@ -425,7 +425,7 @@ describe('a half-open connection', () => {
     await heard.subscription.ready;
     wire.freeze();
     const sent = bus.publish('a', 'over the gap');
-    await reached(bus, ({ kind }) => kind === 'connecting');
+    await reached(bus, ({ kind }) => kind === 'reconnecting');
     expect(faults[0]?.message).toContain('Keepalive timeout');
     wire.cut();
     wire.thaw();
@@ -452,7 +452,7 @@ describe('a half-open connection', () => {
     const lost = expect(bus.publish('a', 'x')).rejects.toMatchObject({ code: 'stopped' });
     await bus.stop({ drainTimeoutMs: 50 });
     await lost;
-    expect(bus.status).toEqual({ kind: 'stopped' });
+    expect(bus.status).toEqual({ kind: 'closed' });
     expect(bus.client?.stream.destroyed).toBe(true);
   });
 

@@ -157,7 +157,7 @@ const tour: readonly [method: string, path: string, asked?: Asked][] = [
   ['GET', '/nothing'],
 ];
 
-describe('the API on its tour', () => {
+describe('Http-03-Described: the API on its tour', () => {
   let broker: AedesHarness;
   let api: ServedApi;
   const answers: { readonly method: string; readonly path: string; readonly answer: Answer }[] = [];
@@ -208,7 +208,7 @@ describe('the API on its tour', () => {
     }
   });
 
-  it('tells no secret in any answer, log or event', () => {
+  it('Secret-02-Not-Over-Http: tells no secret in any answer, log or event', () => {
     const { engine } = api.world.authority;
     // The secrets are there to be told.
     expect(JSON.stringify(engine.current('vault')?.snapshot.values)).toContain(secret);

@@ -157,7 +157,7 @@ describe('setpoint schema, docs and example', () => {
     expect(await stage.cli('validate', 'stt-worker', '--file', 'example.yaml')).toMatchObject({ code: 0 });
   });
 
-  it('let an editor check YAML, and keep its other settings', async () => {
+  it('Author-02-Editor: let an editor check YAML, and keep its other settings', async () => {
     await using stage = await openStage();
     expect((await stage.cli('schema', 'stt-worker', '--vscode')).stdout).toBe(
       'wrote .vscode/stt-worker.schema.json\nwrote .vscode/settings.json\n',
@@ -183,7 +183,7 @@ describe('setpoint schema, docs and example', () => {
   });
 });
 
-describe('setpoint trace', () => {
+describe('Author-04-Trace: setpoint trace', () => {
   it('follows a value from its layers to the instances that run it', async () => {
     await using stage = await openStage();
     await using _service = await connect({
@@ -223,7 +223,7 @@ describe('setpoint trace', () => {
   });
 });
 
-describe('setpoint init and template', () => {
+describe('Author-01-Start-From-Template: setpoint init and template', () => {
   it('write what an authority takes, and never over what is there', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'setpoint-init-'));
     try {

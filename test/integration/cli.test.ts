@@ -140,7 +140,7 @@ describe('setpoint get', () => {
 });
 
 describe('setpoint set', () => {
-  it('makes one version of all that it is given, and says what needs a restart', async () => {
+  it('Validation-05-Restart-Refused: makes one version of all that it is given, and says what needs a restart', async () => {
     await using stage = await openStage();
     const change = ['set', 'stt-worker', '/vad/threshold=0.7', '/whisper/device=cuda'];
     const refused = await stage.cli(...change);

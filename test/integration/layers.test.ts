@@ -71,7 +71,7 @@ async function during(
 }
 
 describe('the layers of an authority', () => {
-  it('go default, YAML, environment, runtime, argument; removing each uncovers the next', async () => {
+  it('Layer-01-Precedence: go default, YAML, environment, runtime, argument; removing each uncovers the next', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\n');
     const environment = { SETPOINT_CFG__VAD__GAP: '15' };
@@ -92,7 +92,7 @@ describe('the layers of an authority', () => {
     });
   });
 
-  it('are read again at SIGHUP, and what operators and arguments set stays', async () => {
+  it('Layer-02-Reload-Keeps: are read again at SIGHUP, and what operators and arguments set stays', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\n');
     await write('.env', 'SETPOINT_CFG__VAD__ON=true\n');
@@ -109,7 +109,7 @@ describe('the layers of an authority', () => {
 });
 
 describe('a start with sources that are wrong', () => {
-  it('ends with every fault of every service, and exit code 1', async () => {
+  it('Layer-03-Faults-Stop-A-Start: ends with every fault of every service, and exit code 1', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: many\non: 3\n');
     await write('asr.yaml', 'host: ${NO_SUCH_VARIABLE}\nurl: ${ref:/none}\n');

@@ -32,7 +32,7 @@ async function printed(...args: string[]): Promise<string> {
 const json = async (...args: string[]) => JSON.parse(await printed(...args, '--json'));
 
 describe('versions on the command line', () => {
-  it('are tagged, shown, compared and gone back to by tag', async () => {
+  it('Version-05-Tags: are tagged, shown, compared and gone back to by tag', async () => {
     await printed('set', 'stt-worker', '/vad/threshold=0.7', '--reason', 'noise');
     expect(await printed('tag', 'stt-worker', 'release-12')).toBe('tagged: release-12 is version 2 of stt-worker\n');
     await printed('set', 'stt-worker', '/vad/threshold=0.9', '/whisper/model=base');
@@ -61,7 +61,7 @@ describe('versions on the command line', () => {
     ]);
   });
 
-  it('are prepared as drafts, which nobody runs until they are published', async () => {
+  it('Version-06-Drafts: are prepared as drafts, which nobody runs until they are published', async () => {
     const saved = await printed('draft', 'save', 'stt-worker', 'night', '/vad/threshold=0.8', '--reason', 'quiet');
     expect(saved).toContain('/vad/threshold');
     expect(await printed('get', 'stt-worker', '/vad/threshold')).toBe('0.6\n');

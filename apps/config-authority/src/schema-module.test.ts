@@ -29,7 +29,7 @@ export default z.object({
 });
 `;
 
-describe('a schema module', () => {
+describe('Schema-01-Zod-Module: a schema module', () => {
   it('is the JSON Schema of what its zod schema takes in, from a folder that has no packages', async () => {
     const { schema } = await load(vad(1));
     expect(schema.schema).toMatchObject({

@@ -15,6 +15,7 @@ import {
   tryOpenMessage,
 } from '@setpoint/protocol';
 import { v7 as newId } from 'uuid';
+import { type Tracing, untraced } from './tracing.ts';
 
 /** Asks the authority for changes, over MQTT alone. */
 export interface Operator {
@@ -29,7 +30,7 @@ export interface Operator {
 }
 
 /** What goes with every operation. */
-export type OperatorRequestOptions = Pick<Request, 'expectedVersion' | 'reason' | 'expiresAt'> & {
+export type OperatorRequestOptions = Pick<Request, 'expectedVersion' | 'reason' | 'expiresAt' | 'acceptRestart'> & {
   /** @default a fresh UUIDv7; the same id again is the same request */
   readonly id?: string;
 };
@@ -51,6 +52,8 @@ export interface OperatorOptions {
   readonly timeoutMs?: number;
   /** Milliseconds until a request is sent again. @default 1000 */
   readonly retryMs?: number;
+  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded */
+  readonly tracing?: Tracing;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
 }
@@ -64,6 +67,7 @@ export function createOperator(options: OperatorOptions): Operator {
     keys,
     timeoutMs = 10_000,
     retryMs = 1000,
+    tracing = untraced,
     now = Date.now,
   } = options;
   const name = parseName(options.name, 'an operator');
@@ -101,43 +105,59 @@ export function createOperator(options: OperatorOptions): Operator {
     };
   }
 
+  async function ask(data: Request, id: string, traceparent: string | undefined): Promise<Result> {
+    const { service } = data;
+    const { bytes } = writer.seal({ id, type: requestType, subject: service, data, traceparent });
+    const topic = topics.request(service);
+    let isAsked = false;
+    let isOver = false;
+    let retry: NodeJS.Timeout | undefined;
+    let deadline: NodeJS.Timeout | undefined;
+    let endReturns: (() => void) | undefined;
+    const { promise: answered, resolve } = Promise.withResolvers<Result>();
+    const endWaiting = listenFor(id, resolve);
+    const late = new Promise<never>((_, reject) => {
+      deadline = setTimeout(() => reject(noAnswer(isAsked, authority, timeoutMs)), timeoutMs);
+    });
+    // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
+    const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
+    const begin = async (): Promise<Result> => {
+      await Promise.all([listen(service), presence.there]);
+      // Whoever asked was told that nothing was, and that stays so.
+      if (isOver) return answered;
+      isAsked = true;
+      send();
+      retry = setInterval(send, retryMs);
+      // What was sent before the authority came back from wherever it was has most likely vanished.
+      endReturns = presence.onReturn(send);
+      return answered;
+    };
+    try {
+      const result = await Promise.race([begin(), late]);
+      return result.original ?? result;
+    } finally {
+      isOver = true;
+      clearInterval(retry);
+      clearTimeout(deadline);
+      endReturns?.();
+      endWaiting();
+    }
+  }
+
   return {
     async request(service, { id = newId(), ...operation }) {
       const data = { service, author: name, ...operation } as Request;
-      const { bytes } = writer.seal({ id, type: requestType, subject: service, data });
-      const topic = topics.request(service);
-      let isAsked = false;
-      let isOver = false;
-      let retry: NodeJS.Timeout | undefined;
-      let deadline: NodeJS.Timeout | undefined;
-      let endReturns: (() => void) | undefined;
-      const { promise: answered, resolve } = Promise.withResolvers<Result>();
-      const endWaiting = listenFor(id, resolve);
-      const late = new Promise<never>((_, reject) => {
-        deadline = setTimeout(() => reject(noAnswer(isAsked, authority, timeoutMs)), timeoutMs);
+      const span = tracing.start('setpoint.request', {
+        kind: 'client',
+        attributes: { 'setpoint.service': service, 'setpoint.operation': data.op },
       });
-      // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
-      const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
-      const begin = async (): Promise<Result> => {
-        await Promise.all([listen(service), presence.there]);
-        // Whoever asked was told that nothing was, and that stays so.
-        if (isOver) return answered;
-        isAsked = true;
-        send();
-        retry = setInterval(send, retryMs);
-        // What was sent before the authority came back from wherever it was has most likely vanished.
-        endReturns = presence.onReturn(send);
-        return answered;
-      };
       try {
-        const result = await Promise.race([begin(), late]);
-        return result.original ?? result;
-      } finally {
-        isOver = true;
-        clearInterval(retry);
-        clearTimeout(deadline);
-        endReturns?.();
-        endWaiting();
+        const result = await ask(data, id, span.traceparent);
+        span.end({ attributes: { 'setpoint.status': result.status, 'setpoint.version': result.version } });
+        return result;
+      } catch (cause) {
+        span.end({ error: cause as Error });
+        throw cause;
       }
     },
     onNotice(listener) {

@@ -38,7 +38,7 @@ const nextOf = (engine: Engine, service: string): Promise<VersionRecord> =>
     });
   });
 
-describe('a document that refers to another service', () => {
+describe('Layer-08-References: a document that refers to another service', () => {
   it('follows it with a version of its own, which says why', async () => {
     const engine = await openEngine();
     await load(engine, 'shared', 'mqtt: {host: a}\nother: 1');

@@ -58,7 +58,7 @@ const schemas = [
 ];
 
 describe('any layers', () => {
-  it('resolve to what the highest of them says, leaf by leaf', () => {
+  it('Layer-11-Winner-Is-Value: resolve to what the highest of them says, leaf by leaf', () => {
     fc.assert(
       fc.property(fc.constantFrom(...schemas), layers, overrides, (schema, given, set) => {
         const resolved = resolve({ schema, layers: given, overrides: set });

@@ -95,7 +95,7 @@ describe('sections that are looked at one by one', () => {
     );
   });
 
-  it('are looked at again only when they change: of 120 entries the one that was edited', () => {
+  it('Schema-02-Large-Documents: are looked at again only when they change: of 120 entries the one that was edited', () => {
     const check = createSectionCheck(ajv, schema);
     const before = entries();
     check?.remember({ entries: before });

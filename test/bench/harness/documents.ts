@@ -1,3 +1,4 @@
+import type { Layer } from '@setpoint/engine';
 import type { JsonObject } from '@setpoint/protocol';
 import { z } from 'zod';
 
@@ -5,7 +6,7 @@ const section = z.object({
   enabled: z.boolean(),
   level: z.number().min(0).max(1),
   model: z.enum(['tiny', 'base', 'small']),
-  timeoutMs: z.int().min(0).max(60_000),
+  timeoutMs: z.int().min(0).max(60_000).describe('How long an answer is waited for.'),
   label: z.string().max(60),
 });
 
@@ -22,8 +23,19 @@ export const smallSchema = z.object({
 });
 
 /** Forty settings, 1 KB of JSON. */
-export const smallDocument = (): z.output<typeof smallSchema> => {
-  const names = Object.keys(smallSchema.shape);
+export const smallDocument = (): z.output<typeof smallSchema> =>
+  sectionsOf(Object.keys(smallSchema.shape)) as z.output<typeof smallSchema>;
+
+/** The sections of a document with a hundred settings. */
+export const hundredNames: readonly string[] = Array.from({ length: 20 }, (_, i) => `part-${i + 1}`);
+
+/** Twenty sections of five settings each. */
+export const hundredSchema = z.object(Object.fromEntries(hundredNames.map((name) => [name, section])));
+
+/** A hundred settings, 3 KB of YAML. */
+export const hundredDocument = (): z.output<typeof hundredSchema> => sectionsOf(hundredNames);
+
+function sectionsOf(names: readonly string[]): Record<string, z.output<typeof section>> {
   const sections = names.map((name, i) => [
     name,
     {
@@ -35,7 +47,7 @@ export const smallDocument = (): z.output<typeof smallSchema> => {
     },
   ]);
   return Object.fromEntries(sections);
-};
+}
 
 const entry = z.object({
   name: z.string().max(60),
@@ -71,3 +83,11 @@ export const largeDocument = (): z.output<typeof largeSchema> => ({
 
 /** The JSON Schema of a document, as the authority keeps it beside the file. */
 export const schemaFileOf = (schema: z.ZodType): JsonObject => z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
+
+/** A document as the layer that its file makes, for what does not ask for places in it. */
+export const fileLayer = (document: JsonObject): Layer => ({
+  name: 'yaml_file',
+  document,
+  author: 'file',
+  locate: () => undefined,
+});

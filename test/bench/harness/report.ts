@@ -74,7 +74,8 @@ export function toMarkdown(rows: readonly Row[]): string {
 
 function round(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en-US');
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  if (value >= 10) return value.toFixed(value >= 100 ? 0 : 1);
+  return value >= 0.1 || value <= 0 ? value.toFixed(2) : value.toPrecision(2);
 }
 
 /** What else the machine did, for whoever reads the numbers. */

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@setpoint/bus';
@@ -10,8 +9,12 @@ import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
 import type { JsonObject, TrustedKeys } from '@setpoint/protocol';
 import { pino } from 'pino';
+import { identifyByName } from '../../../apps/config-authority/src/http/caller.ts';
+import { startHttpServer } from '../../../apps/config-authority/src/http/server.ts';
+import { freePort } from '../../support/free-port.ts';
 import { clockMs } from '../harness/clock.ts';
 import { servePart, tellEvent } from '../harness/part.ts';
+import { openTemporaryFolder } from '../harness/temporary-folder.ts';
 
 export interface AuthorityPart {
   readonly url: string;
@@ -31,19 +34,20 @@ const stack = new AsyncDisposableStack();
 let request: (service: string, patch: JsonObject) => Promise<number>;
 let trustedKeys: TrustedKeys;
 let isReady: () => boolean;
+let configDir: string;
+let serveHttp: () => Promise<string>;
 
 async function open(options: AuthorityPart): Promise<void> {
   const { url, prefix, services, document, schema, operatorKeys } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const folder = await openTemporaryFolder(stack);
+  configDir = folder;
   const file = (name: string, content: unknown): Promise<void> =>
     writeFile(join(folder, name), JSON.stringify(content));
   for (const service of services) {
     await file(`${service}.yaml`, document);
     await file(`${service}.schema.json`, schema);
   }
-  const dataDir = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const dataDir = await openTemporaryFolder(stack);
   const keys = await openAuthorityKeys(dataDir);
   if (operatorKeys) await writeFile(join(dataDir, 'operators.json'), JSON.stringify(operatorKeys));
   const authority = await startAuthority({
@@ -70,6 +74,20 @@ async function open(options: AuthorityPart): Promise<void> {
     return version;
   };
   trustedKeys = JSON.parse(await readFile(keys.trustedKeysFile, 'utf8'));
+  serveHttp = async () => {
+    const server = await startHttpServer({
+      host: '127.0.0.1',
+      port: await freePort(),
+      readiness: () => authority.readiness(),
+      identify: identifyByName,
+      logger: pino({ level: 'silent' }),
+      maxBodyBytes: 1_048_576,
+      limits: { read: 1e9, write: 1e9, export: 1e9 },
+    });
+    stack.defer(() => server.stop());
+    server.serve(authority);
+    return server.url;
+  };
 }
 
 async function openStore(kind: AuthorityPart['store'], folder: string): Promise<Store> {
@@ -88,10 +106,14 @@ function withTelling(bus: Bus): Bus {
 servePart({
   open,
   trustedKeys: () => trustedKeys,
+  /** The folder with the files of the services. */
+  configDir: () => configDir,
   /** Resolves when it is connected and takes requests. */
   ready: async () => {
     while (!isReady()) await delay(5);
   },
+  /** Serves the API too, and counts nobody; returns its URL. */
+  serveHttp: () => serveHttp(),
   /** A change that the authority makes by itself; returns its version. */
   change: ({ service, patch }: { service: string; patch: JsonObject }) => request(service, patch),
   close: () => stack.disposeAsync(),

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileSchema, createEngine, type Engine } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
-import { schemaFileOf, smallDocument, smallSchema } from '../harness/documents.ts';
+import { fileLayer, schemaFileOf, smallDocument, smallSchema } from '../harness/documents.ts';
 import { servePart } from '../harness/part.ts';
+import { openTemporaryFolder } from '../harness/temporary-folder.ts';
 
 // The engine and its store alone: what they could do for a faster broker.
 
@@ -28,15 +27,14 @@ async function lane(untilMs: number): Promise<void> {
 
 servePart({
   open: async (options: { store: 'sqlite' | 'memory'; services: readonly string[] }) => {
-    const folder = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const folder = await openTemporaryFolder(stack);
     const file = join(folder, 'setpoint.db');
     const store = stack.use(options.store === 'memory' ? createMemoryStore() : await openSqliteStore({ file }));
     engine = await createEngine({ store });
     services = options.services;
     const schema = compileSchema(schemaFileOf(smallSchema));
-    const layer = { document: smallDocument(), author: 'file', locate: () => undefined };
-    for (const service of services) await engine.loadSources(service, { file: layer, schema });
+    const layer = fileLayer(smallDocument());
+    for (const service of services) await engine.loadSources(service, { layers: [layer], schema });
   },
   run: async (durationMs: number) => {
     const [before, startedAt] = [sequence, performance.now()];

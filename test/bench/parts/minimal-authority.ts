@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { smallDocument, smallSchema } from '../harness/documents.ts';
 import { servePart } from '../harness/part.ts';
 import { connectPlain } from '../harness/plain-client.ts';
+import { openTemporaryFolder } from '../harness/temporary-folder.ts';
 
 // The least that an authority can do: parse, one durable insert, publish, acknowledge. No signatures, no history.
 
@@ -14,8 +13,7 @@ const stack = new AsyncDisposableStack();
 
 servePart({
   open: async ({ url, protocolVersion }: { url: string; protocolVersion: 4 | 5 }) => {
-    const folder = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const folder = await openTemporaryFolder(stack);
     const db = stack.adopt(new DatabaseSync(join(folder, 'minimal.db')), (open) => open.close());
     db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       CREATE TABLE version (number INTEGER PRIMARY KEY, document TEXT NOT NULL)`);

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect } from '@setpoint/client';
 import type { TrustedKeys } from '@setpoint/protocol';
 import { clockMs } from '../harness/clock.ts';
 import { largeSchema, smallSchema } from '../harness/documents.ts';
 import { servePart, tellEvent } from '../harness/part.ts';
 import { silentLogger } from '../harness/silent-logger.ts';
+import { openTemporaryFolder } from '../harness/temporary-folder.ts';
 
 export interface ServicePart {
   readonly url: string;
@@ -22,8 +20,7 @@ const stack = new AsyncDisposableStack();
 
 servePart({
   open: async ({ url, prefix, service, size, trustedKeys }: ServicePart) => {
-    const cacheDir = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-    stack.defer(() => rm(cacheDir, { recursive: true, force: true }));
+    const cacheDir = await openTemporaryFolder(stack);
     const schema = size === 'small' ? smallSchema : largeSchema;
     const config = stack.use(
       await connect({ url, prefix, service, schema, trustedKeys, cacheDir, logger: silentLogger }),

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect } from '@setpoint/client';
 import type { TrustedKeys } from '@setpoint/protocol';
 import { smallSchema } from '../harness/documents.ts';
 import { servePart } from '../harness/part.ts';
 import { connectPlain } from '../harness/plain-client.ts';
 import { silentLogger } from '../harness/silent-logger.ts';
+import { openTemporaryFolder } from '../harness/temporary-folder.ts';
 
 export interface WarmStartPart {
   readonly url: string;
@@ -54,8 +52,7 @@ async function startSetpoint(cache: string | false): Promise<number> {
 servePart({
   open: async (given: WarmStartPart) => {
     options = given;
-    cacheDir = await mkdtemp(join(tmpdir(), 'setpoint-bench-'));
-    stack.defer(() => rm(cacheDir, { recursive: true, force: true }));
+    cacheDir = await openTemporaryFolder(stack);
   },
   plain: startPlain,
   setpoint: () => startSetpoint(false),

@@ -145,7 +145,7 @@ describe('the API', () => {
     expect(conflict.json).toMatchObject({ status: 409, code: 'version_conflict' });
   });
 
-  it('lets one of many who change the same version win', async () => {
+  it('Http-01-Conditional: lets one of many who change the same version win', async () => {
     const { lamp, etag } = await makeLamp();
     const all = await Promise.all(
       Array.from({ length: 20 }, (_, level) =>
@@ -536,7 +536,7 @@ describe('the API', () => {
 
 const hash = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-describe('the API with keys', () => {
+describe('Http-05-Keys-And-Limits: the API with keys', () => {
   let api: ServedApi;
   const as = (token: string) => ({ authorization: `Bearer ${token}` });
 

@@ -34,7 +34,7 @@ describe('a refusal of the engine', () => {
     expect(headers).toEqual(status === 503 ? { 'retry-after': '1' } : {});
   });
 
-  it('has a status of its kind for every code there is', () => {
+  it('Http-02-Problems: has a status of its kind for every code there is', () => {
     for (const code of wireCodes) {
       const { status } = refuseProblem(createProblem(code, '')).refusal;
       expect(status, code).toSatisfy((given: number) => given >= 400 && given < 600 && given !== 500);

@@ -53,7 +53,7 @@ rules:
     message: stt and tts must have one rate
 `;
 
-describe('the rules of a household', () => {
+describe('Validation-01-Household-Rules: the rules of a household', () => {
   it('are asked across services, with the document that is to come', async () => {
     await open({ '_rules/rate.yaml': together });
     expect((await set('stt', { rate: 1 })).status).toBe('applied');
@@ -96,7 +96,7 @@ describe('the rules of a household', () => {
 });
 
 describe('the policy of a household', () => {
-  it('makes a service strict, leaves rules unasked, and finds circles', async () => {
+  it('Validation-02-Strict-And-Disabled: makes a service strict, leaves rules unasked, and finds circles', async () => {
     const policy = `
 defaults: { disabledRules: [{ rule: security/default-credentials, reason: a test house }] }
 services:

@@ -107,7 +107,7 @@ function map(additionalProperties: fc.Arbitrary<JsonObject>): fc.Arbitrary<JsonO
 }
 
 describe('for any schema', () => {
-  it('the example is valid, and shows no secret', () => {
+  it('Author-03-Example-Valid: the example is valid, and shows no secret', () => {
     fc.assert(
       fc.property(section, (given) => {
         const compiled = compileSchema(given);

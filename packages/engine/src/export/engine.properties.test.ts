@@ -49,7 +49,7 @@ const file = fc.record(
   { requiredKeys: [] },
 );
 
-it('an export of any document, imported after other changes, brings the identical document back', async () => {
+it('Transfer-01-Round-Trip: an export of any document, imported after other changes, brings the identical document back', async () => {
   await fc.assert(
     fc.asyncProperty(file, rest, rest, fc.constantFrom('yaml', 'json'), async (document, before, after, format) => {
       fc.pre(!JSON.stringify([document, before, after]).includes('__proto__'));

@@ -150,7 +150,7 @@ const sourceOf = (values: JsonObject, secrets: readonly Pointer[]): ExportSource
 
 const shown = ({ values, secrets }: ExportSource): JsonObject => redactDocument(values, secrets);
 
-describe('what is exported', () => {
+describe('Transfer-02-Parsed-Back: what is exported', () => {
   it.each(['yaml', 'json'] as const)('as %s is imported as the identical document', (format) => {
     fc.assert(
       fc.property(source, (given) => {

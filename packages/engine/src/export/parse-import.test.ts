@@ -41,7 +41,7 @@ describe('parseImport', () => {
     });
   });
 
-  it('keeps the present secret where the marker stands, and takes a new one', () => {
+  it('Transfer-03-Marker: keeps the present secret where the marker stands, and takes a new one', () => {
     expect(importOf({ api: { key: marker, url: 'http://new' } })).toEqual({
       values: { api: { key: 'hunter2', url: 'http://new' } },
     });

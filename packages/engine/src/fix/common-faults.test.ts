@@ -235,7 +235,7 @@ describe('the published list of common faults', () => {
     });
   });
 
-  it('has forty of them, and for four in five a proposal', () => {
+  it('Validation-03-Forty-Faults: has forty of them, and for four in five a proposal', () => {
     expect(commonFaults).toHaveLength(40);
     expect(commonFaults.filter((common) => fix(common).proposal).length).toBeGreaterThanOrEqual(32);
   });

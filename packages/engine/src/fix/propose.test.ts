@@ -212,7 +212,7 @@ describe('any document', () => {
   const own = compileSchema(schema);
   const check = (one: JsonObject): Fault[] => validate(one, { own, contracts: [], isSecret: () => false });
 
-  it('gets only what makes it better: the patch leads to the document, and that has just the faults that are told', () => {
+  it('Validation-04-Fix-Never-Invalid: gets only what makes it better: the patch leads to the document, and that has just the faults that are told', () => {
     fc.assert(
       fc.property(document, fc.boolean(), (given, clamp) => {
         const faults = check(given as JsonObject);

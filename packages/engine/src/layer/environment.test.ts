@@ -20,7 +20,7 @@ function lay(environment: Record<string, string>, schemas = [schema], beneath = 
 }
 
 describe('the environment', () => {
-  it('is read by the types and names of the schema', () => {
+  it('Layer-04-Environment-Typed: is read by the types and names of the schema', () => {
     const layer = lay({
       SETPOINT_CFG__STT_WORKER__VAD__THRESHOLD: '0.6',
       'setpoint_cfg__stt-worker__vad__ison': 'false',

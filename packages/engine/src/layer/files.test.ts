@@ -38,7 +38,7 @@ describe('several files', () => {
     ]);
   });
 
-  it('merge lists by the key that the schema names', async () => {
+  it('Layer-06-Merge-Key: merge lists by the key that the schema names', async () => {
     const files = {
       'a.yaml': 'l:\n  - {id: a, x: 1, y: 1}\n  - {id: b, x: 1}\n',
       'b.yaml': 'l:\n  - {id: c, x: 3}\n  - {id: a, x: 2}\n  - {x: 9}\n',
@@ -57,7 +57,7 @@ describe('several files', () => {
   });
 });
 
-describe('includes', () => {
+describe('Layer-05-Includes: includes', () => {
   it('go beneath what includes them, relative to it, recursively', async () => {
     const files = {
       'c/a.yaml': 'includes: [base/x.yaml, _shared.yaml]\na: 1\n',

@@ -15,7 +15,7 @@ function run(text: string): Interpolated {
   return interpolate(parsed.root, { service: 'vad', shapes, variables: (name) => environment[name] });
 }
 
-describe('a variable', () => {
+describe('Layer-07-Variables: a variable', () => {
   it.each<[string, unknown]>([
     ['name: ${HOST}', { name: 'broker' }],
     ['name: "tcp://${HOST}:${PORT}/"', { name: 'tcp://broker:1883/' }],

@@ -89,7 +89,7 @@ describe('editYaml', () => {
     );
   });
 
-  it('leaves every other line as it is where a scalar is set', () => {
+  it('Layer-09-Comments-Survive: leaves every other line as it is where a scalar is set', () => {
     const numbers = fc.dictionary(name, fc.oneof(fc.integer(), value), { maxKeys: 4, noNullPrototype: true });
     const commented = (numbers as fc.Arbitrary<JsonObject>).map((before) => ({
       before,

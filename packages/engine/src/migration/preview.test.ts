@@ -34,7 +34,7 @@ const next = compileSchema({
   ],
 });
 
-describe('the preview of a migration', () => {
+describe('Migration-01-Preview: the preview of a migration', () => {
   it('shows the document before and after, and no secret of either', () => {
     const preview = previewMigration(subject, next);
     expect(preview).toMatchObject({

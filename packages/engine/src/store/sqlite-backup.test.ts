@@ -36,7 +36,7 @@ it('is a database of its own, private, named by its time and its last commit', a
   expect(copy.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
 });
 
-it('lets the store go on, and is sound whatever is written meanwhile', async () => {
+it('Version-09-Online-Backup: lets the store go on, and is sound whatever is written meanwhile', async () => {
   await using store = await open();
   const values = { text: 'x'.repeat(100_000) };
   await store.append(Array.from({ length: 200 }, (_, i) => commit('api', i + 1, { values })));

@@ -55,7 +55,7 @@ async function fill(): Promise<string> {
 }
 
 describe('a restored database', () => {
-  it('holds what the backup held, and a version more of every service in a new epoch', async () => {
+  it('Version-10-Restore-Wins: holds what the backup held, and a version more of every service in a new epoch', async () => {
     const backup = await fill();
     const replaced = join(folder, 'store.db.before-restore-20270115T080000000Z');
     expect(await restore(backup)).toEqual({

@@ -36,7 +36,7 @@ import {
   secretPlaces,
   secretTest,
 } from '../service-state.ts';
-import type { Store, VersionRecord, VersionSummary } from '../store/store.ts';
+import type { HistoryEntry, HistoryQuery, Store, VersionRecord, VersionSummary } from '../store/store.ts';
 import { blame } from './blame.ts';
 import { type ComparedSide, differencesBetween } from './difference.ts';
 import { verifyChains } from './fsck.ts';
@@ -108,11 +108,11 @@ async function readStore(
       return found({ profiles: await store.profiles() });
     case 'history': {
       const { of: service, limit = defaultLogLimit, before, by: author, since, pointer } = request;
-      const entries = await store.listHistory({ ...given({ service, before, author, since, pointer }), limit });
+      const query = { ...given({ service, before, author, since, pointer }), limit };
+      const entries =
+        service === undefined || mayRead(identity, service) ? await listReadable(store, query, identity) : [];
       return {
-        log: entries
-          .filter(({ snapshot }) => mayRead(identity, snapshot.service))
-          .map((entry) => ({ service: entry.snapshot.service, commit: entry.commit, ...toLogEntry(entry) })),
+        log: entries.map((entry) => ({ service: entry.snapshot.service, commit: entry.commit, ...toLogEntry(entry) })),
       };
     }
     case 'search': {
@@ -125,6 +125,19 @@ async function readStore(
       return found({ verified, faults });
     }
   }
+}
+
+/** As many as were asked for, however many there are of services that are not for who asks. */
+async function listReadable(store: Store, query: HistoryQuery, identity: Identity): Promise<HistoryEntry[]> {
+  const entries: HistoryEntry[] = [];
+  let page = await store.listHistory(query);
+  for (;;) {
+    entries.push(...page.filter(({ snapshot }) => mayRead(identity, snapshot.service)));
+    const before = page.at(-1)?.commit;
+    if (entries.length >= query.limit || page.length < query.limit || before === undefined) break;
+    page = await store.listHistory({ ...query, before });
+  }
+  return entries.slice(0, query.limit);
 }
 
 const found = (content: Found): Outcome => ({ found: content });

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue, Pointer, Result } from '@setpoint/protocol'
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createEngine, type Engine } from '../engine.ts';
+import { writeSettings } from '../layer/overrides.ts';
 import { leavesOf } from '../leaves.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { VersionRecord } from '../store/store.ts';
@@ -44,7 +45,7 @@ function replay(records: readonly VersionRecord[]): Map<Pointer, string> {
   return blamed;
 }
 
-it('blames as a replay of the history does', async () => {
+it('Version-02-Blame-Is-Replay: blames as a replay of the history does', async () => {
   await fc.assert(
     fc.asyncProperty(documents, async (contents) => {
       const { engine, records } = await engineWith(contents);
@@ -55,7 +56,22 @@ it('blames as a replay of the history does', async () => {
   );
 });
 
-it('goes back to any of a thousand versions with exactly its content', async () => {
+it('Version-11-Difference-Applies: what differs, put into the old document, gives the new one', async () => {
+  await fc.assert(
+    fc.asyncProperty(documents, async (contents) => {
+      const { engine, records } = await engineWith(contents);
+      const [base, target] = [records[0], records.at(-1)].map((record) => record?.snapshot);
+      if (!base || !target) throw new Error('there is no version');
+      const { diff = [] } = await ask(engine, { op: 'diff', from: base.version, to: target.version });
+      const settings = diff.map(({ pointer, after }) => ({ pointer, value: after }));
+      // An object that lost its last member is there still, and empty: its member is what differs.
+      expect(writeSettings(base.values, settings)).toEqual(target.values);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('Version-01-Exact-Rollback: goes back to any of a thousand versions with exactly its content', async () => {
   const contents = Array.from({ length: 1000 }, (_, i) => ({ n: i, s: { [`k${i % 7}`]: i, list: [i, { i }] } }));
   const { engine, records } = await engineWith(contents);
   expect(records).toHaveLength(1000);
@@ -67,7 +83,7 @@ it('goes back to any of a thousand versions with exactly its content', async () 
   }
 });
 
-it('finds nothing wrong with what it made, and whatever was tampered with', async () => {
+it('Version-03-Chain-Verified: finds nothing wrong with what it made, and whatever was tampered with', async () => {
   const { engine } = await engineWith([{ a: 1 }, { a: 2 }, { a: 3 }]);
   const check = async () =>
     (await engine.request({ service: 'config-authority', author: 'ann', op: 'fsck' }, 'f', { requester: 'ann' })).found;

@@ -139,7 +139,7 @@ it('refuses every kind of request that names another author than who asks', asyn
 });
 
 describe('going back in part', () => {
-  it('brings back the named places and leaves the rest', async () => {
+  it('Version-07-Part-Rollback: brings back the named places and leaves the rest', async () => {
     await set({ threshold: 0.6, model: 'base', languages: ['en'] });
     await set({ threshold: 0.9, model: 'large', languages: null });
     const result = await ask('stt', { op: 'rollback', toVersion: 2, pointers: ['/threshold', '/languages'] });
@@ -238,7 +238,7 @@ describe('a profile', () => {
     expect(engine.store.commitCount).toBe(6);
   });
 
-  it('switches none when one service refuses, and names what it refuses', async () => {
+  it('Version-04-All-Or-None: switches none when one service refuses, and names what it refuses', async () => {
     const strict = compileSchema({
       properties: { threshold: { type: 'number', minimum: 0.6, default: 0.8 }, model: {} },
     });
@@ -290,7 +290,7 @@ describe('looking back', () => {
     ]);
   });
 
-  it('explains where values come from, now, then, and at a moment', async () => {
+  it('Layer-10-Explained: explains where values come from, now, then, and at a moment', async () => {
     const layer = { name: 'yaml_file', document: { threshold: 0.2 }, author: 'file:stt.yaml' } as const;
     const locate = () => ({ file: 'stt.yaml', line: 7 });
     await engine.loadSources('stt', { layers: [{ ...layer, locate }], schema });
@@ -321,7 +321,7 @@ describe('looking back', () => {
     expect(JSON.stringify(shown)).not.toContain(secret);
   });
 
-  it('tells the history of all services and of some, newest first', async () => {
+  it('Version-08-History: tells the history of all services and of some, newest first', async () => {
     await set({ threshold: 0.6 }, 'bob');
     const told = async (filter: object) =>
       (await ask('main', { op: 'history', ...filter })).log?.map(({ service, version }) => `${service} ${version}`);
@@ -341,6 +341,8 @@ describe('looking back', () => {
       engine.request({ service, author: 'ann', ...operation } as never, `n-${ids++}`, narrow);
     const { log } = await look('main', { op: 'history' });
     expect(log?.map(({ service }) => service)).toEqual(['stt']);
+    const page = await look('main', { op: 'history', limit: 1 });
+    expect(page.log?.map(({ service }) => service)).toEqual(['stt']);
     const { found } = await look('main', { op: 'search', text: 'threshold' });
     expect(found?.hits?.map(({ service }) => service)).toEqual(['stt']);
     expect(await look('stt', { op: 'diff', from: 1, to: { service: 'tts' } })).toMatchObject({

@@ -122,7 +122,7 @@ describe('the events over HTTP', () => {
     await reader.until(({ event, data }) => event === 'convergence' && data.version === 2 && data.convergedAt !== null);
   });
 
-  it('go on where who comes back was, and miss nothing', async () => {
+  it('Http-04-Events-Resume: go on where who comes back was, and miss nothing', async () => {
     let lastId = '';
     {
       await using reader = await Reader.open(`${api.url}/events?service=lamp`);

@@ -1,0 +1,82 @@
+import type { BusFault } from '@setpoint/bus';
+import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openWebSocketBroker } from '../support/brokers/aedes-websocket.ts';
+import { connectTo } from '../support/brokers/over-socket.ts';
+import { freePort } from '../support/free-port.ts';
+import { hear, reached, session } from '../support/heard.ts';
+import { testCertificate } from '../support/tls.ts';
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+function create(url: string, options: Partial<MqttBusOptions> = {}): { bus: MqttBus; faults: BusFault[] } {
+  const faults: BusFault[] = [];
+  const bus = connectTo(url, { onFault: (fault) => faults.push(fault), ...options });
+  stack.defer(() => bus.stop());
+  return { bus, faults };
+}
+
+describe('a bus over a WebSocket', () => {
+  it('speaks MQTT, with the login and the path of its URL, and is back after a loss', async () => {
+    const logins: string[] = [];
+    const broker = stack.use(
+      await openWebSocketBroker({
+        authenticate: (_client, username, password, done) => {
+          logins.push(`${username} ${password}`);
+          done(null, true);
+        },
+      }),
+    );
+    const { bus } = create(`ws://ann:s%2Fcret@127.0.0.1:${broker.port}/mqtt?a=b`);
+    await bus.start();
+    const heard = hear(bus, 'a');
+    await heard.subscription.ready;
+    await bus.publish('a', 'x'.repeat(300_000));
+    expect(await heard.next()).toHaveLength(300_000);
+    const back = session(bus, 2);
+    bus.reconnect('once more');
+    await back;
+    await bus.publish('a', 'again');
+    expect(await heard.next()).toBe('again');
+    expect(await bus.probe?.()).toBe(true);
+    expect(new Set(broker.paths)).toEqual(new Set(['/mqtt?a=b']));
+    expect(new Set(logins)).toEqual(new Set(['ann s/cret']));
+  });
+
+  it('may be one over TLS, which trusts whom it is told to', async () => {
+    const broker = stack.use(await openWebSocketBroker({ secure: true }));
+    const url = `wss://localhost:${broker.port}/`;
+    const { bus } = create(url, { tls: { ca: testCertificate } });
+    await bus.start();
+    const heard = hear(bus, 'a');
+    await heard.subscription.ready;
+    await bus.publish('a', 'under cover');
+    expect(await heard.next()).toBe('under cover');
+
+    const { bus: other, faults } = create(url);
+    other.start().catch(() => {});
+    const status = await reached(other, (now) => now.kind === 'connecting' && now.attempt === 1);
+    expect(status).toMatchObject({ reason: expect.stringContaining('self-signed certificate') });
+    expect(faults[0]?.message).toContain(`can't connect to wss://localhost:${broker.port}: `);
+  });
+
+  it('says why it does not reach one', async () => {
+    const { bus } = create(`ws://127.0.0.1:${await freePort()}`);
+    bus.start().catch(() => {});
+    const status = await reached(bus, (now) => now.kind === 'connecting' && now.attempt === 1);
+    expect(status).toMatchObject({ reason: expect.stringContaining('ECONNREFUSED') });
+  });
+
+  it('is stopped in the midst of its handshake', async () => {
+    const broker = stack.use(await openWebSocketBroker());
+    const { bus } = create(`ws://127.0.0.1:${broker.port}`);
+    const started = expect(bus.start()).rejects.toMatchObject({ code: 'stopped' });
+    await bus.stop({ abrupt: true });
+    await started;
+    expect(bus.status).toEqual({ kind: 'closed' });
+  });
+});
