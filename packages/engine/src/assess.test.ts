@@ -356,3 +356,12 @@ describe('a rule of the household', () => {
     ]);
   });
 });
+
+it('refuses the marker of an export in the place of a secret, and nowhere else', () => {
+  const schema = { properties: { key: { 'x-secret': true }, note: {} } };
+  const isSecret = (pointer: string): boolean => pointer === '/key';
+  const marker = '*** REDACTED ***';
+  const { faults, warnings } = assessed(schema, { key: marker, note: marker }, { isSecret });
+  expect(faults.map(({ rule, pointer }) => `${rule} ${pointer}`)).toEqual(['security/redacted /key']);
+  expect(warnings).toEqual([]);
+});

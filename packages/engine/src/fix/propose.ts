@@ -47,7 +47,7 @@ export interface FixProposal {
 /** Each try checks the whole document. */
 const maxTries = 400;
 /** A large document with many faults takes longer than others can wait; what was found by then is proposed. Milliseconds. */
-const maxMs = 1000;
+const maxMs = 500;
 
 /**
  * Looks for the least that mends the common faults: a wrong scalar type, the case of a choice, a misspelt or moved name,

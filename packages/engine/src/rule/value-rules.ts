@@ -1,4 +1,4 @@
-import { isEqualJson, isJsonObject, type JsonValue } from '@setpoint/protocol';
+import { isEqualJson, isJsonObject, type JsonValue, mask } from '@setpoint/protocol';
 import { isUnit, readQuantity } from '../fix/quantity.ts';
 import type { Level, RuleContext, Severity } from './rule.ts';
 import type { Kind, Spot } from './walk-values.ts';
@@ -75,6 +75,15 @@ export const valueRules: readonly ValueRule[] = [
     of: 'text',
     name: namesSecret,
     isBroken: (spot) => knownByAll.has(textOf(spot).toLowerCase()),
+  },
+  {
+    id: 'security/redacted',
+    level: 'security',
+    severity: 'error',
+    message:
+      'is the marker that stands for a secret, and no secret; write the secret, or import the text, which keeps it',
+    of: 'text',
+    isBroken: (spot, { isSecret }) => textOf(spot) === mask && isSecret(spot.pointer()),
   },
   {
     id: 'security/plain-http-credentials',
