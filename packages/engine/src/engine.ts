@@ -288,6 +288,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const problem = createProblem('request_malformed', detail);
         return answer(state, store.epoch, 'rejected', { problem });
       }
+      if (request.service === id && !isStoreOperation(request)) {
+        const problem = createProblem('request_malformed', `${id} is the authority, and no service`);
+        return answer(state, store.epoch, 'rejected', { problem });
+      }
       if (isReadOperation(request)) {
         const context = readContext(request, requestId, identity);
         return read(state, request as ReadRequest, context).catch((cause: Error) =>

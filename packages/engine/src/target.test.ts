@@ -13,7 +13,7 @@ const overrides: Override[] = [
 
 function target(request: object, rest: Partial<TargetOptions> = {}): Target {
   const resolve = (layer: readonly Override[]): JsonObject => writeSettings(file, layer);
-  const none = { version: undefined, draft: undefined, secrets: [] };
+  const none = { version: undefined, draft: undefined, secrets: [], isSecret: () => false };
   const options = { service: 'api', overrides, resolve, ...none, maxDocumentBytes: 1000, ...rest };
   return targetOf({ service: 'api', author: 'ann', ...request } as unknown as RewriteRequest, options);
 }

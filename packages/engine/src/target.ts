@@ -15,6 +15,7 @@ import { parseImport } from './export/parse-import.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { type Override, readMergePatch, readSetting, writeSettings } from './layer/overrides.ts';
 import { createWithinTest } from './overlap.ts';
+import type { SecretTest } from './redact.ts';
 import type { StoredDraft, VersionRecord } from './store/store.ts';
 import { findContested } from './version/draft.ts';
 
@@ -33,6 +34,7 @@ export interface TargetOptions {
   readonly resolve: (overrides: readonly Override[]) => JsonObject;
   /** For a rollback: the version asked for. For a draft: the one it was begun from. */
   readonly version: VersionRecord | undefined;
+  readonly isSecret: SecretTest;
   /** The secrets of the present document. */
   readonly secrets: readonly Pointer[];
   /** For a draft that is to be published. */
@@ -127,10 +129,23 @@ function mergeTarget(patch: JsonObject, { overrides, resolve }: TargetOptions): 
   return { target: writeSettings(uncovered, set), pinned: [...kept, ...set].map(({ pointer }) => pointer) };
 }
 
+/** A patch speaks of what is there: what it takes from a secret place is a secret. */
+function isLeak(operation: PatchOperation, isSecret: SecretTest): boolean {
+  if (operation.op !== 'copy' && operation.op !== 'move') return false;
+  // "-" is the item that there will be.
+  return isSecret(operation.from) && !isSecret(operation.path.replace(/\/-$/, '/0'));
+}
+
 function patchTarget(
   patch: readonly PatchOperation[],
-  { overrides, resolve, maxDocumentBytes }: TargetOptions,
+  { overrides, resolve, maxDocumentBytes, isSecret }: TargetOptions,
 ): Target {
+  const leaks = patch.filter((operation) => isLeak(operation, isSecret));
+  if (leaks.length > 0) {
+    const message = 'would put a secret where everybody sees it; name its new place in the schema first';
+    const faults = leaks.map(({ path }) => ({ pointer: path, message }));
+    return { problem: createProblem('patch_failed', 'a secret stays in the place of a secret', faults) };
+  }
   const { document, faults } = applyJsonPatch(resolve(overrides), patch, { maxCopyBytes: maxDocumentBytes });
   if (faults.length > 0) {
     return { problem: createProblem('patch_failed', 'read the document again and make a patch that fits it', faults) };

@@ -1,6 +1,6 @@
 import { changedPointers, digestOf, type Pointer } from '@setpoint/protocol';
 import type { DecideOptions } from '../change.ts';
-import { createOverlapTest } from '../overlap.ts';
+import { createOverlapTest, createWithinTest } from '../overlap.ts';
 import type { Resolved } from '../resolve.ts';
 import { isDeleted, type ServiceState, secretTest, versionOf } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
@@ -44,8 +44,22 @@ export function nextRecord(
   };
 }
 
-export const isSame = (before: ServiceState, record: VersionRecord): boolean =>
-  !isDeleted(before) && record.snapshot.digest === before.latest?.snapshot.digest;
+/** Is it the same document? */
+export const isSame = (before: ServiceState, { snapshot }: VersionRecord): boolean =>
+  !isDeleted(before) && snapshot.digest === before.latest?.snapshot.digest;
+
+/**
+ * Does it mark what the present version does not? A place that a schema marks by now must be masked by those who only
+ * have the snapshot. Marks that are gone make no version: those of instances that are not there yet are not known.
+ */
+export function marksMore({ latest }: ServiceState, { snapshot }: VersionRecord): boolean {
+  if (!latest) return false;
+  const adds = (kind: 'secrets' | 'restartRequired'): boolean => {
+    const isMarked = createWithinTest(latest.snapshot[kind]);
+    return snapshot[kind].some((pointer) => !isMarked(pointer));
+  };
+  return adds('secrets') || adds('restartRequired');
+}
 
 /** A service that comes into being starts with all it has. */
 export const restartRequiredBy = ({ snapshot, changed }: VersionRecord, before: ServiceState): Pointer[] =>

@@ -18,7 +18,15 @@ import type { Layer } from '../layer/layer.ts';
 import { deriveOverrides, differences, type Override, readSetting, writeSettings } from '../layer/overrides.ts';
 import { defaultPolicy } from '../policy.ts';
 import { type Resolved, resolve } from '../resolve.ts';
-import { answer, baseLayers, isDeleted, type ServiceState, secretPlaces, versionOf } from '../service-state.ts';
+import {
+  answer,
+  baseLayers,
+  isDeleted,
+  type ServiceState,
+  secretPlaces,
+  secretTest,
+  versionOf,
+} from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import { type RewriteRequest, targetOf } from '../target.ts';
 import { accept, describeChange, type Refusal, refuse, reject } from './decision.ts';
@@ -97,6 +105,7 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
     resolve: isMerge ? resolveSettable : (overrides) => resolveWith(overrides).values,
     version,
     draft,
+    isSecret: secretTest(state),
     secrets: state.latest ? secretPlaces(state, state.latest.snapshot) : [],
     maxDocumentBytes,
   });

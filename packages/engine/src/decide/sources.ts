@@ -8,7 +8,7 @@ import type { CompiledSchema } from '../schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
 import { accept, reject } from './decision.ts';
 import { propose } from './propose.ts';
-import { type Attribution, isSame } from './record.ts';
+import { type Attribution, isSame, marksMore } from './record.ts';
 import { isFile, sourceWords } from './source-words.ts';
 
 /** Takes in what the sources of a service say now. */
@@ -33,11 +33,12 @@ export function decideSources(known: ServiceState, change: SourcesChange, option
   const { layers, overrides, warnings } = migrated;
   const sourceProblem = kept ? missingFile(before) : undefined;
   const state = { ...before, schema, isUncheckable, layers, overrides, sourceProblem };
-  // Without any source there is nothing that could be wrong with one.
-  if (isDeleted(before) ? layers.length === 0 : change.layers.length === 0 && !before.layers.some(isOther)) {
-    return { result: answer(state, options.epoch, 'unchanged'), state };
-  }
+  const hasSource = isDeleted(before) ? layers.length > 0 : change.layers.length > 0 || before.layers.some(isOther);
+  const unchanged = { result: answer(state, options.epoch, 'unchanged'), state };
+  if (!hasSource && isDeleted(before)) return unchanged;
   const outcome = propose(state, layers, sourceAttribution(before, layers), options);
+  // Without any source there is nothing that could be wrong with one.
+  if (!hasSource && ('problem' in outcome || !marksMore(before, outcome.record))) return unchanged;
   if ('problem' in outcome) {
     const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
     return reject(
@@ -47,7 +48,7 @@ export function decideSources(known: ServiceState, change: SourcesChange, option
     );
   }
   const told = [...warnings, ...outcome.warnings];
-  return isSame(before, outcome.record)
+  return isSame(before, outcome.record) && !marksMore(before, outcome.record)
     ? { result: answer(before, options.epoch, 'unchanged', { warnings: told }), state }
     : accept(state, outcome.record, options, told);
 }
@@ -111,7 +112,7 @@ export function decideReference(
     return reject({ ...before, sourceProblem: invalid }, options, invalid);
   }
   const state = before.sourceProblem?.code === 'file_missing' ? before : { ...before, sourceProblem: undefined };
-  return isSame(before, outcome.record)
+  return isSame(before, outcome.record) && !marksMore(before, outcome.record)
     ? { result: answer(before, options.epoch, 'unchanged', { warnings: outcome.warnings }), state }
     : accept(state, outcome.record, options, outcome.warnings);
 }

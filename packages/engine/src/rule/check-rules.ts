@@ -13,6 +13,7 @@ const setAside = new WeakSet<Rule>();
 export function checkRules(rules: readonly Rule[], document: JsonObject, context: RuleContext): Fault[] {
   const faults: Fault[] = [];
   let next = 0;
+  let ended: Rule | undefined;
   const run = (): void => {
     for (; next < rules.length; next += 1) {
       const rule = rules[next] as Rule;
@@ -20,11 +21,15 @@ export function checkRules(rules: readonly Rule[], document: JsonObject, context
     }
   };
   while (next < rules.length) {
-    const first = next;
-    if (runWithin(ruleLimitMs, run)) continue;
-    // Those before it had a share of the time: it is asked again, with all of it.
-    if (next > first) continue;
+    if (runWithin(ruleLimitMs, run)) break;
+    // It was ended when all had been asked.
+    if (next === rules.length) break;
     const rule = rules[next] as Rule;
+    // Those before it had a share of the time, or the machine was busy: it is asked once more, with all of it.
+    if (ended !== rule) {
+      ended = rule;
+      continue;
+    }
     setAside.add(rule);
     faults.push(tooSlow(rule));
     next += 1;

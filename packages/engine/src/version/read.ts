@@ -164,6 +164,11 @@ async function readService(state: ServiceState, request: ServiceRead, context: R
     if (!isKnown) return { problem: createProblem('service_unknown', `there is no service ${service}`) };
     return found({ schema: schemaOf(state) });
   }
+  // Of a service that is deleted there is only a history.
+  const isPast = 'version' in request || 'tag' in request || 'at' in request;
+  if (isDeleted(state) && ['show', 'explain', 'blame', 'export'].includes(request.op) && !isPast) {
+    return { problem: createProblem('service_unknown', `${service} was deleted; see its log`) };
+  }
   switch (request.op) {
     case 'log': {
       const { limit = defaultLogLimit, before, by: author, since, pointer } = request;

@@ -409,3 +409,39 @@ it('says of a setting that changes nothing that it came with the present version
   const { found } = await ask('stt', { op: 'explain', pointer: '/model' });
   expect(found?.explanation).toMatchObject([{ layer: 'runtime_update', author: 'bob', version: 1 }]);
 });
+
+it.each(['copy', 'move'])('lets no patch %s a secret to a place that everybody sees', async (op) => {
+  const patch = [{ op, from: '/password', path: '/model' }];
+  expect(await ask('stt', { op: 'patch', patch })).toMatchObject({
+    status: 'rejected',
+    problem: { code: 'patch_failed', errors: [{ pointer: '/model' }] },
+  });
+});
+
+it('makes a version when a schema marks a secret that stands there already, and none when it does not', async () => {
+  const marking = compileSchema({
+    properties: { threshold: {}, model: { 'x-secret': true }, password: { 'x-secret': true } },
+  });
+  await set({ model: 'sesame' });
+  const before = versionOf('stt');
+  expect(await engine.loadSources('stt', { layers: [], schema: marking })).toMatchObject({ status: 'applied' });
+  expect(engine.current('stt')?.snapshot.secrets).toEqual(['/model', '/password']);
+  expect(await engine.loadSources('stt', { layers: [], schema })).toMatchObject({ status: 'unchanged' });
+  expect(versionOf('stt')).toBe((before ?? 0) + 1);
+});
+
+it('says nothing of a service that was deleted but its history', async () => {
+  await ask('tts', { op: 'delete' });
+  for (const op of ['show', 'explain', 'blame']) {
+    expect(await ask('tts', { op })).toMatchObject({ status: 'rejected', problem: { code: 'service_unknown' } });
+  }
+  expect((await ask('tts', { op: 'log' })).log).toHaveLength(2);
+  expect((await ask('tts', { op: 'show', version: 1 })).found?.document).toMatchObject({ threshold: 0.5 });
+});
+
+it('takes the authority for no service', async () => {
+  expect(await ask('main', { op: 'merge', patch: { a: 1 } })).toMatchObject({
+    status: 'rejected',
+    problem: { code: 'request_malformed', detail: 'main is the authority, and no service' },
+  });
+});

@@ -28,7 +28,8 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
   app.post(
     '/services/:service/validate',
     {
-      config: { consumes: [jsonType] },
+      // It costs as much as a write does.
+      config: { consumes: [jsonType], budget: 'write' },
       schema: {
         operationId: 'validateDocument',
         summary: 'Checks a change, or a whole document, and stores nothing',
