@@ -1,7 +1,7 @@
 import type { BusFault } from '@setpoint/bus';
 import { createMqttBus } from '@setpoint/bus/mqtt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
+import { type AedesHarness, type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
 import { openWebSocketBroker } from '../support/brokers/aedes-websocket.ts';
 import { freePort } from '../support/free-port.ts';
 import { hear, session } from '../support/heard.ts';
@@ -105,7 +105,7 @@ describe('a bus with several brokers', () => {
 
   it('knows a login for each, and speaks over whatever each speaks', async () => {
     const logins: string[] = [];
-    const authenticate = (_client: unknown, username: unknown, password: unknown, done: Function): void => {
+    const authenticate: AedesHooks['authenticate'] = (_client, username, password, done) => {
       logins.push(`${username} ${password}`);
       done(null, username === 'bob');
     };

@@ -33,4 +33,22 @@ describe('the delay before an attempt', () => {
       }),
     );
   });
+
+  it('grows with chance and with the attempt, and is less than the longest that was asked for', () => {
+    const delays = fc.record({
+      minDelayMs: fc.integer({ min: 100, max: 5000 }),
+      factor: fc.integer({ min: 1, max: 50 }),
+    });
+    const chance = fc.double({ min: 0, max: almostOne, noNaN: true });
+    fc.assert(
+      fc.property(delays, fc.nat({ max: 40 }), chance, chance, ({ minDelayMs, factor }, attempt, one, other) => {
+        const options = { minDelayMs, maxDelayMs: minDelayMs * factor };
+        const [less, more] = [Math.min(one, other), Math.max(one, other)];
+        const delay = backoffDelayMs(attempt, less, options);
+        expect(delay).toBeLessThanOrEqual(backoffDelayMs(attempt, more, options));
+        expect(delay).toBeLessThanOrEqual(backoffDelayMs(attempt + 1, less, options));
+        expect(delay).toBeLessThan(options.maxDelayMs);
+      }),
+    );
+  });
 });

@@ -41,6 +41,13 @@ export interface Bus extends AsyncDisposable {
   reconnect(reason: string): void;
 
   /**
+   * Asks the broker for a sign of life, ahead of everything that waits to be published. Resolves with true when the
+   * broker has sent anything since, and with false when the connection is lost or there is none. While a broker is
+   * silent it stays open. Left out by an adapter that can't ask.
+   */
+  probe?(): Promise<boolean>;
+
+  /**
    * Stops: no message is delivered any more, publishes under way are given `drainTimeoutMs` to be acknowledged, the
    * broker is told (so that no Last Will is sent), everything is closed. Without a connection nothing is waited for.
    * What was not acknowledged rejects with `stopped`. Can be called twice; `abrupt` cuts short a stop under way.
@@ -48,13 +55,18 @@ export interface Bus extends AsyncDisposable {
   stop(options?: StopOptions): Promise<void>;
 }
 
+/** `kind` moves by the table in `connection-state.ts`. */
 export type BusStatus =
   | { readonly kind: 'idle' }
-  /** `attempt` counts from 0 since the last connection; `reason` says why the attempt before failed. */
+  /** For the first time. `attempt` counts from 0; `reason` says why the attempt before failed. */
   | { readonly kind: 'connecting'; readonly attempt: number; readonly reason?: string }
   /** `session` counts connections from 1. */
   | { readonly kind: 'connected'; readonly session: number }
-  | { readonly kind: 'stopped' };
+  /** `attempt` counts from 0 since the last connection; `reason` says why that one, or the attempt before, ended. */
+  | { readonly kind: 'reconnecting'; readonly attempt: number; readonly reason: string }
+  /** Stopping; publishes under way are given their time. */
+  | { readonly kind: 'draining' }
+  | { readonly kind: 'closed' };
 
 export type QoS = 0 | 1;
 

@@ -287,7 +287,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
       test('are made while there is no connection', async () => {
         const bus = await connect();
         await stopBroker();
-        await reached(bus, (status) => status.kind === 'connecting');
+        await reached(bus, (status) => status.kind === 'reconnecting');
         const heard = recorder();
         const subscription = bus.subscribe(`${root}/a`, heard.handler);
         await subscription.refresh();
@@ -414,7 +414,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         const bus = await connect();
         const heard = await hear(bus, `${root}/a`);
         await stopBroker();
-        await reached(bus, (status) => status.kind === 'connecting');
+        await reached(bus, (status) => status.kind === 'reconnecting');
         const sent = ['one', 'two', 'three'].map((payload) => bus.publish(`${root}/a`, payload));
         await startBroker(true);
         await Promise.all(sent);
@@ -456,7 +456,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
       test('a message waits no longer than its deadline', async () => {
         const bus = await connect({ publishTimeoutMs: 50 });
         await stopBroker();
-        await reached(bus, (status) => status.kind === 'connecting');
+        await reached(bus, (status) => status.kind === 'reconnecting');
         await expect(bus.publish(`${root}/a`, 'late')).rejects.toMatchObject({ code: 'publish_timeout' });
       });
 
@@ -501,14 +501,15 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         bus.reconnect('a test wants another session');
         await reconnected;
         await bus.stop();
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
         expect(told).toEqual([
           { kind: 'idle' },
           { kind: 'connecting', attempt: 0 },
           { kind: 'connected', session: 1 },
-          { kind: 'connecting', attempt: 0, reason: 'a test wants another session' },
+          { kind: 'reconnecting', attempt: 0, reason: 'a test wants another session' },
           { kind: 'connected', session: 2 },
-          { kind: 'stopped' },
+          { kind: 'draining' },
+          { kind: 'closed' },
         ]);
       });
 
@@ -535,8 +536,25 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         await bus.start();
         leave();
         await bus.stop();
-        expect(told).toEqual(['early connecting', 'connecting', 'early connected', 'connected', 'stopped']);
+        expect(told).toEqual(['early connecting', 'connecting', 'early connected', 'connected', 'draining', 'closed']);
         expect(faults[0]?.kind).toBe('handler_threw');
+      });
+    });
+
+    describe('a probe', () => {
+      test('is answered by a broker that is there', async () => {
+        const bus = await connect();
+        expect(await bus.probe?.()).toBe(true);
+        expect(await Promise.all([bus.probe?.(), bus.probe?.()])).toEqual([true, true]);
+      });
+
+      test('has no answer without a connection', async () => {
+        const bus = create();
+        expect(await bus.probe?.()).toBe(false);
+        await bus.start();
+        await stopBroker();
+        await reached(bus, (status) => status.kind === 'reconnecting');
+        expect(await bus.probe?.()).toBe(false);
       });
     });
 
@@ -553,13 +571,13 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         const bus = await connect();
         await Promise.all([bus.stop(), bus.stop()]);
         await bus.stop({ abrupt: true });
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
       });
 
       test('works before the start', async () => {
         const bus = create();
         await bus.stop();
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
       });
 
       test('works while connecting, and ends the start', async () => {
@@ -570,7 +588,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         await failed;
         await bus.stop();
         await started;
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
       });
 
       test('works in the very moment of connecting', async () => {
@@ -587,7 +605,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         await expect(bus.publish(`${root}/a`, 'x')).rejects.toMatchObject({ code: 'stopped' });
         expect(() => bus.subscribe(`${root}/a`, () => {})).toThrow(expect.objectContaining({ code: 'stopped' }));
         bus.reconnect('nothing happens');
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
       });
 
       test('delivers nothing any more', async () => {
@@ -616,7 +634,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
           await using scoped = bus;
           await scoped.start();
         }
-        expect(bus.status).toEqual({ kind: 'stopped' });
+        expect(bus.status).toEqual({ kind: 'closed' });
       });
     });
 
@@ -631,7 +649,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         await stopBroker();
         const bus = create();
         const controller = new AbortController();
-        const stopped = reached(bus, (status) => status.kind === 'stopped');
+        const stopped = reached(bus, (status) => status.kind === 'closed');
         const started = expect(bus.start({ signal: controller.signal })).rejects.toThrow('enough');
         controller.abort(new Error('enough'));
         await started;

@@ -9,6 +9,7 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
+import { type ConnectionEvent, connectionTransitions } from './connection-state.ts';
 import type { Link, SessionLimits } from './link.ts';
 import { describeError, type ResolvedBusOptions, resolveBusOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
@@ -23,6 +24,8 @@ export class LinkBus implements Bus {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #firstConnection = Promise.withResolvers<void>();
+  /** Those who wait in `probe` for a sign of life on the connection of now. */
+  readonly #probes = new Set<(isAlive: boolean) => void>();
   #session = 0;
   #stopping: Promise<void> | undefined;
 
@@ -76,6 +79,14 @@ export class LinkBus implements Bus {
     if (this.#status.current.kind === 'connected' && !this.#stopping) this.#link.drop(reason);
   }
 
+  probe(): Promise<boolean> {
+    if (this.#status.current.kind !== 'connected') return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#probes.add(resolve);
+      this.#link.probe(() => this.#answerProbes(true));
+    });
+  }
+
   stop(options: StopOptions = {}): Promise<void> {
     if (options.abrupt) this.#publisher.cut();
     this.#stopping ??= this.#stop(options);
@@ -88,8 +99,10 @@ export class LinkBus implements Bus {
 
   #open(): void {
     this.#link.open({
-      connecting: (attempt, reason) =>
-        this.#status.change({ kind: 'connecting', attempt, ...(reason === undefined ? {} : { reason }) }),
+      connecting: (attempt, reason) => {
+        const event = attempt > 0 ? 'failed' : this.#session === 0 ? 'start' : 'lost';
+        this.#move(event, attempt, reason);
+      },
       connected: (limits) => this.#connected(limits),
       lost: (blame) => this.#lost(blame),
       message: (message) => {
@@ -104,27 +117,46 @@ export class LinkBus implements Bus {
     // Subscriptions first: a message that makes the broker hang up must not keep them from coming back.
     this.#subscriber.connected();
     this.#publisher.connected(limits);
-    this.#status.change({ kind: 'connected', session: this.#session });
+    this.#move('accepted');
     this.#firstConnection.resolve();
+  }
+
+  #move(event: ConnectionEvent, attempt = 0, reason?: string): void {
+    const before = this.#status.current.kind;
+    const kind = connectionTransitions[before][event];
+    // Told again only where it says something new: another attempt, another session.
+    if (kind === before && (kind === 'idle' || kind === 'draining' || kind === 'closed')) return;
+    if (kind === 'connecting') this.#status.change({ kind, attempt, ...(reason === undefined ? {} : { reason }) });
+    else if (kind === 'reconnecting') this.#status.change({ kind, attempt, reason: reason ?? 'not known' });
+    else if (kind === 'connected') this.#status.change({ kind, session: this.#session });
+    else this.#status.change({ kind });
+  }
+
+  #answerProbes(isAlive: boolean): void {
+    for (const resolve of this.#probes) resolve(isAlive);
+    this.#probes.clear();
   }
 
   #lost(blame: boolean): void {
     this.#publisher.lost(blame);
     this.#subscriber.lost(blame);
+    this.#answerProbes(false);
   }
 
   async #stop({ drainTimeoutMs = 2000, abrupt = false }: StopOptions): Promise<void> {
     // `stop` returns this promise, so everything below must find it set.
     await Promise.resolve();
+    this.#move('stop');
     const deadlineMs = performance.now() + drainTimeoutMs;
     if (!abrupt) await this.#publisher.drain(drainTimeoutMs);
     const cut = this.#publisher.isCut;
     this.#publisher.stop(stopped());
     this.#subscriber.stop(stopped());
+    this.#answerProbes(false);
     // What is left of the drain's time, and enough for a broker that answers.
     await this.#link.close({ abrupt: cut, timeoutMs: Math.max(500, deadlineMs - performance.now()) });
     this.#firstConnection.reject(stopped());
-    this.#status.change({ kind: 'stopped' });
+    this.#move('ended');
   }
 
   #handlerThrew(who: string, cause: unknown): void {

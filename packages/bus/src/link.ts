@@ -23,6 +23,9 @@ export interface Link {
   /** Only called while connected. After a `lost`, `done` need not be called. */
   unsubscribe(filter: string, done: () => void): void;
 
+  /** Makes the broker say something; only called while connected. `done` is called at whatever comes from it next. */
+  probe(done: () => void): void;
+
   /** Drops the connection as if it had been lost, and connects again. */
   drop(reason: string): void;
 

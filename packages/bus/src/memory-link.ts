@@ -1,9 +1,11 @@
 import { backoffDelayMs } from './backoff.ts';
 import type { BusOptions, QoS } from './bus.ts';
 import type { Link, LinkEvents, LinkMessage } from './link.ts';
-import type { BrokerSession, MemoryRouter } from './memory-router.ts';
+import type { BrokerSession, MemoryPacket, MemoryRouter } from './memory-router.ts';
 import { makeLastWill } from './options.ts';
 import { ShortSessions } from './short-sessions.ts';
+
+const nothing: Uint8Array = new Uint8Array();
 
 // No herd to spread; only two clients of one id have to be kept from throwing each other out without a pause.
 const inProcessDelays = { minDelayMs: 10, maxDelayMs: 200 };
@@ -39,7 +41,8 @@ export class MemoryLink implements Link {
 
   publish(message: LinkMessage, done: (refused?: Error) => void): void {
     this.#send(
-      (session) => this.#router.publish(session, message),
+      { kind: 'publish', ...message },
+      (session, payload) => this.#router.publish(session, { ...message, payload }),
       (reason) =>
         // [MQTT 3.3.4] QoS 0 has no answer, so nobody hears that it was refused.
         done(reason === undefined || message.qos === 0 ? undefined : new Error(reason)),
@@ -47,11 +50,18 @@ export class MemoryLink implements Link {
   }
 
   subscribe(filter: string, qos: QoS, done: (refused: string | undefined) => void): void {
-    this.#send((session) => this.#router.subscribe(session, filter, qos), done);
+    const packet = { kind: 'subscribe', topic: filter, payload: nothing, qos: 1, retain: false } as const;
+    this.#send<string | undefined>(packet, (session) => this.#router.subscribe(session, filter, qos), done);
   }
 
   unsubscribe(filter: string, done: () => void): void {
-    this.#send(({ filters }) => filters.delete(filter), done);
+    const packet = { kind: 'unsubscribe', topic: filter, payload: nothing, qos: 1, retain: false } as const;
+    this.#send(packet, ({ filters }) => filters.delete(filter), done);
+  }
+
+  probe(done: () => void): void {
+    const packet = { kind: 'ping', topic: '', payload: nothing, qos: 1, retain: false } as const;
+    this.#send(packet, () => undefined, done);
   }
 
   drop(reason: string): void {
@@ -78,6 +88,10 @@ export class MemoryLink implements Link {
       this.#waitForBroker(events);
       return;
     }
+    if (!this.#router.network.admits(this.#clientId)) {
+      this.#knockAgain(events);
+      return;
+    }
     const session = this.#newSession();
     this.#session = session;
     this.#router.connect(session);
@@ -93,6 +107,21 @@ export class MemoryLink implements Link {
     if (this.#attempt === 1) events.fault({ kind: 'connection_refused', message: `can't connect: ${reason}` });
     this.#stopWaiting = this.#router.onceStarted(() => setImmediate(() => this.#attemptNow()));
     events.connecting(this.#attempt, reason);
+  }
+
+  #knockAgain(events: LinkEvents): void {
+    this.#attempt += 1;
+    const reason = 'the broker is not reached';
+    if (this.#attempt === 1) events.fault({ kind: 'connection_refused', message: `can't connect: ${reason}` });
+    this.#attemptLater();
+    events.connecting(this.#attempt, reason);
+  }
+
+  #attemptLater(): void {
+    this.#retryTimer = setTimeout(
+      () => this.#attemptNow(),
+      backoffDelayMs(this.#failures, Math.random(), inProcessDelays),
+    );
   }
 
   #newSession(): BrokerSession {
@@ -125,21 +154,37 @@ export class MemoryLink implements Link {
     // A connection that held for a while makes this loss a first one.
     if (durationMs >= 10_000) this.#failures = 0;
     events.connecting(0, reason);
-    this.#retryTimer = setTimeout(
-      () => this.#attemptNow(),
-      backoffDelayMs(this.#failures, Math.random(), inProcessDelays),
-    );
+    this.#attemptLater();
   }
 
   /** To the broker in one step of the loop, its answer back in a later one. */
-  #send<Answer>(act: (session: BrokerSession) => Answer, done: (answer: Answer) => void): void {
+  #send<Answer>(
+    packet: Omit<MemoryPacket, 'clientId' | 'to'>,
+    act: (session: BrokerSession, payload: Uint8Array) => Answer,
+    done: (answer: Answer | undefined) => void,
+  ): void {
     const session = this.#session;
-    setImmediate(() => {
-      if (!session || this.#session !== session || !this.#router.has(session)) return;
-      const answer = act(session);
+    const { network } = this.#router;
+    const clientId = this.#clientId;
+    let isPassed = false;
+    let isAnswered = false;
+    const answer = (given: Answer | undefined): void => {
+      if (this.#session !== session || isAnswered) return;
+      isAnswered = true;
+      done(given);
+    };
+    // What a good network carries is counted as passed before the broker has it.
+    const { topic, kind, payload, qos, retain } = packet;
+    network.carry({ clientId, to: 'broker', kind, topic, payload, qos, retain }, (carried = payload) => {
+      isPassed = true;
       setImmediate(() => {
-        if (this.#session === session) done(answer);
+        if (!session || this.#session !== session || !this.#router.has(session)) return;
+        const given = act(session, carried);
+        const reply = { clientId, to: 'client', kind: 'answer', topic, payload: nothing, qos, retain: false } as const;
+        network.carry(reply, () => setImmediate(() => answer(given)));
       });
     });
+    // [MQTT 4.3.1] QoS 0 has no answer: it is done when it is written, wherever it is then.
+    if (!isPassed && qos === 0) setImmediate(() => answer(undefined));
   }
 }

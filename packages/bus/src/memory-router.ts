@@ -13,14 +13,42 @@ export interface MemoryDelivery {
 export interface MemoryRequest {
   readonly clientId: string;
   readonly kind: 'publish' | 'subscribe';
-  /** The topic, or the filter. */
+  /** The topic, or the filter; empty for a ping. */
   readonly topic: string;
 }
+
+/** One packet between a client and the broker, as the network sees it. */
+export interface MemoryPacket {
+  readonly clientId: string;
+  readonly to: 'broker' | 'client';
+  /** `ping`: asks for a sign of life. `answer`: what acknowledges a packet of the client. */
+  readonly kind: 'publish' | 'subscribe' | 'unsubscribe' | 'ping' | 'answer';
+  /** The topic, or the filter; empty for a ping. */
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  /** To the broker: to be kept. To a client: was kept. */
+  readonly retain: boolean;
+}
+
+/** What lies between the clients and the broker. */
+export interface MemoryNetwork {
+  /** Asked at each attempt to connect; false: the broker is not reached. */
+  admits(clientId: string): boolean;
+  /**
+   * Carries a packet to its end, which `pass` is: called at once by a good network, and later, twice or never by a bad
+   * one. What is passed after its connection has ended is lost.
+   */
+  carry(packet: MemoryPacket, pass: (payload?: Uint8Array) => void): void;
+}
+
+const goodNetwork: MemoryNetwork = { admits: () => true, carry: (_, pass) => pass() };
 
 export interface RouterOptions {
   readonly intercept?: (delivery: MemoryDelivery) => 'deliver' | 'drop';
   readonly allow?: (request: MemoryRequest) => boolean;
   readonly receiveMaximum?: number;
+  readonly network?: MemoryNetwork;
 }
 
 /** One client's connection, as the broker sees it. */
@@ -37,6 +65,7 @@ export interface BrokerSession {
 interface Stored {
   readonly topic: string;
   readonly payload: Uint8Array;
+  readonly qos: QoS;
 }
 
 /** What a broker knows: who is connected, who wants what, and what is kept. */
@@ -45,10 +74,12 @@ export class MemoryRouter {
   readonly #sessions = new Map<string, BrokerSession>();
   readonly #retained = new Map<string, Stored>();
   readonly #knocking = new Set<() => void>();
+  readonly network: MemoryNetwork;
   #running = true;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.network = options.network ?? goodNetwork;
   }
 
   get isRunning(): boolean {
@@ -114,7 +145,7 @@ export class MemoryRouter {
   /** Returns why it was refused. */
   publish(session: BrokerSession, message: LinkMessage): string | undefined {
     if (!this.#allows({ clientId: session.clientId, kind: 'publish', topic: message.topic })) return 'Not authorized';
-    this.#route(message.topic, message.payload, message.retain);
+    this.#route(message);
     return undefined;
   }
 
@@ -122,34 +153,40 @@ export class MemoryRouter {
   subscribe(session: BrokerSession, filter: string, qos: QoS): string | undefined {
     if (!this.#allows({ clientId: session.clientId, kind: 'subscribe', topic: filter })) return 'Not authorized';
     session.filters.set(filter, qos);
-    for (const { topic, payload } of this.#retained.values()) {
-      if (matchesFilter(filter, topic)) this.#deliver(session, topic, payload, true);
+    for (const stored of this.#retained.values()) {
+      if (matchesFilter(filter, stored.topic)) this.#deliver(session, stored, qos, true);
     }
     return undefined;
   }
 
-  #route(topic: string, payload: Uint8Array, retain: boolean): void {
+  #route({ topic, payload, qos, retain }: Stored & { readonly retain: boolean }): void {
     // One copy for all: the publisher may use its buffer again.
-    const bytes = payload.slice();
-    if (retain) this.#retain(topic, bytes);
+    const message = { topic, payload: payload.slice(), qos };
+    if (retain) this.#retain(message);
     for (const session of this.#sessions.values()) {
-      for (const filter of session.filters.keys()) {
+      for (const [filter, granted] of session.filters) {
         if (!matchesFilter(filter, topic)) continue;
-        this.#deliver(session, topic, bytes, false);
+        this.#deliver(session, message, granted, false);
         break;
       }
     }
   }
 
   // [MQTT-3.3.1-10] An empty payload removes what was kept, and is not kept itself.
-  #retain(topic: string, payload: Uint8Array): void {
-    this.#retained.delete(topic);
-    if (payload.byteLength > 0) this.#retained.set(topic, { topic, payload });
+  #retain(message: Stored): void {
+    this.#retained.delete(message.topic);
+    if (message.payload.byteLength > 0) this.#retained.set(message.topic, message);
   }
 
-  #deliver(session: BrokerSession, topic: string, payload: Uint8Array, retained: boolean): void {
-    const verdict = this.#options.intercept?.({ to: session.clientId, topic, payload, retained }) ?? 'deliver';
-    if (verdict === 'deliver') session.deliver({ topic, payload, retained });
+  #deliver(session: BrokerSession, { topic, payload, qos }: Stored, granted: QoS, retained: boolean): void {
+    const { clientId } = session;
+    const verdict = this.#options.intercept?.({ to: clientId, topic, payload, retained }) ?? 'deliver';
+    if (verdict === 'drop') return;
+    const packet = { clientId, to: 'client', kind: 'publish', topic, payload, retain: retained } as const;
+    // [MQTT-3.8.4-8] What is granted is the most there is.
+    this.network.carry({ ...packet, qos: Math.min(qos, granted) as QoS }, (carried = payload) =>
+      session.deliver({ topic, payload: carried, retained }),
+    );
   }
 
   #end(session: BrokerSession | undefined, reason: string): void {
@@ -162,7 +199,7 @@ export class MemoryRouter {
   #publishWill({ will }: BrokerSession): void {
     if (!will || !this.#running) return;
     const payload = typeof will.payload === 'string' ? Buffer.from(will.payload) : will.payload;
-    this.#route(will.topic, payload, will.retain);
+    this.#route({ ...will, payload });
   }
 
   #allows(request: MemoryRequest): boolean {

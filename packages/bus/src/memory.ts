@@ -1,9 +1,15 @@
 import type { Bus, BusOptions } from './bus.ts';
 import { LinkBus } from './link-bus.ts';
 import { MemoryLink } from './memory-link.ts';
-import { type MemoryDelivery, type MemoryRequest, MemoryRouter } from './memory-router.ts';
+import {
+  type MemoryDelivery,
+  type MemoryNetwork,
+  type MemoryPacket,
+  type MemoryRequest,
+  MemoryRouter,
+} from './memory-router.ts';
 
-export type { MemoryDelivery, MemoryRequest };
+export type { MemoryDelivery, MemoryNetwork, MemoryPacket, MemoryRequest };
 
 export interface MemoryBrokerOptions {
   /** Asked before each delivery; `'drop'` loses it, as a broker with a full queue does. */
@@ -12,6 +18,8 @@ export interface MemoryBrokerOptions {
   readonly allow?: (request: MemoryRequest) => boolean;
   /** Unacknowledged QoS 1 messages that one client may have. @default 65535 */
   readonly receiveMaximum?: number;
+  /** What lies between the clients and the broker. @default one that loses nothing */
+  readonly network?: MemoryNetwork;
 }
 
 /**

@@ -1,11 +1,12 @@
 import { type IClientOptions, type IClientPublishOptions, type IConnackPacket, MqttClient } from 'mqtt';
+import { AddressOrder } from './address-order.ts';
 import { backoffDelayMs } from './backoff.ts';
 import type { LastWill, MessageProperties, QoS } from './bus.ts';
 import type { Link, LinkEvents, LinkMessage } from './link.ts';
 import type { MqttBusOptions } from './mqtt.ts';
 import { createNoStore } from './mqtt-no-store.ts';
 import { createDialer } from './mqtt-socket.ts';
-import { type BrokerAddress, parseBrokerUrl } from './mqtt-url.ts';
+import { type BrokerAddress, parseBrokerUrls } from './mqtt-url.ts';
 import { describeError, makeLastWill } from './options.ts';
 import { ShortSessions } from './short-sessions.ts';
 
@@ -16,14 +17,19 @@ const stableAfterMs = 10_000;
 const unknownVersionCodes: readonly unknown[] = [1, 0x84];
 const sessionTakenOver = 0x8e;
 
+interface Broker {
+  readonly address: BrokerAddress;
+  readonly dial: ReturnType<typeof createDialer>;
+}
+
 /**
  * One connection to a broker by MQTT.js, which does the packets, the keepalive and the reconnecting. What it gets
  * wrong is made good here; every cure says what it cures.
  */
 export class MqttLink implements Link {
   readonly #options: MqttBusOptions;
-  readonly #address: BrokerAddress;
-  readonly #dial: ReturnType<typeof createDialer>;
+  readonly #brokers: readonly [Broker, ...Broker[]];
+  readonly #order: AddressOrder;
   readonly #shortSessions = new ShortSessions();
   #events: LinkEvents | undefined;
   #client: MqttClient | undefined;
@@ -35,15 +41,20 @@ export class MqttLink implements Link {
   #connectedAtMs: number | undefined;
   /** Why the connection or the attempt of now came to its end, as far as is known yet. */
   #reason: string | undefined;
-  #reportedReason: string | undefined;
+  /** What was told of each broker in this outage. */
+  readonly #reportedReasons = new Map<string, string>();
   #dropped = false;
   #pingDue = false;
+  /** Who waits for anything to come from the broker. */
+  #probes: (() => void)[] = [];
 
   /** @throws BusError `url_invalid`, `tls_invalid` */
   constructor(options: MqttBusOptions) {
     this.#options = options;
-    this.#address = parseBrokerUrl(options.url);
-    this.#dial = createDialer(this.#address, options.tls);
+    const [first, ...others] = parseBrokerUrls(options.url);
+    const broker = (address: BrokerAddress): Broker => ({ address, dial: createDialer(address, options.tls) });
+    this.#brokers = [broker(first), ...others.map(broker)];
+    this.#order = new AddressOrder(this.#brokers.length);
     this.#version = options.protocolVersion ?? 5;
   }
 
@@ -83,6 +94,11 @@ export class MqttLink implements Link {
     this.#client?.unsubscribe(filter, done);
   }
 
+  probe(done: () => void): void {
+    this.#probes.push(done);
+    this.#client?.sendPing();
+  }
+
   drop(reason: string): void {
     this.#reason = reason;
     this.#dropped = true;
@@ -106,8 +122,13 @@ export class MqttLink implements Link {
     clearTimeout(timer);
   }
 
+  /** The one being tried, or connected to. */
+  get #broker(): Broker {
+    return this.#brokers[this.#order.index] ?? this.#brokers[0];
+  }
+
   #connect(): void {
-    const client = new MqttClient(this.#dial, this.#clientOptions());
+    const client = new MqttClient((dialling) => this.#dial(dialling), this.#clientOptions());
     this.#client = client;
     const ours = (listener: (events: LinkEvents) => void): void => {
       if (this.#client === client && this.#events) listener(this.#events);
@@ -115,6 +136,7 @@ export class MqttLink implements Link {
     client.on('error', (error) => ours(() => this.#failed(client, error)));
     client.on('connect', (connack) => ours((events) => this.#connected(client, connack, events)));
     client.on('disconnect', ({ reasonCode }) => ours(() => this.#disconnectReceived(reasonCode)));
+    client.on('packetreceive', () => ours(() => this.#answerProbes()));
     client.on('reconnect', () => ours(() => this.#prepareAttempt(client.options)));
     client.on('message', (topic, payload, { retain }) => {
       // What is thrown here ends the process, or leaves the client deaf until the keepalive times out.
@@ -124,15 +146,25 @@ export class MqttLink implements Link {
     client.prependListener('close', () => ours((events) => this.#closed(client, events)));
   }
 
+  #dial(client: MqttClient): MqttClient['stream'] {
+    const stream = this.#broker.dial(client);
+    // MQTT.js tells only of errors that have a code, which those of a WebSocket's handshake have not.
+    stream.on('error', (error: Error) => {
+      if (this.#client?.stream === stream) this.#reason ??= describeError(error);
+    });
+    return stream;
+  }
+
+  #answerProbes(): void {
+    if (this.#probes.length === 0) return;
+    for (const done of this.#probes.splice(0)) done();
+  }
+
   #clientOptions(): IClientOptions {
     const { clientId, keepaliveSeconds = 15, connectTimeoutMs = 5000 } = this.#options;
-    const username = this.#options.username ?? this.#address.username;
-    const password = this.#options.password ?? this.#address.password;
     const options: IClientOptions = {
       protocolVersion: this.#version,
       clientId,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
       keepalive: keepaliveSeconds,
       connectTimeout: connectTimeoutMs,
       // A persistent session gets no retained messages again and resumes at an old queue.
@@ -157,12 +189,22 @@ export class MqttLink implements Link {
     const will = makeLastWill(this.#options.will, (fault) => this.#events?.fault(fault));
     if (will) options.will = mqttWill(will);
     else delete options.will;
+    // So are user and password, which another broker may know others of.
+    const { address } = this.#broker;
+    const username = this.#options.username ?? address.username;
+    const password = this.#options.password ?? address.password;
+    if (username === undefined) delete options.username;
+    else options.username = username;
+    if (password === undefined) delete options.password;
+    else options.password = password;
     this.#reason = undefined;
   }
 
   #nextDelayMs(): number {
     const { random = Math.random, reconnectMinDelayMs, reconnectMaxDelayMs } = this.#options;
-    const delayMs = backoffDelayMs(this.#failures, random(), {
+    // A broker that is down is no reason to wait longer before the next one.
+    const round = Math.floor(this.#failures / this.#brokers.length);
+    const delayMs = backoffDelayMs(round, random(), {
       ...(reconnectMinDelayMs === undefined ? {} : { minDelayMs: reconnectMinDelayMs }),
       ...(reconnectMaxDelayMs === undefined ? {} : { maxDelayMs: reconnectMaxDelayMs }),
     });
@@ -176,7 +218,7 @@ export class MqttLink implements Link {
     if (!client.connected) return;
     this.#connectedAtMs = performance.now();
     this.#reason = undefined;
-    this.#reportedReason = undefined;
+    this.#reportedReasons.clear();
     this.#dropped = false;
     events.connected({
       receiveMaximum: properties?.receiveMaximum ?? 65_535,
@@ -198,7 +240,7 @@ export class MqttLink implements Link {
   #disconnectReceived(reasonCode: number | undefined): void {
     this.#reason =
       reasonCode === sessionTakenOver
-        ? `another client has taken over the client id ${JSON.stringify(this.#options.clientId)}`
+        ? `another client has taken over the client id ${JSON.stringify(this.#options.clientId)}; give each process its own`
         : `the broker sent DISCONNECT with reason ${reasonCode ?? 0}`;
   }
 
@@ -206,31 +248,35 @@ export class MqttLink implements Link {
     const connectedAtMs = this.#connectedAtMs;
     this.#connectedAtMs = undefined;
     const durationMs = connectedAtMs === undefined ? 0 : performance.now() - connectedAtMs;
-    if (durationMs >= stableAfterMs) this.#failures = 0;
+    const wasStable = durationMs >= stableAfterMs;
+    if (wasStable) this.#failures = 0;
     client.options.reconnectPeriod = this.#nextDelayMs();
-    if (connectedAtMs === undefined) this.#attemptFailed(events);
-    else this.#connectionLost(client, events, durationMs);
+    const { display } = this.#broker.address;
+    this.#order.ended(wasStable);
+    this.#probes = [];
+    if (connectedAtMs === undefined) this.#attemptFailed(display, events);
+    else this.#connectionLost(client, display, events, durationMs);
   }
 
-  #connectionLost(client: MqttClient, events: LinkEvents, durationMs: number): void {
+  #connectionLost(client: MqttClient, display: string, events: LinkEvents, durationMs: number): void {
     const wasSending = Object.keys(client.outgoing).length > 0;
     const reason = this.#reason ?? 'closed by the broker or the network';
     const hint = this.#dropped || wasSending ? '' : this.#shortSessions.ended(durationMs);
-    events.fault({ kind: 'connection_lost', message: `connection to ${this.#address.display} lost: ${reason}${hint}` });
+    events.fault({ kind: 'connection_lost', message: `connection to ${display} lost: ${reason}${hint}` });
     events.lost(!this.#dropped);
     takeBackOutgoing(client);
     this.#attempt = 0;
     events.connecting(0, reason);
   }
 
-  #attemptFailed(events: LinkEvents): void {
+  #attemptFailed(display: string, events: LinkEvents): void {
     const reason = this.#reason ?? 'closed before the broker answered';
     this.#attempt += 1;
     // An outage of an hour is told once, not at every attempt.
-    if (reason !== this.#reportedReason) {
-      events.fault({ kind: 'connection_refused', message: `can't connect to ${this.#address.display}: ${reason}` });
+    if (reason !== this.#reportedReasons.get(display)) {
+      events.fault({ kind: 'connection_refused', message: `can't connect to ${display}: ${reason}` });
     }
-    this.#reportedReason = reason;
+    this.#reportedReasons.set(display, reason);
     events.connecting(this.#attempt, reason);
   }
 

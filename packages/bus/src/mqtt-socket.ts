@@ -1,23 +1,54 @@
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import tls from 'node:tls';
+import type { MqttClient } from 'mqtt';
 import { BusError } from './bus.ts';
 import type { MqttTlsOptions } from './mqtt.ts';
 import type { BrokerAddress } from './mqtt-url.ts';
 import { describeError } from './options.ts';
 
+/** What MQTT.js reads packets from. */
+type Wire = MqttClient['stream'];
+
 /**
- * Returns what opens a socket to the broker. Nagle's algorithm is off from the first byte: MQTT.js leaves it on, and a
+ * Returns what opens a stream to the broker. Nagle's algorithm is off from the first byte: MQTT.js leaves it on, and a
  * small packet behind another one then waits 40 ms for the peer's delayed acknowledgement.
  * @throws BusError `tls_invalid`, now and not at some later reconnect inside a timer
  */
-export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {}): () => net.Socket {
-  const { host, port, secure } = address;
+export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {}): (client: MqttClient) => Wire {
+  const { host, port, secure, over } = address;
+  const tlsOptions = secure ? createTlsOptions(host, options) : {};
+  if (over === 'websocket') return createWebSocketDialer(address, tlsOptions);
   if (!secure) return () => net.connect({ host, port, noDelay: true });
-  const secureContext = createSecureContext(options);
+  return () => tls.connect({ host, port, ...tlsOptions }).setNoDelay(true);
+}
+
+/** MQTT.js brings the WebSocket; it is loaded by those who use one. */
+function createWebSocketDialer(
+  { host, port, path, secure }: BrokerAddress,
+  tlsOptions: tls.ConnectionOptions,
+): (client: MqttClient) => Wire {
+  const require = createRequire(import.meta.url);
+  const { streamBuilder } = require('mqtt/lib/connect/ws') as typeof import('mqtt/lib/connect/ws');
+  const hostname = net.isIPv6(host) ? `[${host}]` : host;
+  // A configuration document is compressed by nobody else on its way, and each connection would pay for it in memory.
+  const wsOptions = { ...tlsOptions, perMessageDeflate: false };
+  return (client) => {
+    const stream = streamBuilder(client, { protocol: secure ? 'wss' : 'ws', hostname, port, path, wsOptions });
+    // MQTT.js writes a packet in up to ten pieces, and each would be a frame: some brokers stumble over that.
+    stream._writev = (pieces: readonly { chunk: Uint8Array }[], written: (error?: Error | null) => void) => {
+      stream._write(Buffer.concat(pieces.map(({ chunk }) => chunk)), 'utf8', written);
+    };
+    return stream;
+  };
+}
+
+function createTlsOptions(host: string, options: MqttTlsOptions): tls.ConnectionOptions {
   const servername = options.servername ?? (net.isIP(host) === 0 ? host : undefined);
-  return () => {
-    const socket = tls.connect({ host, port, secureContext, ...(servername === undefined ? {} : { servername }) });
-    return socket.setNoDelay(true);
+  return {
+    secureContext: createSecureContext(options),
+    ...(servername === undefined ? {} : { servername }),
+    ...(options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BusError } from './bus.ts';
 import { createMqttBus } from './mqtt.ts';
-import { parseBrokerUrl, redactUrl } from './mqtt-url.ts';
+import { parseBrokerUrl, parseBrokerUrls, redactUrl } from './mqtt-url.ts';
 
 describe('a broker URL', () => {
   it('names host and port, and has the usual port otherwise', () => {
@@ -20,6 +20,20 @@ describe('a broker URL', () => {
     expect(parseBrokerUrl('mqtt://[::1]:1884')).toMatchObject({ host: '::1', port: 1884 });
   });
 
+  it('may be one of a WebSocket, whose path and query are never shown', () => {
+    expect(parseBrokerUrl('ws://broker.example')).toMatchObject({ over: 'websocket', port: 80, path: '/' });
+    const address = parseBrokerUrl('wss://ann:secret@broker.example/mqtt?token=abc');
+    expect(address).toMatchObject({ over: 'websocket', secure: true, port: 443, path: '/mqtt?token=abc' });
+    expect(address).toMatchObject({ username: 'ann', password: 'secret', display: 'wss://broker.example:443' });
+  });
+
+  it('may be one of several, which have to be at least one', () => {
+    const addresses = parseBrokerUrls(['mqtt://a.example', 'wss://b.example/mqtt']);
+    expect(addresses.map(({ display }) => display)).toEqual(['mqtt://a.example:1883', 'wss://b.example:443']);
+    expect(() => parseBrokerUrls([])).toThrow('there is none');
+    expect(() => parseBrokerUrls(['mqtt://a.example', 'http://b.example'])).toThrow('it must begin with mqtt://');
+  });
+
   it('may hold user and password, percent-encoded', () => {
     const address = parseBrokerUrl('mqtt://us%40er:p%3Ass%2Fw%C3%B6rd@broker.example');
     expect(address.username).toBe('us@er');
@@ -31,7 +45,7 @@ describe('a broker URL', () => {
   it.each([
     ['', 'it is not a URL'],
     ['broker.example', 'it is not a URL'],
-    ['http://broker.example', 'it must begin with mqtt:// or mqtts://'],
+    ['http://broker.example', 'it must begin with mqtt://, mqtts://, ws:// or wss://'],
     ['mqtt://', 'it names no host'],
     ['mqtt://broker.example:99999', 'it is not a URL'],
     ['mqtt://user:%zz@broker.example', 'not percent-encoded well'],

@@ -2,40 +2,68 @@ import { BusError } from './bus.ts';
 
 /** Where a broker is, and who we are to it. */
 export interface BrokerAddress {
+  /** What MQTT is spoken over. */
+  readonly over: 'tcp' | 'websocket';
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
+  /** Of a WebSocket, with its query. */
+  readonly path: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** The URL for messages and logs, without user and password. */
+  /** The URL for messages and logs, without user and password, path and query, which may hold a token. */
   readonly display: string;
 }
 
-const secureByScheme: Readonly<Record<string, boolean>> = {
-  'mqtt:': false,
-  'tcp:': false,
-  'mqtts:': true,
-  'ssl:': true,
-  'tls:': true,
+interface Scheme {
+  readonly name: 'mqtt' | 'mqtts' | 'ws' | 'wss';
+  readonly over: BrokerAddress['over'];
+  readonly secure: boolean;
+  readonly port: number;
+}
+
+const plain: Scheme = { name: 'mqtt', over: 'tcp', secure: false, port: 1883 };
+const secure: Scheme = { name: 'mqtts', over: 'tcp', secure: true, port: 8883 };
+
+const schemes: Readonly<Record<string, Scheme>> = {
+  'mqtt:': plain,
+  'tcp:': plain,
+  'mqtts:': secure,
+  'ssl:': secure,
+  'tls:': secure,
+  'ws:': { name: 'ws', over: 'websocket', secure: false, port: 80 },
+  'wss:': { name: 'wss', over: 'websocket', secure: true, port: 443 },
 };
 
 /**
- * Reads `mqtt://user:password@host:port` and `mqtts://…`; user and password are percent-decoded.
+ * Reads one URL, or several in the order of preference.
+ * @throws BusError `url_invalid`
+ */
+export function parseBrokerUrls(urls: string | readonly string[]): readonly [BrokerAddress, ...BrokerAddress[]] {
+  const [first, ...others] = (typeof urls === 'string' ? [urls] : urls).map(parseBrokerUrl);
+  return first ? [first, ...others] : refuse('', 'there is none');
+}
+
+/**
+ * Reads `mqtt://user:password@host:port`, `mqtts://…`, `ws://host:port/path` or `wss://…`; user and password are
+ * percent-decoded.
  * @throws BusError `url_invalid`, whose message never holds the credentials
  */
 export function parseBrokerUrl(text: string): BrokerAddress {
   // The error of `new URL` holds its whole input, so it is no `cause` here.
   const url = URL.canParse(text) ? new URL(text) : refuse(text, 'it is not a URL');
-  const secure = secureByScheme[url.protocol] ?? refuse(text, 'it must begin with mqtt:// or mqtts://');
+  const scheme = schemes[url.protocol] ?? refuse(text, 'it must begin with mqtt://, mqtts://, ws:// or wss://');
   if (url.hostname === '') refuse(text, 'it names no host');
-  const port = url.port === '' ? (secure ? 8883 : 1883) : Number(url.port);
+  const port = url.port === '' ? scheme.port : Number(url.port);
   return {
+    over: scheme.over,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port,
-    secure,
+    secure: scheme.secure,
+    path: `${url.pathname === '' ? '/' : url.pathname}${url.search}`,
     username: decode(text, url.username),
     password: decode(text, url.password),
-    display: `${secure ? 'mqtts' : 'mqtt'}://${url.hostname}:${port}`,
+    display: `${scheme.name}://${url.hostname}:${port}`,
   };
 }
 

@@ -4,8 +4,12 @@ import { LinkBus } from './link-bus.ts';
 import { MqttLink } from './mqtt-link.ts';
 
 export interface MqttBusOptions extends BusOptions {
-  /** `mqtt://host:1883` or `mqtts://host:8883`; user and password may stand in it, percent-encoded. */
-  readonly url: string;
+  /**
+   * `mqtt://host:1883`, `mqtts://host:8883`, `ws://host:80/path` or `wss://host:443/path`; user and password may stand in
+   * it, percent-encoded. Several are tried in their order. A connection that works is kept, whichever it is to; when one
+   * that held for ten seconds is lost, the first is tried first again.
+   */
+  readonly url: string | readonly string[];
   /** Has to differ from every other client's at this broker: two of one name throw each other out. */
   readonly clientId: string;
   /** Goes before the one in `url`. */
@@ -17,7 +21,10 @@ export interface MqttBusOptions extends BusOptions {
   readonly keepaliveSeconds?: number;
   /** From opening the socket to the broker's CONNACK. Milliseconds. @default 5000 */
   readonly connectTimeoutMs?: number;
-  /** Ceiling of the second attempt's delay after a loss; doubled by every further one. Milliseconds. @default 500 */
+  /**
+   * Ceiling of the second attempt's delay after a loss; doubled by every further one. With several URLs, by every round
+   * through them. Milliseconds. @default 500
+   */
   readonly reconnectMinDelayMs?: number;
   /** Milliseconds. @default 5000 */
   readonly reconnectMaxDelayMs?: number;
@@ -36,6 +43,8 @@ export interface MqttTlsOptions {
   readonly key?: string | Uint8Array;
   /** The name that the broker's certificate must have. @default the host of `url` */
   readonly servername?: string;
+  /** Protocols to offer, most wanted first, for a broker behind a port that serves several. */
+  readonly alpn?: readonly string[];
 }
 
 /** A bus with a way down to MQTT.js for what a bus can't do. */

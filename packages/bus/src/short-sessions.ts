@@ -14,6 +14,6 @@ export class ShortSessions {
   ended(durationMs: number): string {
     this.#inARow = durationMs < shortMs ? this.#inARow + 1 : 0;
     if (this.#inARow < suspiciousInARow) return '';
-    return `; ${this.#inARow} connections in a row were this short: does another client use the same client id?`;
+    return `; ${this.#inARow} connections in a row were this short: does another client use the same client id? Give each process its own`;
   }
 }

@@ -1,0 +1,23 @@
+/**
+ * Which of several brokers to try next. The first one is preferred, and a connection that works is never given up for
+ * its sake: only a connection that was stable and is lost makes it the next one to try. Every failed attempt, and every
+ * connection that did not hold, goes on to the one after; the last is followed by the first.
+ */
+export class AddressOrder {
+  readonly #count: number;
+  #index = 0;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** The one to try now. */
+  get index(): number {
+    return this.#index;
+  }
+
+  /** The attempt, or the connection of `heldStable`, has ended. */
+  ended(heldStable: boolean): void {
+    this.#index = heldStable ? 0 : (this.#index + 1) % this.#count;
+  }
+}
