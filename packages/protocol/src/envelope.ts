@@ -24,6 +24,8 @@ export interface Envelope<Data = JsonObject> {
   readonly traceparent?: string | undefined;
   /** Where a reply is expected; for messages between services. */
   readonly replyto?: string | undefined;
+  /** The CloudEvents extension: the place of this message among those of one source and type. */
+  readonly sequence?: string | undefined;
   readonly data: Data;
 }
 
@@ -49,6 +51,8 @@ export const envelopeSchema: z.ZodType<Envelope> = z.object({
   correlationid: text.optional(),
   traceparent: text.optional(),
   replyto: text.optional(),
+  // Anything was allowed in it before it had a meaning here, so what is no text is ignored and not refused.
+  sequence: text.optional().catch(undefined),
   data: z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), {
     error: 'must be an object',
   }),
@@ -155,6 +159,7 @@ export interface Draft<Data = JsonObject> {
   readonly correlationid?: string | undefined;
   readonly traceparent?: string | undefined;
   readonly replyto?: string | undefined;
+  readonly sequence?: string | undefined;
   /** @default a fresh UUIDv7 */
   readonly id?: string | undefined;
 }
@@ -203,6 +208,7 @@ function stringifyEnvelope(draft: Draft<object> & { id: string; source: string; 
     correlationid: draft.correlationid,
     traceparent: draft.traceparent,
     replyto: draft.replyto,
+    sequence: draft.sequence,
     data: draft.data,
   });
 }

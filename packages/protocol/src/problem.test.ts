@@ -51,6 +51,8 @@ describe('wireCodes', () => {
       'snapshot_refused',
       'handler_failed',
       'apply_timeout',
+      'verify_failed',
+      'quarantined',
     ]);
   });
 });

@@ -26,6 +26,8 @@ export const wireCodes = [
   'snapshot_refused',
   'handler_failed',
   'apply_timeout',
+  'verify_failed',
+  'quarantined',
 ] as const;
 export type WireCode = (typeof wireCodes)[number];
 
@@ -43,6 +45,9 @@ export type LocalCode =
   | 'pointer_invalid'
   | 'options_invalid'
   | 'no_answer'
+  | 'reply_failed'
+  | 'stream_broken'
+  | 'message_invalid'
   | 'no_configuration'
   | 'stopped'
   | 'store_damaged'
@@ -129,6 +134,8 @@ const titles: Readonly<Record<WireCode, string>> = {
   snapshot_refused: 'A snapshot was not fit to be read',
   handler_failed: 'A handler of the service refused the document',
   apply_timeout: 'A handler of the service did not finish in time',
+  verify_failed: 'The service did not do well with the document',
+  quarantined: 'The service died twice of the document',
 };
 
 export const isWireCode = (code: string): code is WireCode => (wireCodes as readonly string[]).includes(code);

@@ -1,0 +1,220 @@
+import type { PublishOptions } from '@setpoint/bus';
+import { type Envelope, type EnvelopeWriter, type JsonObject, SetpointError } from '@setpoint/protocol';
+import { frameTypes, streamWindow } from './frames.ts';
+import type { Inbox } from './inbox.ts';
+import { checkOption } from './options.ts';
+import type { Outbox, PublishOutcome, PublishResult } from './outbox.ts';
+
+export interface RequestOptions {
+  /** The CloudEvents type of the question. @default "setpoint.message.v1" */
+  readonly type?: string;
+  /** From the call to the answer; a stream: to its first item. Milliseconds. @default 5000 */
+  readonly timeoutMs?: number;
+  /** Ends the waiting; the promise rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StreamOptions extends RequestOptions {
+  /** Between two items, while the next one is waited for. Milliseconds. @default 5000 */
+  readonly idleTimeoutMs?: number;
+}
+
+export interface AskingOptions {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly writer: EnvelopeWriter;
+  readonly service: string;
+  readonly defaultType: string;
+  readonly maxPending: number;
+  readonly isConnected: () => boolean;
+  /** Aborts when this process ends. */
+  readonly stopping: AbortSignal;
+}
+
+export interface Asking {
+  request(topic: string, data: object, options: RequestOptions): Promise<JsonObject>;
+  requestStream(topic: string, data: object, options: StreamOptions): AsyncGenerator<JsonObject, void, undefined>;
+  /** Questions without an answer. */
+  readonly pending: number;
+}
+
+/** A question that is out. */
+interface Question extends Disposable {
+  /** The next answer. Rejects when the time is up, and with everything that ends the waiting. */
+  next(timeoutMs: number): Promise<Envelope>;
+}
+
+export function createAsking(options: AskingOptions): Asking {
+  const { inbox, outbox, writer, service, defaultType, maxPending, isConnected, stopping } = options;
+  let pending = 0;
+
+  function ask(
+    topic: string,
+    data: object,
+    { type = defaultType, timeoutMs = 5000, signal }: RequestOptions,
+  ): Question {
+    signal?.throwIfAborted();
+    stopping.throwIfAborted();
+    checkOption('timeoutMs', timeoutMs);
+    if (pending >= maxPending) {
+      const message = `${topic}: ${pending} questions wait for an answer already; ask less at once, or raise maxPendingRequests`;
+      throw new SetpointError('overloaded', message);
+    }
+    const { id, bytes } = writer.seal({ type, subject: service, data, replyto: inbox.topic });
+    pending += 1;
+    const answers = createAnswers(topic, isConnected, [stopping, ...(signal ? [signal] : [])]);
+    const forget = inbox.onAnswer(id, answers.put);
+    const properties = mirror({ responseTopic: inbox.topic, correlationData: id, timeoutMs });
+    inbox
+      .listen()
+      .then(() => outbox.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: timeoutMs, properties }))
+      .then(outcomeOf)
+      // A question that became too old is told by its own time.
+      .then((outcome) => outcome.status === 'dropped' && answers.fail(outcome.error))
+      .catch(answers.fail);
+    return {
+      next: answers.next,
+      [Symbol.dispose]() {
+        pending -= 1;
+        forget();
+        answers.end();
+      },
+    };
+  }
+
+  const say = (topic: string | undefined, type: string, correlationid: string | undefined, data: object): void => {
+    if (topic === undefined || correlationid === undefined) return;
+    const { bytes } = writer.seal({ type, subject: service, data, correlationid });
+    // Lost, it ends the stream by its idle time, here or there.
+    outbox.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: 5000 }).catch(() => {});
+  };
+
+  return {
+    get pending() {
+      return pending;
+    },
+    async request(topic, data, { timeoutMs = 5000, ...rest }) {
+      using question = ask(topic, data, { timeoutMs, ...rest });
+      const answer = await question.next(timeoutMs);
+      if (answer.type === frameTypes.error) throw replyFailed(topic, answer);
+      if (answer.type === frameTypes.item) say(answer.replyto, frameTypes.cancel, answer.correlationid, {});
+      return answer.data;
+    },
+    async *requestStream(topic, data, { timeoutMs = 5000, idleTimeoutMs = 5000, ...rest }) {
+      checkOption('idleTimeoutMs', idleTimeoutMs);
+      using question = ask(topic, data, { timeoutMs, ...rest });
+      let expected = 0;
+      let last: Envelope | undefined;
+      try {
+        for (;;) {
+          const frame = await question.next(last ? idleTimeoutMs : timeoutMs);
+          if (frame.type === frameTypes.error) {
+            last = undefined;
+            throw replyFailed(topic, frame);
+          }
+          const number = frame.type === frameTypes.item || frame.type === frameTypes.end ? frame.sequence : undefined;
+          // The same frame again: it was acknowledged too late.
+          if (frame.type === frameTypes.item && Number(number) < expected) continue;
+          if (number !== undefined && Number(number) !== expected) throw broken(topic, expected, number);
+          if (frame.type === frameTypes.end) {
+            last = undefined;
+            return;
+          }
+          last = frame;
+          yield frame.data;
+          // Whoever replies with one plain answer has sent a stream of one.
+          if (frame.type !== frameTypes.item) {
+            last = undefined;
+            return;
+          }
+          expected += 1;
+          const isDue = expected % (streamWindow / 2) === 0;
+          if (isDue) say(frame.replyto, frameTypes.credit, frame.correlationid, { upTo: expected + streamWindow });
+        }
+      } finally {
+        // Left before the end, by whichever way: nobody wants the rest.
+        if (last) say(last.replyto, frameTypes.cancel, last.correlationid, {});
+      }
+    },
+  };
+}
+
+/** What came and was not taken yet: at most what a stream may send unasked, and its end. */
+const maxAnswers = streamWindow + 1;
+
+function createAnswers(topic: string, isConnected: () => boolean, signals: readonly AbortSignal[]) {
+  const arrived: Envelope[] = [];
+  let ended: { readonly reason: unknown } | undefined;
+  let waiter: PromiseWithResolvers<Envelope> | undefined;
+
+  function fail(reason: unknown): void {
+    ended ??= { reason };
+    waiter?.reject(ended.reason);
+    waiter = undefined;
+  }
+  const aborted = (): void => fail(signals.find((signal) => signal.aborted)?.reason);
+  for (const signal of signals) signal.addEventListener('abort', aborted, { once: true });
+
+  return {
+    fail,
+    put(frame: Envelope): void {
+      if (waiter) {
+        waiter.resolve(frame);
+        waiter = undefined;
+      } else if (arrived.length < maxAnswers) arrived.push(frame);
+      else fail(new SetpointError('stream_broken', `the stream of ${topic} sends more than it was asked for`));
+    },
+    async next(timeoutMs: number): Promise<Envelope> {
+      const frame = arrived.shift();
+      if (frame) return frame;
+      if (ended) throw ended.reason;
+      waiter = Promise.withResolvers<Envelope>();
+      const timer = setTimeout(() => fail(noAnswer(topic, timeoutMs, isConnected())), timeoutMs);
+      try {
+        return await waiter.promise;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    end(): void {
+      for (const signal of signals) signal.removeEventListener('abort', aborted);
+    },
+  };
+}
+
+/** The MQTT 5 properties that say of a question or an answer what its envelope says too. */
+export function mirror(of: {
+  responseTopic?: string;
+  correlationData?: string;
+  timeoutMs?: number;
+}): NonNullable<PublishOptions['properties']> {
+  const { responseTopic, correlationData, timeoutMs } = of;
+  return {
+    contentType: 'application/cloudevents+json',
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
+    // Nobody waits for the answer any more then.
+    ...(timeoutMs !== undefined && { messageExpirySeconds: Math.ceil(timeoutMs / 1000) }),
+  };
+}
+
+export const outcomeOf = (result: PublishResult): PublishOutcome | Promise<PublishOutcome> =>
+  result.status === 'queued' ? result.outcome : result;
+
+function noAnswer(topic: string, timeoutMs: number, isConnected: boolean): SetpointError {
+  const why = isConnected
+    ? 'is a service that replies there running?'
+    : 'there is no connection to the broker, which has to come back first';
+  return new SetpointError('no_answer', `nobody answered on ${topic} within ${timeoutMs} ms; ${why}`);
+}
+
+function replyFailed(topic: string, { data }: Envelope): SetpointError {
+  const why = typeof data.message === 'string' ? data.message : 'it gave no reason';
+  return new SetpointError('reply_failed', `the service that replies on ${topic} failed: ${why}`);
+}
+
+const broken = (topic: string, expected: number, got: string): SetpointError =>
+  new SetpointError(
+    'stream_broken',
+    `the stream of ${topic} lost a part: item ${expected} was due, and ${got.slice(0, 20)} came; ask again`,
+  );

@@ -1,0 +1,208 @@
+import type { Bus, QoS } from '@setpoint/bus';
+import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
+import { createAsking, type RequestOptions, type StreamOptions } from './asking.ts';
+import { createDeduplication } from './deduplication.ts';
+import { createInbox } from './inbox.ts';
+import { checkOption, type MessagingOptions, resolveMessagingOptions } from './options.ts';
+import { createOutbox, type OutboxCounters, type PublishResult } from './outbox.ts';
+import { createReplier, type ReplyHandler } from './replying.ts';
+import {
+  type MessageHandler,
+  type MessageSubscribeOptions,
+  type MessageSubscription,
+  type OwnSubscription,
+  openSubscription,
+} from './subscription.ts';
+import { createTurn } from './turn.ts';
+
+/** Messages between services, over the connection that configuration comes on. Each is a CloudEvent. */
+export interface Messenger {
+  /**
+   * Publishes `data` and resolves with what became of it: `sent` when the broker has it, `queued` at once where there is
+   * no connection, `dropped` or `expired` where it was given up. Only a message that can't be one is thrown.
+   * @throws SetpointError `message_too_large`, `options_invalid`; BusError `topic_invalid`
+   */
+  publish(topic: string, data: object, options?: MessageOptions): Promise<PublishResult>;
+  /**
+   * Calls `handler` for every message on a matching topic (`+`, `#`; a wildcard at the first level matches no `$` topic),
+   * one after another in the order of arrival. A message that comes twice is handled once; one whose handler threw is not
+   * counted as handled, and is handled if it comes again. A slow handler fills its own queue and nothing else.
+   * @throws SetpointError `options_invalid`; BusError `topic_invalid`, `stopped`
+   */
+  subscribe<T = JsonObject>(
+    filter: string,
+    handler: MessageHandler<T>,
+    options?: MessageSubscribeOptions,
+  ): MessageSubscription;
+  /**
+   * Publishes a question and resolves with the answer's data, or the first item of a stream.
+   * @throws SetpointError `no_answer` after `timeoutMs`, `reply_failed`, `overloaded`, `stopped`, `message_too_large`;
+   * the reason of `signal`; BusError where the question could not be sent
+   */
+  request<T = JsonObject>(topic: string, data: object, options?: RequestOptions): Promise<T>;
+  /**
+   * Publishes a question when the first item is asked for, and gives the answers one by one. The one who replies is at
+   * most 16 items ahead; leaving the loop early tells it to stop.
+   * @throws SetpointError `no_answer` after `timeoutMs` or `idleTimeoutMs`, `reply_failed`, `stream_broken` where an item
+   * was lost, and as `request`
+   */
+  requestStream<T = JsonObject>(
+    topic: string,
+    data: object,
+    options?: StreamOptions,
+  ): AsyncGenerator<T, void, undefined>;
+  /**
+   * Answers questions on a topic with what `handler` returns, up to 16 of them at once. A handler that throws is told
+   * here and, without the reason, to the one who asked; `ReplyRefused` with it.
+   * @throws as `subscribe`
+   */
+  reply<T = JsonObject>(
+    filter: string,
+    handler: ReplyHandler<T>,
+    options?: MessageSubscribeOptions,
+  ): MessageSubscription;
+  /** What became of everything that was published, questions and answers included. */
+  stats(): MessengerStats;
+}
+
+export interface MessageOptions {
+  /** The CloudEvents type. @default "setpoint.message.v1" */
+  readonly type?: string;
+  /** 0: sent now or not at all. @default 1 */
+  readonly qos?: QoS;
+  /** @default false */
+  readonly retain?: boolean;
+  /** How old it may become before the broker has it. Milliseconds. @default `messaging.maxAgeMs`, 30000 */
+  readonly maxAgeMs?: number;
+  /** The CloudEvents extension: a receiver knows a message by type, source and sequence, too. */
+  readonly sequence?: string;
+  /** W3C Trace Context, of what the message is caused by. */
+  readonly traceparent?: string;
+}
+
+export interface MessengerStats extends OutboxCounters {
+  readonly pendingRequests: number;
+  readonly subscriptions: number;
+}
+
+export interface MessengerOptions {
+  readonly bus: Bus;
+  readonly service: string;
+  readonly instance: string;
+  /** What its messages come from. @default the instance */
+  readonly sourceName?: string | undefined;
+  readonly prefix: string;
+  readonly now: () => number;
+  /** @default 30 s, 2048 */
+  readonly dedupe?: { readonly ttlMs: number; readonly maxEntries: number };
+  readonly messaging?: MessagingOptions | undefined;
+  /** Told of a handler that threw, of a queue that is full, and of a message that is no CloudEvent. */
+  readonly onFault: (message: string, cause: unknown) => void;
+}
+
+/** What the connection needs besides. */
+export interface OwnMessenger extends Messenger {
+  /**
+   * Aborts the handlers' signals and the questions that wait; gives handlers that run and messages that wait
+   * `graceMs`, and drops them then. Can be called twice.
+   */
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+const messageType = 'setpoint.message.v1';
+const replyConcurrency = 16;
+
+export function createMessenger({
+  bus,
+  service,
+  instance,
+  sourceName = instance,
+  prefix,
+  now,
+  dedupe = { ttlMs: 30_000, maxEntries: 2048 },
+  messaging,
+  onFault,
+}: MessengerOptions): OwnMessenger {
+  const bounds = resolveMessagingOptions(messaging);
+  const writer = createEnvelopeWriter({ source: `/instance/${sourceName}`, now });
+  const stopping = new AbortController();
+  const turn = createTurn();
+  const subscriptions = new Set<OwnSubscription>();
+  const outbox = createOutbox({
+    bus,
+    maxMessages: bounds.outboxMaxMessages,
+    maxBytes: bounds.outboxMaxBytes,
+    policy: bounds.outboxPolicy,
+  });
+  const open = (_topic: string, payload: Uint8Array): Envelope =>
+    openEnvelope(payload, { role: 'operator', now: now() }).envelope;
+  const inbox = createInbox({
+    bus,
+    topic: `${prefix === '' ? '' : `${prefix}/`}service/${service}/reply/${instance}`,
+    open,
+    onFault,
+  });
+  const shared = { inbox, outbox, writer, service, defaultType: messageType };
+  const asking = createAsking({
+    ...shared,
+    maxPending: bounds.maxPendingRequests,
+    isConnected: () => bus.status.kind === 'connected',
+    stopping: stopping.signal,
+  });
+  let stopped: Promise<void> | undefined;
+
+  async function stop(graceMs: number): Promise<void> {
+    stopping.abort(new SetpointError('stopped', 'the messenger was stopped'));
+    const idle = [...subscriptions].map((subscription) => subscription.end());
+    subscriptions.clear();
+    const done = Promise.all(idle).then(() => outbox.whenDrained());
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([done, new Promise((settle) => (timer = setTimeout(settle, graceMs)))]);
+    clearTimeout(timer);
+    outbox.stop();
+  }
+
+  const messenger: OwnMessenger = {
+    async publish(topic, data, options = {}) {
+      const {
+        type = messageType,
+        qos = 1,
+        retain = false,
+        maxAgeMs = bounds.maxAgeMs,
+        sequence,
+        traceparent,
+      } = options;
+      checkOption('maxAgeMs', maxAgeMs);
+      const { bytes } = writer.seal({ type, subject: service, data, sequence, traceparent });
+      return outbox.publish(topic, bytes, { qos, retain, maxAgeMs });
+    },
+    subscribe(filter, handler, options = {}) {
+      const deduplication = createDeduplication({
+        ...dedupe,
+        now: () => performance.now(),
+      });
+      const onClosed = (closed: OwnSubscription): void => void subscriptions.delete(closed);
+      const opened = openSubscription(
+        { bus, turn, deduplication, open, onFault, onClosed },
+        filter,
+        handler as MessageHandler<unknown>,
+        options,
+      );
+      subscriptions.add(opened);
+      return opened;
+    },
+    request: (topic, data, options = {}) => asking.request(topic, data, options) as Promise<never>,
+    requestStream: (topic, data, options = {}) =>
+      asking.requestStream(topic, data, options) as AsyncGenerator<never, void, undefined>,
+    reply(filter, handler, options) {
+      const replier = createReplier(shared, handler);
+      return messenger.subscribe(filter, replier as never, { concurrency: replyConcurrency, ...options });
+    },
+    stats: () => ({ ...outbox.counters(), pendingRequests: asking.pending, subscriptions: subscriptions.size }),
+    stop({ graceMs = 1000 } = {}) {
+      stopped ??= stop(graceMs);
+      return stopped;
+    },
+  };
+  return messenger;
+}

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { checkOption, resolveMessagingOptions } from './options.ts';
+
+it('has a bound for everything that nobody set', () => {
+  expect(resolveMessagingOptions()).toEqual({
+    outboxMaxMessages: 1000,
+    outboxMaxBytes: 16_777_216,
+    outboxPolicy: 'drop-oldest',
+    maxAgeMs: 30_000,
+    maxPendingRequests: 1000,
+  });
+});
+
+it('tells every fault at once', () => {
+  const faults: string[] = [];
+  const wrong = { outboxMaxMessages: 0, outboxMaxBytes: Number.NaN, outboxPolicy: 'none', maxAgeMs: 2 ** 31 } as never;
+  resolveMessagingOptions(wrong, (option, message) => faults.push(`${option} ${message}`));
+  expect(faults).toEqual([
+    'messaging/outboxMaxMessages must be 1 to 1000000',
+    'messaging/outboxMaxBytes must be 1 to 4294967296',
+    'messaging/maxAgeMs must be 1 to 2147483647',
+    'messaging/outboxPolicy is drop-oldest or refuse',
+  ]);
+});
+
+it('refuses an option of a call that is out of its bounds', () => {
+  expect(() => checkOption('timeoutMs', 0)).toThrow('timeoutMs must be 1 to 2147483647, and is 0');
+  expect(() => checkOption('timeoutMs', 1)).not.toThrow();
+});

@@ -1,0 +1,265 @@
+import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
+import { createEnvelopeWriter } from '@setpoint/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createInbox } from '../../../../test/support/samples.ts';
+import { createMessenger } from './messenger.ts';
+
+let broker: MemoryBroker;
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  broker = createMemoryBroker();
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+async function open(dedupe = { ttlMs: 30_000, maxEntries: 2048 }) {
+  const bus = broker.connect();
+  stack.defer(() => bus.stop());
+  await bus.start();
+  const faults = createInbox<string>();
+  const onFault = (message: string): void => faults.put(message);
+  const options = { bus, service: 'vad', instance: 'vad-1', prefix: '', now: Date.now, dedupe, onFault };
+  return { bus, messenger: createMessenger(options), faults };
+}
+
+const writer = createEnvelopeWriter({ source: '/instance/stranger' });
+const seal = (id: string, n = 0, sequence?: string): Uint8Array =>
+  writer.seal({ id, type: 'a.type', subject: 'vad', data: { n }, sequence }).bytes;
+
+/** A handler that stays in every call until it is let go. */
+function createGate<T>() {
+  const entered = createInbox<T>();
+  const waiting: (() => void)[] = [];
+  let isOpen = false;
+  return {
+    entered,
+    enter: (item: T): Promise<void> | undefined => {
+      entered.put(item);
+      return isOpen ? undefined : new Promise((settle) => waiting.push(settle));
+    },
+    releaseOne: () => waiting.shift()?.(),
+    open: () => {
+      isOpen = true;
+      for (const settle of waiting.splice(0)) settle();
+    },
+  };
+}
+
+const until = async (isThere: () => boolean): Promise<void> => {
+  while (!isThere()) await new Promise((settle) => setTimeout(settle, 1));
+};
+
+describe('a subscription', () => {
+  it('hears what its filter matches, and no topic of the broker through a wildcard', async () => {
+    const { bus, messenger } = await open();
+    const filters = ['#', '+/b', 'a/#', 'a/b', '$SYS/#', '+/+', '+'];
+    const heard = new Map<string, string[]>();
+    for (const filter of filters) {
+      heard.set(filter, []);
+      await messenger.subscribe(filter, (_, topic) => heard.get(filter)?.push(topic)).ready;
+    }
+    for (const topic of ['a/b', 'a', '$SYS/b', 'c/b', 'end']) await bus.publish(topic, seal(topic));
+    await until(() => heard.get('#')?.includes('end') === true);
+    expect(Object.fromEntries(heard)).toEqual({
+      '#': ['a/b', 'a', 'c/b', 'end'],
+      '+/b': ['a/b', 'c/b'],
+      'a/#': ['a/b', 'a'],
+      'a/b': ['a/b'],
+      '$SYS/#': ['$SYS/b'],
+      '+/+': ['a/b', 'c/b'],
+      '+': ['a', 'end'],
+    });
+  });
+
+  it('aborts the signal of its handler when it is closed', async () => {
+    const { bus, messenger } = await open();
+    const entered = createInbox<AbortSignal>();
+    const ended = Promise.withResolvers<unknown>();
+    const subscription = messenger.subscribe('a', async (_, __, signal) => {
+      entered.put(signal);
+      signal.addEventListener('abort', () => ended.resolve(signal.reason));
+      await ended.promise;
+    });
+    await subscription.ready;
+    await bus.publish('a', seal('1'));
+    await bus.publish('a', seal('2'));
+    expect((await entered.next()).aborted).toBe(false);
+    await until(() => subscription.stats().waiting === 1);
+    await subscription.close();
+    expect(await ended.promise).toMatchObject({ message: 'the subscription a was closed' });
+    await until(() => subscription.stats().running === 0);
+    expect(subscription.stats()).toMatchObject({ received: 2, handled: 1, dropped: 1, waiting: 0 });
+    await subscription.close();
+    expect(messenger.stats().subscriptions).toBe(0);
+  });
+
+  it('aborts it when the messenger stops, and is not waited for longer than its grace', async () => {
+    const { bus, messenger } = await open();
+    const entered = createInbox<AbortSignal>();
+    const subscription = messenger.subscribe('a', (_, __, signal) => {
+      entered.put(signal);
+      return new Promise(() => {});
+    });
+    await subscription.ready;
+    await bus.publish('a', seal('1'));
+    const signal = await entered.next();
+    await messenger.stop({ graceMs: 20 });
+    expect(signal.aborted).toBe(true);
+    expect(await messenger.publish('a', {})).toMatchObject({ status: 'dropped', reason: 'stopped' });
+    await messenger.stop();
+  });
+
+  it('handles as many at once as it was told, and two copies of one message never', async () => {
+    const { bus, messenger } = await open();
+    const gate = createGate<string>();
+    const subscription = messenger.subscribe('a', ({ id }) => gate.enter(id), { concurrency: 3 });
+    await subscription.ready;
+    for (const id of ['1', '1', '2', '3']) await bus.publish('a', seal(id));
+    await until(() => subscription.stats().received === 4);
+    expect(gate.entered.all).toEqual(['1', '2']);
+    expect(subscription.stats()).toMatchObject({ running: 3, waiting: 1 });
+    gate.releaseOne();
+    await until(() => subscription.stats().duplicates === 1);
+    gate.open();
+    await until(() => subscription.stats().running === 0);
+    expect(gate.entered.all).toEqual(['1', '2', '3']);
+  });
+
+  it('gives the second copy to the handler when the first one failed, also while both are there', async () => {
+    const { bus, messenger, faults } = await open();
+    const gate = createGate<string>();
+    let calls = 0;
+    const subscription = messenger.subscribe(
+      'a',
+      async ({ id }) => {
+        calls += 1;
+        const isFirst = calls === 1;
+        await gate.enter(id);
+        if (isFirst) throw new Error('not yet');
+      },
+      { concurrency: 2 },
+    );
+    await subscription.ready;
+    await bus.publish('a', seal('1'));
+    await bus.publish('a', seal('1'));
+    await gate.entered.next();
+    gate.open();
+    await until(() => subscription.stats().handled === 1);
+    expect(subscription.stats()).toMatchObject({ received: 2, failed: 1, handled: 1, duplicates: 0 });
+    expect(faults.all).toEqual(['the handler of a threw']);
+  });
+
+  it('knows a message that was sent again under another id by its sequence', async () => {
+    const { bus, messenger } = await open();
+    const heard: string[] = [];
+    const subscription = messenger.subscribe('a', ({ id }) => heard.push(id));
+    await subscription.ready;
+    await bus.publish('a', seal('1', 0, '41'));
+    await bus.publish('a', seal('2', 0, '41'));
+    await bus.publish('a', seal('3', 0, '42'));
+    await until(() => subscription.stats().received === 3);
+    expect(heard).toEqual(['1', '3']);
+  });
+
+  it('delivers every copy where deduplication is off', async () => {
+    const { bus, messenger } = await open({ ttlMs: 0, maxEntries: 1 });
+    const heard: string[] = [];
+    const subscription = messenger.subscribe('a', ({ id }) => heard.push(id));
+    await subscription.ready;
+    await bus.publish('a', seal('1'));
+    await bus.publish('a', seal('1'));
+    await until(() => subscription.stats().received === 2);
+    expect(heard).toEqual(['1', '1']);
+  });
+
+  it.each([
+    ['limit', { queue: { limit: 0 } }],
+    ['maxBytes', { queue: { maxBytes: Number.NaN } }],
+    ['concurrency', { concurrency: 10_001 }],
+  ])('refuses a %s out of its bounds', async (_, options) => {
+    const { messenger } = await open();
+    expect(() => messenger.subscribe('a', () => {}, options)).toThrow(/must be 1 to \d+, and is/);
+  });
+});
+
+describe('a slow handler', () => {
+  it('gets the latest of each topic where that is its policy', async () => {
+    const { bus, messenger, faults } = await open();
+    const gate = createGate<string>();
+    const subscription = messenger.subscribe<{ n: number }>(
+      't/+',
+      ({ data }, topic) => gate.enter(`${topic} ${data.n}`),
+      { queue: { policy: 'latest-per-topic', limit: 10 } },
+    );
+    await subscription.ready;
+    await bus.publish('t/first', seal('0'));
+    await gate.entered.next();
+    for (let n = 1; n <= 50; n++) {
+      await bus.publish('t/a', seal(`a${n}`, n));
+      await bus.publish('t/b', seal(`b${n}`, n));
+    }
+    await until(() => subscription.stats().received === 101);
+    expect(subscription.stats()).toMatchObject({ waiting: 2, replaced: 98, dropped: 0 });
+    gate.open();
+    await until(() => subscription.stats().handled === 3);
+    expect(gate.entered.all).toEqual(['t/first 0', 't/a 50', 't/b 50']);
+    expect(faults.all).toEqual([]);
+  });
+
+  it('has its filter taken back at the broker under back-pressure, and hears what was retained meanwhile', async () => {
+    const { bus, messenger } = await open();
+    const gate = createGate<number>();
+    const subscription = messenger.subscribe<{ n: number }>('t/#', ({ data }) => gate.enter(data.n), {
+      queue: { policy: 'back-pressure', limit: 4 },
+    });
+    const other: string[] = [];
+    await messenger.subscribe('t/+/x', ({ id }) => other.push(id)).ready;
+    await subscription.ready;
+    for (let n = 0; n < 5; n++) await bus.publish('t/a', seal(`a${n}`, n));
+    await until(() => subscription.stats().isPaused);
+    await bus.publish('t/kept/x', seal('kept', 100), { retain: true });
+    await bus.publish('t/lost/x', seal('lost', 200));
+    await until(() => other.length === 2);
+    expect(subscription.stats()).toMatchObject({ received: 5, waiting: 4, dropped: 0, pauses: 1, isPaused: true });
+    gate.open();
+    await until(() => gate.entered.all.includes(100));
+    expect(gate.entered.all).toEqual([0, 1, 2, 3, 4, 100]);
+    expect(subscription.stats()).toMatchObject({ pauses: 1, isPaused: false });
+    expect(other).toEqual(['kept', 'lost']);
+  });
+
+  it('holds up no other one', async () => {
+    const { bus, messenger } = await open();
+    const slow = createGate<string>();
+    const subscription = messenger.subscribe('a', ({ id }) => slow.enter(id));
+    const heard = createInbox<string>();
+    await messenger.subscribe('a', ({ id }) => heard.put(id)).ready;
+    await bus.publish('a', seal('1'));
+    await bus.publish('a', seal('2'));
+    expect([await heard.next(), await heard.next()]).toEqual(['1', '2']);
+    expect(slow.entered.all).toEqual(['1']);
+    await subscription.close();
+  });
+});
+
+it('accounts for every message, whatever its handler does', async () => {
+  const { bus, messenger } = await open();
+  let calls = 0;
+  const subscription = messenger.subscribe(
+    'a',
+    () => {
+      calls += 1;
+      if (calls % 3 === 0) throw new Error('every third');
+      return calls % 2 === 0 ? new Promise((settle) => setImmediate(settle)) : undefined;
+    },
+    { queue: { limit: 20 } },
+  );
+  await subscription.ready;
+  await Promise.all(
+    Array.from({ length: 300 }, (_, n) => bus.publish('a', n % 10 === 0 ? 'no event' : seal(`${n % 200}`))),
+  );
+  await until(() => subscription.stats().received === 300 && subscription.stats().running === 0);
+  const { handled, failed, duplicates, invalid, dropped, replaced, waiting } = subscription.stats();
+  expect(handled + failed + duplicates + invalid + dropped + replaced + waiting).toBe(300);
+  expect(Math.min(handled, failed, invalid, dropped)).toBeGreaterThan(0);
+});

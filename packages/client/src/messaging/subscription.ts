@@ -1,0 +1,168 @@
+import type { Bus, QoS, Subscription } from '@setpoint/bus';
+import type { Envelope } from '@setpoint/protocol';
+import type { Deduplication } from './deduplication.ts';
+import { createDelivery, type DeliveryCounters } from './delivery.ts';
+import { checkOption } from './options.ts';
+import { createMessageQueue, type QueuePolicy } from './queue.ts';
+import type { Turn } from './turn.ts';
+
+/** Told of every message on a matching topic. `signal` aborts when the subscription is closed or this process ends. */
+export type MessageHandler<T> = (message: Envelope<T>, topic: string, signal: AbortSignal) => unknown;
+
+export interface QueueOptions {
+  /** Messages that may wait for the handler; `latest-per-topic`: topics. 1 to 1000000. @default 1000 */
+  readonly limit?: number;
+  /** Bytes that may wait; a message that is larger than that waits alone. @default 16777216 */
+  readonly maxBytes?: number;
+  /**
+   * What gives way when the handler is too slow.
+   * - `drop-oldest`: the message that has waited longest.
+   * - `latest-per-topic`: the older message of the same topic, always; past `limit` topics the oldest.
+   * - `back-pressure`: the broker. The filter is taken back until half the queue is empty; what is published meanwhile
+   *   doesn't come, and costs this process nothing, but the broker sends retained messages again afterwards. Choose
+   *   `limit` above the number of retained messages that match. MQTT can't hold back one filter of a connection without
+   *   holding back all of them, heartbeats too; for a sender that waits, use `requestStream`.
+   * @default "drop-oldest"
+   */
+  readonly policy?: QueuePolicy;
+}
+
+export interface MessageSubscribeOptions {
+  /** @default 1 */
+  readonly qos?: QoS;
+  readonly queue?: QueueOptions;
+  /** Messages handled at once; more than one gives up their order. 1 to 10000. @default 1 */
+  readonly concurrency?: number;
+}
+
+export interface SubscriptionStats extends DeliveryCounters {
+  /** `back-pressure`: how often the filter was taken back. */
+  readonly pauses: number;
+  readonly isPaused: boolean;
+}
+
+export interface MessageSubscription extends AsyncDisposable {
+  /** Resolves when the broker has granted it for the first time; rejects with `stopped` when it ends before. */
+  readonly ready: Promise<void>;
+  /** Why the broker refused it the last time. */
+  readonly refused: string | undefined;
+  stats(): SubscriptionStats;
+  /** Ends it: aborts the handler's signal and drops what waits. Resolves when the broker knows. Can be called twice. */
+  close(): Promise<void>;
+}
+
+export interface SubscriptionOptions {
+  readonly bus: Pick<Bus, 'subscribe'>;
+  readonly turn: Turn;
+  readonly deduplication: Deduplication;
+  /** @throws what `onFault` is told */
+  readonly open: (topic: string, payload: Uint8Array) => Envelope;
+  readonly onFault: (message: string, cause: unknown) => void;
+  /** Told when it was closed. */
+  readonly onClosed: (subscription: OwnSubscription) => void;
+}
+
+/** What the messenger needs besides. */
+export interface OwnSubscription extends MessageSubscription {
+  /** As `close`, without asking the broker. Resolves when no handler runs any more. */
+  end(): Promise<void>;
+}
+
+/** A filter that was taken back is not asked for again before. Milliseconds. */
+const restMs = 100;
+
+/**
+ * Subscribes `handler` to `filter`.
+ * @throws BusError `topic_invalid`, `stopped`; SetpointError `options_invalid`
+ */
+export function openSubscription(
+  { bus, turn, deduplication, open, onFault, onClosed }: SubscriptionOptions,
+  filter: string,
+  handler: MessageHandler<unknown>,
+  {
+    qos = 1,
+    queue: { limit = 1000, maxBytes = 16_777_216, policy = 'drop-oldest' } = {},
+    concurrency = 1,
+  }: MessageSubscribeOptions,
+): OwnSubscription {
+  checkOption('queue.limit', limit, 1_000_000);
+  checkOption('queue.maxBytes', maxBytes, 4_294_967_296);
+  checkOption('concurrency', concurrency, 10_000);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const queue = createMessageQueue({ policy, maxMessages: limit, maxBytes });
+  let pauses = 0;
+  let pausedAtMs: number | undefined;
+  let resuming: NodeJS.Timeout | undefined;
+
+  const delivery = createDelivery({
+    queue,
+    concurrency,
+    deduplication,
+    turn,
+    open,
+    onFault,
+    handler: (message, topic) => handler(message, topic, signal),
+    onTaken: () => {
+      if (pausedAtMs !== undefined && resuming === undefined && queue.size <= limit / 2) resumeLater(pausedAtMs);
+    },
+  });
+
+  const listen = (): Subscription =>
+    bus.subscribe(
+      filter,
+      ({ topic, payload }) => {
+        delivery.put(topic, payload);
+        if (policy === 'back-pressure' && queue.isFull) pause();
+      },
+      { qos },
+    );
+  const first = listen();
+  let present = first;
+
+  function pause(): void {
+    if (pausedAtMs !== undefined) return;
+    pausedAtMs = performance.now();
+    pauses += 1;
+    present.close().catch(() => {});
+  }
+
+  function resumeLater(sinceMs: number): void {
+    resuming = setTimeout(resume, Math.max(0, sinceMs + restMs - performance.now()));
+  }
+
+  function resume(): void {
+    resuming = undefined;
+    pausedAtMs = undefined;
+    try {
+      present = listen();
+    } catch (cause) {
+      onFault(`${filter} is not subscribed to again`, cause);
+    }
+  }
+
+  function end(): void {
+    clearTimeout(resuming);
+    delivery.end();
+    controller.abort(new Error(`the subscription ${filter} was closed`));
+  }
+
+  const subscription: OwnSubscription = {
+    ready: first.ready,
+    get refused() {
+      return present.refused;
+    },
+    stats: () => ({ ...delivery.counters(), pauses, isPaused: pausedAtMs !== undefined }),
+    end: () => {
+      end();
+      return delivery.whenIdle();
+    },
+    close() {
+      end();
+      onClosed(subscription);
+      return present.close();
+    },
+    [Symbol.asyncDispose]: () => subscription.close(),
+  };
+  return subscription;
+}

@@ -1,0 +1,113 @@
+import { createMemoryBroker } from '@setpoint/bus/memory';
+import fc from 'fast-check';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { createInbox } from '../../../../test/support/samples.ts';
+import { createMessenger } from './messenger.ts';
+import { defineTopic } from './typed-topic.ts';
+
+const reading = defineTopic('sensor/{sensor}/reading', z.object({ celsius: z.number(), at: z.coerce.date() }));
+
+async function open(stack: AsyncDisposableStack) {
+  const bus = stack.use(createMemoryBroker().connect());
+  await bus.start();
+  const faults = createInbox<Error>();
+  const onFault = (_: string, cause: unknown): void => faults.put(cause as Error);
+  const messenger = createMessenger({ bus, service: 'a', instance: 'a-1', prefix: '', now: Date.now, onFault });
+  return { messenger, faults };
+}
+
+describe('a typed topic', () => {
+  it('gives the handler the names of the topic and what the schema makes of the data', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { messenger } = await open(stack);
+    const heard = createInbox<unknown>();
+    const subscription = reading.subscribe(messenger, ({ celsius, at }, { params, topic, message, signal }) => {
+      expectTypeOf(celsius).toEqualTypeOf<number>();
+      expectTypeOf(params.sensor).toEqualTypeOf<string>();
+      heard.put([celsius, at, params, topic, message.data, signal.aborted]);
+    });
+    await subscription.ready;
+    const sent = await reading.publish(messenger, { sensor: 'hall' }, { celsius: 21, at: '2026-06-01T00:00:00Z' });
+    expect(sent).toEqual({ status: 'sent' });
+    expect(await heard.next()).toEqual([
+      21,
+      new Date('2026-06-01T00:00:00Z'),
+      { sensor: 'hall' },
+      'sensor/hall/reading',
+      { celsius: 21, at: '2026-06-01T00:00:00Z' },
+      false,
+    ]);
+  });
+
+  it('isolates and counts what does not fit', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { messenger, faults } = await open(stack);
+    const heard = createInbox<number>();
+    const subscription = reading.subscribe(messenger, ({ celsius }) => heard.put(celsius));
+    await subscription.ready;
+    await messenger.publish('sensor/hall/reading', { celsius: 'warm', at: 0 });
+    await reading.publish(messenger, { sensor: 'hall' }, { celsius: 3, at: 0 });
+    expect(await heard.next()).toBe(3);
+    expect(await faults.next()).toMatchObject({ code: 'message_invalid', faults: [{ pointer: '/celsius' }] });
+    expect(subscription.stats()).toMatchObject({ received: 2, invalid: 1, failed: 0, handled: 1 });
+  });
+
+  it('publishes nothing that does not fit, and says every fault', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { messenger } = await open(stack);
+    const wrong = { celsius: 'warm', at: 'yesterday' } as never;
+    await expect(reading.publish(messenger, { sensor: 'hall' }, wrong)).rejects.toMatchObject({
+      code: 'message_invalid',
+      faults: [{ pointer: '/celsius' }, { pointer: '/at' }],
+    });
+    expect(messenger.stats().sent).toBe(0);
+  });
+
+  it('has defaults for what is published on it', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { messenger } = await open(stack);
+    const state = defineTopic('lamp/{lamp}/state', z.object({ on: z.boolean() }), { type: 'lamp.v1', retain: true });
+    await state.publish(messenger, { lamp: 'a' }, { on: true });
+    const heard = createInbox<string>();
+    state.subscribe(messenger, (_, { message }) => heard.put(message.type));
+    expect(await heard.next()).toBe('lamp.v1');
+  });
+});
+
+describe('a pattern', () => {
+  it('gives a filter, a topic of names, and the names of a topic', () => {
+    const pair = defineTopic('{room}/x/{lamp_2}', z.object({}));
+    expect(pair.filter).toBe('+/x/+');
+    expect(pair.topic({ room: 'hall', lamp_2: 'b' })).toBe('hall/x/b');
+    expect(pair.params('hall/x/b')).toEqual({ room: 'hall', lamp_2: 'b' });
+    expect([pair.params('hall/y/b'), pair.params('hall/x'), pair.params('hall/x/b/c')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    // @ts-expect-error a name is missing
+    expect(() => pair.topic({ room: 'hall' })).toThrow('"" can not stand for {lamp_2}');
+  });
+
+  it('with a level that nobody names can only be subscribed to', () => {
+    const any = defineTopic('sensor/+/reading', z.object({}));
+    expect([any.filter, any.params('sensor/a/reading')]).toEqual(['sensor/+/reading', {}]);
+    expect(() => any.topic({})).toThrow('"+" stands for no topic');
+  });
+
+  it.each(['a/#', '{a}/{a}', 'a{b}', '{}', 'a/{b', '{1}', 'a+/b'])('%s is refused', (pattern) => {
+    expect(() => defineTopic(pattern, z.object({}))).toThrow(/is no topic pattern/);
+  });
+
+  it('gets back every name that a topic can carry, and refuses every other one', () => {
+    const topic = defineTopic('a/{one}/{two}', z.object({}));
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (one, two) => {
+        const isName = (text: string): boolean => text !== '' && !/[/+#\0]/.test(text);
+        if (isName(one) && isName(two)) expect(topic.params(topic.topic({ one, two }))).toEqual({ one, two });
+        else expect(() => topic.topic({ one, two })).toThrow(/can not stand for/);
+      }),
+    );
+  });
+});
