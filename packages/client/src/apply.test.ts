@@ -1,7 +1,7 @@
 import { SetpointError } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { applyChange, type Change, type ChangeHandler, ChangeRefused } from './apply.ts';
+import { applyChange, type Change, type ChangeHandler, ChangeRefused, type HandlerContext } from './apply.ts';
 
 const change: Change<string> = {
   current: 'new',
@@ -10,6 +10,7 @@ const change: Change<string> = {
   restartRequired: [],
   version: 2,
   previousVersion: 1,
+  isReturn: false,
 };
 
 /** Runs a change and writes down every step; `fails` names the steps that throw. */
@@ -134,7 +135,7 @@ describe('a change', () => {
     expect(seen).toEqual([
       change,
       change,
-      { ...change, current: 'old', previous: 'new', version: 1, previousVersion: 2 },
+      { ...change, current: 'old', previous: 'new', version: 1, previousVersion: 2, isReturn: true },
     ]);
   });
 
@@ -248,6 +249,123 @@ describe('a step that takes too long', () => {
     const handlers: ChangeHandler<string>[] = [{ commit: async () => {} }];
     await applyChange(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('the signal of a handler', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+  const options = { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} };
+  const never = (): Promise<void> => new Promise(() => {});
+
+  it('is one for the whole change, and does not abort where all went well', async () => {
+    const signals: AbortSignal[] = [];
+    const note = (_: unknown, { signal }: HandlerContext): void => void signals.push(signal);
+    await applyChange([{ prepare: note, commit: note }], change, options);
+    expect(signals[0]).toBe(signals[1]);
+    expect(signals[0]?.aborted).toBe(false);
+  });
+
+  it('aborts at the time limit, which a handler may have for itself', async () => {
+    let signal: AbortSignal | undefined;
+    const handler: ChangeHandler<string> = {
+      timeoutMs: 10,
+      commit: (_, context) => {
+        signal = context.signal;
+        return never();
+      },
+      revert: () => {},
+    };
+    const failed = expect(applyChange([handler], change, options)).rejects.toThrow('within 10 ms');
+    await vi.advanceTimersByTimeAsync(9);
+    expect(signal?.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await failed;
+    expect(signal?.reason).toMatchObject({ code: 'apply_timeout' });
+  });
+
+  it('aborts when another handler fails, also where it is asked for only then, and not for the way back', async () => {
+    const aborted: boolean[] = [];
+    let context: HandlerContext | undefined;
+    let early: AbortSignal | undefined;
+    const failed = new Error('broken');
+    const handlers: ChangeHandler<string>[] = [
+      {
+        commit: (_, given) => {
+          early = given.signal;
+        },
+        revert: (_, { signal }) => void aborted.push(signal.aborted),
+      },
+      {
+        prepare: (_, given) => {
+          context = given;
+        },
+        commit: () => {
+          throw failed;
+        },
+      },
+    ];
+    await expect(applyChange(handlers, change, options)).rejects.toThrow('broken');
+    expect([early?.aborted, early?.reason, context?.signal.aborted]).toEqual([true, failed, true]);
+    expect(aborted).toEqual([false]);
+  });
+
+  it('aborts when the connection stops, and what is given up then is put back', async () => {
+    const stopping = new AbortController();
+    const reverted: string[] = [];
+    const handlers: ChangeHandler<string>[] = [
+      {
+        commit: (_, { signal }) =>
+          new Promise((_settle, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        revert: () => void reverted.push('reverted'),
+      },
+    ];
+    const running = applyChange(handlers, change, { ...options, stopping: stopping.signal });
+    const refused = expect(running).rejects.toMatchObject({ code: 'stopped', cause: 'going' });
+    await vi.advanceTimersByTimeAsync(1);
+    stopping.abort('going');
+    await refused;
+    expect(reverted).toEqual(['reverted']);
+  });
+
+  it('does not matter to a handler that finishes all the same', async () => {
+    const stopping = new AbortController();
+    stopping.abort('going');
+    let isAborted = false;
+    const handler: ChangeHandler<string> = {
+      commit: (_, { signal }) => {
+        isAborted = signal.aborted;
+      },
+    };
+    await applyChange([handler], change, { ...options, stopping: stopping.signal });
+    expect(isAborted).toBe(true);
+  });
+
+  it('is the last word: once nobody waits any more, neither the step nor the way back is waited for', async () => {
+    const [stopping, abandoned] = [new AbortController(), new AbortController()];
+    const reverted: string[] = [];
+    const handler: ChangeHandler<string> = {
+      commit: never,
+      revert: () => {
+        reverted.push('called');
+        return never();
+      },
+    };
+    const running = applyChange([handler], change, {
+      ...options,
+      stopping: stopping.signal,
+      abandoned: abandoned.signal,
+    });
+    const refused = expect(running).rejects.toMatchObject({ code: 'stopped' });
+    stopping.abort();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reverted).toEqual([]);
+    abandoned.abort();
+    await refused;
+    expect(reverted).toEqual(['called']);
   });
 });
 

@@ -1,60 +1,13 @@
-import {
-  createKeyRing,
-  createSigner,
-  createSigningKey,
-  type JsonObject,
-  type Snapshot,
-  trustedKeyOf,
-} from '@setpoint/protocol';
+import { createKeyRing, createSigner, createSigningKey, type JsonObject, trustedKeyOf } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { createInbox, midnight, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
+import { follow, openConfiguration as open, received } from '../../../test/support/opened-configuration.ts';
+import { createInbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import type { Change } from './apply.ts';
 import { ChangeRefused } from './apply.ts';
-import { Configuration, type ConfigurationOptions, type Outcome } from './configuration.ts';
-import type { Received } from './receive.ts';
 
 const plain = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 type Plain = z.output<typeof plain>;
-
-function open<T>(schema: z.ZodType<T>, options: Partial<ConfigurationOptions<T>> = {}) {
-  const outcomes = createInbox<Outcome>();
-  const remembered: number[] = [];
-  const revertFaults: unknown[] = [];
-  let firsts = 0;
-  const configuration = new Configuration<T>({
-    service: 'vad',
-    schema,
-    keys: undefined,
-    applyTimeoutMs: 1000,
-    now: () => midnight,
-    onFirst: () => void firsts++,
-    remember: async ({ snapshot }) => void remembered.push(snapshot.version),
-    onOutcome: outcomes.put,
-    onRevertFailed: (cause) => void revertFaults.push(cause),
-    ...options,
-  });
-  const offer = (snapshot: Snapshot): void => configuration.offer(sealSnapshot(snapshot));
-  return {
-    configuration,
-    outcomes,
-    remembered,
-    revertFaults,
-    offer,
-    /** Offers it, and waits until nothing of it is under way any more. */
-    apply: async (snapshot: Snapshot): Promise<Outcome> => {
-      offer(snapshot);
-      const outcome = await outcomes.next();
-      await new Promise(setImmediate);
-      return outcome;
-    },
-    get firsts() {
-      return firsts;
-    },
-  };
-}
-
-const received = (snapshot: Snapshot): Received => ({ snapshot, bytes: sealSnapshot(snapshot) });
 
 /** A schema whose answer to each document waits until the test gives it. */
 function gatedSchema() {
@@ -101,7 +54,7 @@ describe('the first document', () => {
 
   it('calls no handler: there is nothing it is a change of', async () => {
     const { configuration, apply } = open(plain);
-    configuration.addHandler({ commit: () => Promise.reject(new Error('called')) });
+    follow(configuration, { commit: () => Promise.reject(new Error('called')) });
     expect(await apply(snapshotOf(1))).toMatchObject({ kind: 'applied', isFirst: true });
   });
 
@@ -207,7 +160,7 @@ describe('the defaults', () => {
     await configuration.takeDefaults();
     await outcomes.next();
     const changes: Change<Plain>[] = [];
-    configuration.addHandler({ commit: (change) => void changes.push(change) });
+    follow(configuration, { commit: (change) => void changes.push(change) });
     await apply(snapshotOf(3, { threshold: 0.5, frames: 30 }, { restartRequired: ['/threshold'] }));
     expect(changes).toEqual([
       {
@@ -217,6 +170,7 @@ describe('the defaults', () => {
         restartRequired: [],
         version: 3,
         previousVersion: 0,
+        isReturn: false,
       },
     ]);
     expect(configuration.report().pendingRestart).toEqual([]);
@@ -239,7 +193,7 @@ describe('a change', () => {
     await apply(snapshotOf(1, { vad: { threshold: 0.5 }, list: [1], cold: 1 }));
     const before = configuration.current;
     const changes: Change<unknown>[] = [];
-    configuration.addHandler({ commit: (change) => void changes.push(change) });
+    follow(configuration, { commit: (change) => void changes.push(change) });
     const outcome = await apply(
       snapshotOf(4, { vad: { threshold: 0.6 }, list: [1, 2], cold: 2 }, { restartRequired: ['/cold'] }),
     );
@@ -252,6 +206,7 @@ describe('a change', () => {
         restartRequired: ['/cold'],
         version: 4,
         previousVersion: 1,
+        isReturn: false,
       },
     ]);
     expect(configuration.current).not.toBe(before);
@@ -267,7 +222,7 @@ describe('a change', () => {
     const seen: unknown[] = [];
     const reached = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    configuration.addHandler({
+    follow(configuration, {
       prepare: () => void seen.push(configuration.current?.threshold),
       commit: () => {
         seen.push(configuration.current?.threshold);
@@ -288,7 +243,7 @@ describe('a change', () => {
   it('that only repeats the content is a new version, and calls no handler', async () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(1, { threshold: 0.7 }));
-    configuration.addHandler({ commit: () => Promise.reject(new Error('called')) });
+    follow(configuration, { commit: () => Promise.reject(new Error('called')) });
     expect(await apply(snapshotOf(2, { threshold: 0.7 }))).toMatchObject({ kind: 'applied' });
     expect(configuration.stamp?.version).toBe(2);
   });
@@ -297,7 +252,7 @@ describe('a change', () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(1));
     const seen: number[] = [];
-    const leave = configuration.addHandler({ commit: ({ version }) => void seen.push(version) });
+    const leave = follow(configuration, { commit: ({ version }) => void seen.push(version) });
     await apply(snapshotOf(2, { threshold: 0.6 }));
     leave();
     await apply(snapshotOf(3, { threshold: 0.7 }));
@@ -308,7 +263,7 @@ describe('a change', () => {
     const { configuration, apply, remembered } = open(plain);
     await apply(snapshotOf(1, { threshold: 0.5 }));
     const before = configuration.current;
-    configuration.addHandler({
+    follow(configuration, {
       commit: ({ current }) => {
         if (current.threshold > 0.8) throw new ChangeRefused('/threshold', 'too loud');
       },
@@ -403,7 +358,7 @@ describe('snapshots that come together', () => {
     await apply(snapshotOf(1));
     let isBusy = false;
     const versions: number[] = [];
-    configuration.addHandler({
+    follow(configuration, {
       commit: async ({ version }) => {
         expect(isBusy).toBe(false);
         isBusy = true;
@@ -475,7 +430,7 @@ describe('a document that failed', () => {
     await opened.apply(snapshotOf(1));
     let calls = 0;
     let isBroken = true;
-    opened.configuration.addHandler({
+    follow(opened.configuration, {
       commit: ({ current }) => {
         if (current.threshold !== 0.9) return;
         calls += 1;
@@ -602,7 +557,11 @@ describe('the last good snapshot', () => {
     (await asked.next()).answer(true);
     expect(await taken).toBe(true);
     expect(configuration.state).toBe('cache');
-    expect(configuration.report()).toMatchObject({ version: 3, observed: { version: 4 } });
+    expect(configuration.report()).toMatchObject({
+      version: 3,
+      observed: { version: 4 },
+      lastAttempt: { version: 4, outcome: 'rejected' },
+    });
   });
 
   it('that does not fit any more is not taken', async () => {
@@ -730,7 +689,7 @@ describe('an error about a document', () => {
     const fail = (): never => {
       throw thrown;
     };
-    configuration.addHandler({ commit: fail, revert: fail });
+    follow(configuration, { commit: fail, revert: fail });
     const outcome = await apply(snapshotOf(2, values(after), secrets));
     if (outcome.kind !== 'rejected') throw new Error('it was not rejected');
     return { error: outcome.error, attempt: configuration.report().lastAttempt, revertFault: revertFaults[0] as Error };
@@ -783,7 +742,7 @@ describe('stop', () => {
     await apply(snapshotOf(1));
     const reached = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    configuration.addHandler({ prepare: () => reached.resolve(), commit: () => go.promise });
+    follow(configuration, { prepare: () => reached.resolve(), commit: () => go.promise });
     offer(snapshotOf(2, { threshold: 0.2 }));
     offer(snapshotOf(3, { threshold: 0.3 }));
     await reached.promise;

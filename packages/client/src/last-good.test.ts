@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLastGood } from './last-good.ts';
+import { createLastGood, type LastGood } from './last-good.ts';
 
 const files = vi.hoisted(() => ({
   rename: undefined as ((from: string, to: string) => Promise<void>) | undefined,
@@ -21,24 +21,27 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+const openIn = (folder: string, prefix = '', authority = 'config-authority'): LastGood =>
+  createLastGood({ directory: folder, prefix, service: 'vad', authority });
+
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
 describe('the last good snapshot', () => {
   it('is not there at first', async () => {
-    expect(await createLastGood(directory, '', 'vad').read()).toBeUndefined();
+    expect(await openIn(directory).read()).toBeUndefined();
   });
 
   it('is read as the bytes that were written, and replaced as a whole', async () => {
-    const lastGood = createLastGood(directory, '', 'vad');
+    const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('one'));
     await lastGood.write(Buffer.from([0, 255]));
     expect(await lastGood.read()).toEqual(Buffer.from([0, 255]));
-    expect(await readdir(directory)).toEqual(['vad.json']);
+    expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
   it('lies in a folder of its environment', async () => {
-    const lastGood = createLastGood(directory, 'acme/prod', 'vad');
-    expect(lastGood.file).toBe(join(directory, 'acme', 'prod', 'vad.json'));
+    const lastGood = openIn(directory, 'acme/prod');
+    expect(lastGood.file).toBe(join(directory, 'acme', 'prod', 'vad@config-authority.json'));
     await lastGood.write(Buffer.from('one'));
     expect(await readFile(lastGood.file, 'utf8')).toBe('one');
   });
@@ -46,7 +49,7 @@ describe('the last good snapshot', () => {
   it('is readable by its owner alone, whatever the mask of the process and the file before', async () => {
     const mask = process.umask(0);
     try {
-      const lastGood = createLastGood(join(directory, 'made'), '', 'vad');
+      const lastGood = openIn(join(directory, 'made'));
       await lastGood.write(Buffer.from('secret'));
       expect(await modeOf(lastGood.file)).toBe(0o600);
       expect(await modeOf(dirname(lastGood.file))).toBe(0o700);
@@ -59,7 +62,7 @@ describe('the last good snapshot', () => {
   });
 
   it('is the old one after a crash between writing and renaming', async () => {
-    const lastGood = createLastGood(directory, '', 'vad');
+    const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('old'));
     const reached = Promise.withResolvers<string>();
     files.rename = (from) => {
@@ -69,32 +72,32 @@ describe('the last good snapshot', () => {
     void lastGood.write(Buffer.from('new'));
     expect(await readFile(await reached.promise, 'utf8')).toBe('new');
     expect(await modeOf(await reached.promise)).toBe(0o600);
-    expect(await createLastGood(directory, '', 'vad').read()).toEqual(Buffer.from('old'));
+    expect(await openIn(directory).read()).toEqual(Buffer.from('old'));
   });
 
   it('is the old one where the new one can not take its place, and no draft stays', async () => {
-    const lastGood = createLastGood(directory, '', 'vad');
+    const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('old'));
     files.rename = () => Promise.reject(new Error('EXDEV'));
     await expect(lastGood.write(Buffer.from('new'))).rejects.toThrow('EXDEV');
     expect(await lastGood.read()).toEqual(Buffer.from('old'));
-    expect(await readdir(directory)).toEqual(['vad.json']);
+    expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
   it('is one of the two that are written at once', async () => {
-    const [one, two] = [createLastGood(directory, '', 'vad'), createLastGood(directory, '', 'vad')];
+    const [one, two] = [openIn(directory), openIn(directory)];
     const texts = ['1'.repeat(100_000), '2'.repeat(100_000)];
     await Promise.all([one.write(Buffer.from(texts[0] ?? '')), two.write(Buffer.from(texts[1] ?? ''))]);
     expect(texts).toContain(String(await one.read()));
-    expect(await readdir(directory)).toEqual(['vad.json']);
+    expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
   it('says what the file system says', async () => {
     await writeFile(join(directory, 'file'), '');
-    await expect(createLastGood(join(directory, 'file'), '', 'vad').write(Buffer.from('x'))).rejects.toMatchObject({
+    await expect(openIn(join(directory, 'file')).write(Buffer.from('x'))).rejects.toMatchObject({
       code: expect.stringMatching(/ENOTDIR|EEXIST/),
     });
-    await mkdir(join(directory, 'vad.json'));
-    await expect(createLastGood(directory, '', 'vad').read()).rejects.toMatchObject({ code: 'EISDIR' });
+    await mkdir(join(directory, 'vad@config-authority.json'));
+    await expect(openIn(directory).read()).rejects.toMatchObject({ code: 'EISDIR' });
   });
 });

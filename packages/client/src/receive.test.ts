@@ -30,7 +30,7 @@ describe('what arrives as a snapshot', () => {
   it('keeps the bytes it came as', () => {
     const bytes = sealSnapshot(second);
     const reception = receive(bytes, trusting);
-    expect(reception).toEqual({ kind: 'apply', received: { snapshot: second, bytes } });
+    expect(reception).toMatchObject({ kind: 'apply', received: { snapshot: second, bytes } });
   });
 
   it('is a deletion where it is empty', () => {

@@ -12,6 +12,8 @@ import {
 export interface Received {
   readonly snapshot: Snapshot;
   readonly bytes: Uint8Array;
+  /** W3C Trace Context: what made the authority publish it. */
+  readonly traceparent?: string;
 }
 
 export type Reception =
@@ -31,24 +33,33 @@ export interface ReceiveOptions {
 }
 
 /** Verify, then judge: what to do with the bytes of a snapshot, wherever they came from. Never throws. */
-export function receive(bytes: Uint8Array, { service, keys, now, applied }: ReceiveOptions): Reception {
+export function receive(bytes: Uint8Array, options: ReceiveOptions): Reception {
   if (bytes.length === 0) return { kind: 'deleted' };
   try {
-    const { data: snapshot } = openMessage(snapshotType, bytes, { keys, now });
-    if (snapshot.service !== service) {
-      const message = `a snapshot of ${snapshot.service} came on the topic of ${service}; it is ignored`;
-      return { kind: 'refuse', error: new SetpointError('message_unexpected', message) };
-    }
-    return weigh(snapshot, bytes, applied);
+    return weigh(openSnapshot(bytes, options), options.applied);
   } catch (cause) {
     if (cause instanceof SetpointError) return { kind: 'refuse', error: cause };
     throw cause;
   }
 }
 
-function weigh(snapshot: Snapshot, bytes: Uint8Array, applied: Stamp | undefined): Reception {
+/** @throws SetpointError what is wrong with the message, or `message_unexpected` where it is of another service */
+export function openSnapshot(
+  bytes: Uint8Array,
+  { service, keys, now }: Omit<ReceiveOptions, 'applied'>,
+): Received & { readonly source: string } {
+  const { data: snapshot, envelope } = openMessage(snapshotType, bytes, { keys, now });
+  if (snapshot.service !== service) {
+    const message = `a snapshot of ${snapshot.service} came on the topic of ${service}; it is ignored`;
+    throw new SetpointError('message_unexpected', message);
+  }
+  const { source, traceparent } = envelope;
+  return { snapshot, bytes, source, ...(traceparent !== undefined && { traceparent }) };
+}
+
+function weigh(received: Received, applied: Stamp | undefined): Reception {
+  const { snapshot } = received;
   const verdict = judge(applied, snapshot);
-  const received = { snapshot, bytes };
   if (verdict.kind === 'apply') return { kind: 'apply', received };
   if (verdict.kind === 'skip') return { kind: 'skip', reason: verdict.reason, received };
   return { kind: 'refuse', error: versionReused(snapshot), stamp: snapshot };

@@ -1,0 +1,565 @@
+import type { Snapshot } from '@setpoint/protocol';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { follow, openConfiguration, received } from '../../../../test/support/opened-configuration.ts';
+import { snapshotOf } from '../../../../test/support/samples.ts';
+import type { Change } from '../apply.ts';
+import { createLiveDocument } from './live-document.ts';
+import { type PolicyOptions, resolvePolicy } from './policy.ts';
+import type { ProviderStateChange } from './provider-state.ts';
+import type { Quarantine } from './quarantine.ts';
+
+const plain = z.looseObject({ threshold: z.number().max(1).default(0.5) });
+const service = z.object({
+  vad: z.object({ threshold: z.number().default(0.5), frames: z.number().default(30) }).prefault({}),
+  log: z.object({ level: z.enum(['debug', 'info']).default('info') }).prefault({}),
+  list: z.array(z.number()).default([]),
+  key: z.string().default('none'),
+});
+const policyOf = (options: PolicyOptions) =>
+  resolvePolicy(options, (_, message) => {
+    throw new Error(message);
+  });
+const fail = (message: string) => (): never => {
+  throw new Error(message);
+};
+
+describe('subscriptions to places', () => {
+  const open = async () => {
+    const opened = openConfiguration(service);
+    await opened.apply(snapshotOf(1, { vad: { threshold: 0.5, frames: 30 }, list: [1, 2], key: 'a' }));
+    return { ...opened, document: createLiveDocument(opened.configuration) };
+  };
+
+  it('fire once each for one change, all in one transaction, in the order they were added', async () => {
+    const { apply, document } = await open();
+    const steps: unknown[] = [];
+    document.on('/vad', {
+      prepare: ({ value }) => void steps.push(['prepare vad', value.threshold, document.current.vad.threshold]),
+      commit: ({ value }) => void steps.push(['commit vad', value.threshold, document.current.vad.threshold]),
+    });
+    document.on('/vad/threshold', ({ value, previousValue }) => void steps.push(['threshold', value, previousValue]));
+    document.on('/vad/frames', () => void steps.push('frames'));
+    document.on('/list/0', () => void steps.push('first of the list'));
+    document.on('/list/1', ({ value }) => void steps.push(['second of the list', value]));
+    document.on('/key', () => void steps.push('key'));
+    document.on('', ({ changed }) => void steps.push(['all', changed]));
+    document.onChange(({ version }) => void steps.push(['change', version]));
+    await apply(snapshotOf(2, { vad: { threshold: 0.6, frames: 30 }, list: [1, 3], key: 'a' }));
+    expect(steps).toEqual([
+      ['prepare vad', 0.6, 0.5],
+      ['commit vad', 0.6, 0.6],
+      ['threshold', 0.6, 0.5],
+      ['second of the list', 3],
+      ['all', ['/vad/threshold', '/list']],
+      ['change', 2],
+    ]);
+  });
+
+  it('take part in the way back, and those that were not touched do not', async () => {
+    const { apply, document } = await open();
+    const seen: unknown[] = [];
+    document.on('/vad/threshold', ({ value, isReturn }) => void seen.push([value, isReturn]));
+    document.on('/key', ({ value, isReturn }) => void seen.push([value, isReturn]));
+    document.on('/vad', fail('not that'));
+    expect(await apply(snapshotOf(2, { vad: { threshold: 0.6, frames: 30 }, list: [1, 2], key: 'a' }))).toMatchObject({
+      kind: 'rejected',
+    });
+    expect(seen).toEqual([
+      [0.6, false],
+      [0.5, true],
+    ]);
+    expect(document.current.vad.threshold).toBe(0.5);
+  });
+
+  it('end', async () => {
+    const { apply, document } = await open();
+    let calls = 0;
+    const leave = document.on('/key', () => void calls++);
+    await apply(snapshotOf(2, { key: 'b' }));
+    leave();
+    await apply(snapshotOf(3, { key: 'c' }));
+    expect(calls).toBe(1);
+  });
+});
+
+describe('a version on trial', () => {
+  const open = async () => {
+    const opened = openConfiguration(plain);
+    await opened.apply(snapshotOf(1, { threshold: 0.1 }));
+    return { ...opened, document: createLiveDocument(opened.configuration) };
+  };
+
+  it('is in force, and counts as applied when its probe is content', async () => {
+    const { document, configuration, apply, offer, outcomes, remembered } = await open();
+    const go = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    follow(configuration, {
+      commit: () => {},
+      verify: () => {
+        reached.resolve();
+        return go.promise;
+      },
+    });
+    offer(snapshotOf(2, { threshold: 0.2 }));
+    await reached.promise;
+    expect([document.current.threshold, document.trial?.version]).toEqual([0.2, 2]);
+    expect(configuration.report()).toMatchObject({ version: 1, observed: { version: 2 } });
+    expect(remembered).toEqual([1]);
+    go.resolve();
+    expect(await outcomes.next()).toMatchObject({ kind: 'applied' });
+    expect(configuration.report()).toMatchObject({ version: 2, lastAttempt: { outcome: 'applied' } });
+    expect(document.trial).toBeUndefined();
+    expect(remembered).toEqual([1, 2]);
+    expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({ reason: 'duplicate' });
+  });
+
+  it('that fails goes back by a transaction of its own, and is told', async () => {
+    const { document, configuration, apply, remembered } = await open();
+    const steps: unknown[] = [];
+    const note =
+      (step: string) =>
+      ({ current, version, isReturn }: Change<z.output<typeof plain>>): void =>
+        void steps.push([step, current.threshold, version, isReturn, document.current.threshold]);
+    follow(configuration, {
+      prepare: note('prepare'),
+      commit: note('commit'),
+      revert: note('revert'),
+      verify: ({ current }) => current.threshold < 0.5,
+    });
+    expect(await apply(snapshotOf(2, { threshold: 0.9 }))).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'verify_failed', message: 'version 2 did not prove itself: verify answered false' },
+    });
+    expect(steps).toEqual([
+      ['prepare', 0.9, 2, false, 0.1],
+      ['commit', 0.9, 2, false, 0.9],
+      ['prepare', 0.1, 1, true, 0.9],
+      ['commit', 0.1, 1, true, 0.1],
+    ]);
+    expect([document.current.threshold, document.stamp?.version]).toEqual([0.1, 1]);
+    expect(remembered).toEqual([1]);
+    expect(configuration.report()).toMatchObject({
+      version: 1,
+      lastAttempt: { version: 2, outcome: 'rejected', code: 'verify_failed', pointer: '/threshold' },
+    });
+  });
+
+  it('that failed is not tried again by this process, whatever was applied in between', async () => {
+    const { configuration, apply } = await open();
+    let asked = 0;
+    follow(configuration, {
+      commit: () => {},
+      verify: ({ current }) => {
+        asked += 1;
+        return current.threshold !== 0.9;
+      },
+    });
+    await apply(snapshotOf(2, { threshold: 0.9 }));
+    expect(await apply(snapshotOf(3, { threshold: 0.9 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
+    expect(await apply(snapshotOf(4, { threshold: 0.4 }))).toMatchObject({ kind: 'applied' });
+    expect(await apply(snapshotOf(5, { threshold: 0.9 }))).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'verify_failed' },
+    });
+    expect(asked).toBe(2);
+    expect(configuration.report()).toMatchObject({ version: 4, lastAttempt: { version: 5, outcome: 'rejected' } });
+  });
+
+  it('keeps a bounded number of failures in mind', async () => {
+    const { configuration, apply } = await open();
+    let asked = 0;
+    follow(configuration, {
+      commit: () => {},
+      verify: () => {
+        asked += 1;
+        return false;
+      },
+    });
+    let version = 2;
+    for (let n = 0; n <= 100; n++) await apply(snapshotOf(version++, { threshold: -n - 1 }));
+    expect(asked).toBe(101);
+    await apply(snapshotOf(version++, { threshold: -2 }));
+    expect(asked).toBe(101);
+    await apply(snapshotOf(version++, { threshold: -1 }));
+    expect(asked).toBe(102);
+  });
+
+  it('lets newer versions wait, of which the newest is next', async () => {
+    const { configuration, offer, outcomes } = await open();
+    const go = Promise.withResolvers<boolean>();
+    const reached = Promise.withResolvers<void>();
+    const seen: number[] = [];
+    follow(configuration, {
+      commit: ({ version }) => void seen.push(version),
+      verify: ({ version }) => {
+        reached.resolve();
+        return version === 2 ? go.promise : true;
+      },
+    });
+    offer(snapshotOf(2, { threshold: 0.2 }));
+    await reached.promise;
+    offer(snapshotOf(3, { threshold: 0.3 }));
+    offer(snapshotOf(4, { threshold: 0.4 }));
+    go.resolve(false);
+    await outcomes.next();
+    await outcomes.next();
+    expect(outcomes.all.map(({ kind }) => kind)).toEqual(['applied', 'rejected', 'applied']);
+    expect(seen).toEqual([2, 1, 4]);
+  });
+
+  it('goes back for those who are there then, and not for those who left', async () => {
+    const { configuration, apply } = await open();
+    const seen: string[] = [];
+    const leave = follow(configuration, { commit: ({ version }) => void seen.push(`gone ${version}`) });
+    follow(configuration, {
+      commit: () => {},
+      verify: () => {
+        leave();
+        follow(configuration, { commit: ({ version }) => void seen.push(`new ${version}`) });
+        return false;
+      },
+    });
+    await apply(snapshotOf(2, { threshold: 0.2 }));
+    expect(seen).toEqual(['gone 2', 'new 1']);
+  });
+
+  it('stays where a handler refuses to go back, whole, and this is told', async () => {
+    const { document, configuration, apply, revertFaults, remembered } = await open();
+    const seen: number[] = [];
+    follow(configuration, { commit: ({ version }) => void seen.push(version) });
+    follow(configuration, {
+      prepare: ({ isReturn }) => {
+        if (isReturn) throw new Error('the old model is gone');
+      },
+      commit: () => {},
+      verify: ({ version }) => version !== 2,
+    });
+    expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({ error: { code: 'verify_failed' } });
+    expect(revertFaults).toMatchObject([{ message: 'the old model is gone' }]);
+    expect([document.current.threshold, document.stamp?.version, seen.at(-1)]).toEqual([0.2, 2, 2]);
+    expect(configuration.report()).toMatchObject({ version: 2, lastAttempt: { version: 2, outcome: 'rejected' } });
+    expect(remembered).toEqual([1]);
+    expect(await apply(snapshotOf(3, { threshold: 0.1 }))).toMatchObject({ kind: 'applied' });
+  });
+
+  it('that is cut short by a stop stays as it is, and says nothing against the document', async () => {
+    const { document, configuration, offer, outcomes } = await open();
+    const reached = Promise.withResolvers<void>();
+    follow(configuration, { commit: () => {}, verify: () => reached.resolve(), soakMs: 60_000 });
+    offer(snapshotOf(2, { threshold: 0.2 }));
+    await reached.promise;
+    await configuration.stop();
+    expect(document.current.threshold).toBe(0.2);
+    expect(outcomes.all).toHaveLength(1);
+    expect(configuration.report()).toMatchObject({ version: 1, lastAttempt: { version: 1 } });
+  });
+
+  it('repeats no secret that its probe told, nor that a handler told on the way back', async () => {
+    const { configuration, apply, revertFaults } = await open();
+    const secret = { secrets: ['/token'] };
+    await apply(snapshotOf(2, { token: 'old-secret' }, secret));
+    follow(configuration, {
+      prepare: ({ isReturn }) => {
+        if (isReturn) throw new Error('no old-secret');
+      },
+      commit: () => {},
+      verify: fail('no new-secret'),
+    });
+    const outcome = await apply(snapshotOf(3, { token: 'new-secret' }, secret));
+    expect(JSON.stringify([outcome, configuration.report(), revertFaults.map(String)])).not.toMatch(/(old|new)-secret/);
+  });
+});
+
+describe('a stop', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('tells a handler by its signal, waits 1.5 s, and goes without it', async () => {
+    const { configuration, apply, offer, outcomes } = openConfiguration(plain, { applyTimeoutMs: 60_000 });
+    await apply(snapshotOf(1, { threshold: 0.1 }));
+    const reached = Promise.withResolvers<AbortSignal>();
+    const reverted: number[] = [];
+    follow(configuration, {
+      commit: (_, { signal }) => {
+        reached.resolve(signal);
+        return new Promise(() => {});
+      },
+      revert: ({ version }) => {
+        reverted.push(version);
+        return new Promise(() => {});
+      },
+    });
+    offer(snapshotOf(2, { threshold: 0.2 }));
+    const signal = await reached.promise;
+    let isStopped = false;
+    const stopping = configuration.stop().then(() => {
+      isStopped = true;
+    });
+    expect([signal.aborted, signal.reason]).toMatchObject([true, { code: 'stopped' }]);
+    await vi.advanceTimersByTimeAsync(1499);
+    expect([isStopped, reverted]).toEqual([false, []]);
+    await vi.advanceTimersByTimeAsync(1);
+    await stopping;
+    expect(reverted).toEqual([2]);
+    expect(configuration.current?.threshold).toBe(0.1);
+    expect(outcomes.all).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('overrides of this machine', () => {
+  const overrides = { allow: ['/log'], values: { '/log/level': 'debug' } };
+  const open = () => openConfiguration(service, { policy: policyOf({ overrides }) });
+
+  it('stand in place of what is published, and are reported', async () => {
+    const { configuration, apply } = open();
+    expect(configuration.report().masked).toEqual([]);
+    await apply(snapshotOf(1, { log: { level: 'info' }, key: 'a' }));
+    expect(configuration.current).toMatchObject({ log: { level: 'debug' }, key: 'a' });
+    expect(configuration.report()).toMatchObject({ version: 1, masked: ['/log/level'] });
+  });
+
+  it('make no change of a change beneath them', async () => {
+    const { configuration, apply } = open();
+    await apply(snapshotOf(1, { log: { level: 'info' } }));
+    const changes: (readonly string[])[] = [];
+    follow(configuration, { commit: ({ changed }) => void changes.push(changed) });
+    await apply(snapshotOf(2, { log: { level: 'debug' } }));
+    await apply(snapshotOf(3, { log: { level: 'info' }, key: 'b' }));
+    expect(changes).toEqual([['/key']]);
+  });
+
+  it('hold for defaults and for the last good one', async () => {
+    const defaults = open();
+    await defaults.configuration.takeDefaults();
+    expect(defaults.configuration.current?.log.level).toBe('debug');
+    expect(defaults.configuration.report().masked).toEqual(['/log/level']);
+    const cached = open();
+    await cached.configuration.takeCached(received(snapshotOf(1, { key: 'a' })));
+    expect(cached.configuration.current?.log.level).toBe('debug');
+  });
+
+  it('that do not fit are named as the likely reason', async () => {
+    const values = { '/log/level': 'loud' };
+    const { apply } = openConfiguration(service, { policy: policyOf({ overrides: { allow: ['/log'], values } }) });
+    expect(await apply(snapshotOf(1))).toMatchObject({
+      kind: 'rejected',
+      error: {
+        code: 'document_invalid',
+        message: expect.stringContaining("(with this machine's overrides of /log/level): /log/level "),
+      },
+    });
+  });
+
+  it('of a secret are hidden as the secret is', async () => {
+    const policy = policyOf({ overrides: { allow: ['/key'], values: { '/key': 'my-own-secret' } } });
+    const { configuration, apply } = openConfiguration(service, { policy });
+    await apply(snapshotOf(1, { key: 'a' }, { secrets: ['/key'] }));
+    follow(configuration, { commit: fail('no my-own-secret') });
+    const outcome = await apply(snapshotOf(2, { list: [1] }, { secrets: ['/key'] }));
+    expect(outcome).toMatchObject({ error: { message: expect.stringMatching(/^no \*/) } });
+  });
+});
+
+describe('the boot policy', () => {
+  const strict = z.object({ key: z.string(), mode: z.string().default('normal'), size: z.number().max(10).default(1) });
+  const open = (boot: PolicyOptions['boot']) => openConfiguration(strict, { policy: policyOf({ boot: boot ?? {} }) });
+
+  it('puts a safe default in place of the last good value, and says so', async () => {
+    const { configuration, apply, outcomes } = open({ '/mode': { default: 'safe' } });
+    await configuration.takeCached(received(snapshotOf(3, { key: 'k', mode: 'fast' })));
+    expect(configuration.current).toEqual({ key: 'k', mode: 'safe', size: 1 });
+    expect(configuration.report()).toMatchObject({ source: 'cache', version: 3, masked: ['/mode'] });
+    await outcomes.next();
+    const modes: string[] = [];
+    follow(configuration, { commit: ({ current }) => void modes.push(current.mode) });
+    // The same version: the live one takes the place of what stood in for it.
+    expect(await apply(snapshotOf(3, { key: 'k', mode: 'fast' }))).toMatchObject({ kind: 'applied' });
+    expect(modes).toEqual(['fast']);
+    expect(configuration.report()).toMatchObject({ source: 'live', masked: [] });
+    expect(await apply(snapshotOf(3, { key: 'k', mode: 'fast' }))).toMatchObject({ reason: 'duplicate' });
+  });
+
+  it('makes a last good one fit that does not, also where it was refused as the live one', async () => {
+    const { configuration, apply } = open({ '/size': { default: 2 } });
+    expect(await apply(snapshotOf(3, { key: 'k', size: 99 }))).toMatchObject({ kind: 'rejected' });
+    expect(await configuration.takeCached(received(snapshotOf(3, { key: 'k', size: 99 })))).toBe(true);
+    expect(configuration.current?.size).toBe(2);
+  });
+
+  it('puts a safe default in place of the one that the schema lacks', async () => {
+    const { configuration } = open({ '/key': { default: 'none' }, '/mode': { default: 'safe' } });
+    expect(await configuration.takeDefaults()).toBe(true);
+    expect(configuration.current).toEqual({ key: 'none', mode: 'safe', size: 1 });
+  });
+
+  it('keeps a value of a last good one that does not fit as a whole', async () => {
+    const { configuration } = open({ '/key': 'keep_last_good' });
+    const cached = received(snapshotOf(3, { key: 'kept', mode: 'fast', size: 99 }));
+    expect(await configuration.takeCached(cached)).toBe(false);
+    expect(await configuration.takeDefaults(cached)).toBe(true);
+    expect(configuration.current).toEqual({ key: 'kept', mode: 'normal', size: 1 });
+    expect(configuration.state).toBe('defaults');
+  });
+
+  it('takes no default for what must be kept', async () => {
+    const { configuration } = open({ '/mode': 'keep_last_good', '/key': { default: 'none' } });
+    expect(await configuration.takeDefaults()).toBe(false);
+    expect(await configuration.takeDefaults(received(snapshotOf(3, { key: 'k' })))).toBe(false);
+  });
+});
+
+describe('the provider state', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+  const staleness = { softMs: 100, hardMs: 300 };
+
+  it('follows the document, the outcome and the silence of the authority', async () => {
+    const levels: string[] = [];
+    const { configuration, apply } = openConfiguration(plain, {
+      policy: policyOf({ staleness }),
+      onStaleness: (level) => void levels.push(level),
+    });
+    const document = createLiveDocument(configuration);
+    const changes: ProviderStateChange[] = [];
+    const leave = document.onState((change) => void changes.push(change));
+    expect(document.providerState).toBe('NOT_READY');
+    await apply(snapshotOf(1));
+    await apply(snapshotOf(2, { threshold: 2 }));
+    await apply(snapshotOf(3));
+    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(200);
+    configuration.hear();
+    expect(document.providerState).toBe('READY');
+    await configuration.stop();
+    configuration.hear();
+    expect(changes.map(({ state, previous }) => `${previous} ${state}`)).toEqual([
+      'NOT_READY READY',
+      'READY STALE',
+      'STALE READY',
+      'READY STALE',
+      'STALE ERROR',
+      'ERROR READY',
+      'READY NOT_READY',
+    ]);
+    expect(levels).toEqual(['soft', 'hard', 'fresh']);
+    expect(vi.getTimerCount()).toBe(0);
+    leave();
+  });
+
+  it('is FATAL after a long silence where a setting takes nothing but the live value', async () => {
+    const policy = policyOf({ staleness, boot: { '/threshold': 'refuse' } });
+    const { configuration, apply } = openConfiguration(plain, { policy });
+    await apply(snapshotOf(1));
+    vi.advanceTimersByTime(100);
+    expect(configuration.providerState).toBe('STALE');
+    vi.advanceTimersByTime(200);
+    expect(configuration.providerState).toBe('FATAL');
+    await configuration.stop();
+  });
+
+  it('is told to all, also where one of them throws', async () => {
+    const faults: unknown[] = [];
+    const { configuration, apply } = openConfiguration(plain, { onListenerFailed: (cause) => void faults.push(cause) });
+    const seen: string[] = [];
+    configuration.onState(fail('broken'));
+    const leave = configuration.onState(({ state }) => void seen.push(state));
+    await apply(snapshotOf(1));
+    leave();
+    await configuration.stop();
+    expect(seen).toEqual(['READY']);
+    expect(faults).toMatchObject([{ message: 'broken' }, { message: 'broken' }]);
+  });
+});
+
+describe('a change that needs a restart', () => {
+  it('is handed to the service after it was reported', async () => {
+    const opened = openConfiguration(plain);
+    const document = createLiveDocument(opened.configuration);
+    const cold = { restartRequired: ['/model'] };
+    await opened.apply(snapshotOf(1, { model: 'a' }, cold));
+    const seen: unknown[] = [];
+    const leave = document.onRestartRequired(({ version, restartRequired }) =>
+      seen.push([version, restartRequired, opened.outcomes.all.length]),
+    );
+    await opened.apply(snapshotOf(2, { model: 'a', threshold: 0.2 }, cold));
+    await opened.apply(snapshotOf(3, { model: 'b', threshold: 0.2 }, cold));
+    leave();
+    await opened.apply(snapshotOf(4, { model: 'c', threshold: 0.2 }, cold));
+    expect(seen).toEqual([[3, ['/model'], 3]]);
+  });
+});
+
+describe('a version that a process died of', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  const open = (state: { holds?: number; suspects?: number } = {}) => {
+    const steps: string[] = [];
+    const quarantine: Quarantine = {
+      open: async () => {},
+      holds: ({ version }) => version === state.holds,
+      suspects: ({ version }) => version === state.suspects,
+      begin: async ({ version }) => void steps.push(`begin ${version}`),
+      end: async () => void steps.push('end'),
+    };
+    const remember = async ({ snapshot }: { snapshot: Snapshot }) => void steps.push(`remember ${snapshot.version}`);
+    const opened = openConfiguration(plain, { quarantine, remember });
+    return { ...opened, steps };
+  };
+
+  it('is marked before its first step, and unmarked after its last, well or badly', async () => {
+    const { configuration, apply, steps } = open();
+    await apply(snapshotOf(1));
+    follow(configuration, { commit: () => void steps.push('commit') });
+    await apply(snapshotOf(2, { threshold: 0.2 }));
+    await apply(snapshotOf(3, { threshold: 2 }));
+    expect(steps).toEqual([
+      ...['begin 1', 'remember 1', 'end'],
+      ...['begin 2', 'commit', 'remember 2', 'end'],
+      ...['begin 3', 'end'],
+    ]);
+  });
+
+  it('twice is not tried, and a new version is', async () => {
+    const { configuration, apply, steps } = open({ holds: 2 });
+    expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'quarantined', message: expect.stringMatching(/^version 2 is in quarantine: two processes/) },
+    });
+    expect(configuration.report()).toMatchObject({ lastAttempt: { version: 2, code: 'quarantined' } });
+    expect(steps).toEqual([]);
+    await configuration.takeCached(received(snapshotOf(1)));
+    expect(configuration.current?.threshold).toBe(0.5);
+    expect(await apply(snapshotOf(3, { threshold: 0.3 }))).toMatchObject({ kind: 'applied' });
+  });
+
+  it('twice is tried again as another version: an operator wants it', async () => {
+    const { apply } = open({ holds: 2 });
+    await apply(snapshotOf(2, { threshold: 0.2 }));
+    expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
+    expect(await apply(snapshotOf(3, { threshold: 0.2 }))).toMatchObject({ kind: 'applied' });
+  });
+
+  it('once is kept for the next process when this one has lived with it for ten seconds', async () => {
+    const { apply, steps } = open({ suspects: 2 });
+    await apply(snapshotOf(2));
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(steps).toEqual(['begin 2']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(steps).toEqual(['begin 2', 'remember 2', 'end']);
+  });
+
+  it('once is kept by a stop, and by a newer version', async () => {
+    const stopped = open({ suspects: 2 });
+    await stopped.apply(snapshotOf(2));
+    await stopped.configuration.stop();
+    expect(stopped.steps).toEqual(['begin 2', 'remember 2', 'end']);
+    const newer = open({ suspects: 2 });
+    await newer.apply(snapshotOf(2));
+    await newer.apply(snapshotOf(3));
+    expect(newer.steps).toEqual(['begin 2', 'remember 2', 'end', 'begin 3', 'remember 3', 'end']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { snapshotOf } from '../../../../test/support/samples.ts';
+import { createQuarantine, type Quarantine } from './quarantine.ts';
+
+let directory: string;
+let file: string;
+let faults: unknown[];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'setpoint-'));
+  file = join(directory, 'made', 'vad.applying');
+  faults = [];
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** What a process begins with. */
+async function open(path = file): Promise<Quarantine> {
+  const quarantine = createQuarantine(path, (cause) => void faults.push(cause));
+  await quarantine.open();
+  return quarantine;
+}
+/** A process that dies while it applies a version. */
+const die = async (version: number): Promise<void> => (await open()).begin(snapshotOf(version));
+const two = snapshotOf(2);
+
+describe('a version that was being applied when the process died', () => {
+  it('is suspect after once, and held after twice', async () => {
+    expect((await open()).suspects(two)).toBe(false);
+    await die(2);
+    const second = await open();
+    expect([second.suspects(two), second.holds(two)]).toEqual([true, false]);
+    await die(2);
+    const third = await open();
+    expect([third.suspects(two), third.holds(two)]).toEqual([true, true]);
+    expect((await open()).holds(two)).toBe(true);
+  });
+
+  it('is free where the second process lived', async () => {
+    await die(2);
+    const second = await open();
+    await second.begin(two);
+    await second.end();
+    expect(await readdir(join(directory, 'made'))).toEqual([]);
+    expect(second.suspects(two)).toBe(false);
+    await die(2);
+    expect((await open()).holds(two)).toBe(false);
+  });
+
+  it('is not forgotten over an older one that is applied before it', async () => {
+    await die(2);
+    const second = await open();
+    await second.begin(snapshotOf(1));
+    await second.end();
+    await second.begin(two);
+    expect((await open()).holds(two)).toBe(true);
+  });
+
+  it('is free where a newer version was tried, and lived, in between', async () => {
+    await die(2);
+    await die(3);
+    await rm(file);
+    await die(2);
+    expect((await open()).holds(two)).toBe(false);
+  });
+
+  it.each([
+    ['another version of the same content', snapshotOf(3)],
+    ['another content', snapshotOf(2, { threshold: 0.9 })],
+    ['another epoch', snapshotOf(2, {}, { epoch: 8 })],
+  ])('does not stand for %s', async (_, other) => {
+    await die(2);
+    await die(2);
+    expect((await open()).holds(other)).toBe(false);
+  });
+
+  it('is marked for its owner alone, and never with what is in it', async () => {
+    await die(2);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(Object.keys(JSON.parse(await readFile(file, 'utf8')))).toEqual([
+      'epoch',
+      'version',
+      'digest',
+      'tries',
+      'host',
+      'pid',
+    ]);
+  });
+});
+
+describe('a mark', () => {
+  const mark = { epoch: 7, version: 2, digest: two.digest, tries: 2, host: hostname(), pid: process.pid };
+  const holdsAfter = async (text: string): Promise<boolean> => {
+    file = join(directory, 'mark');
+    await writeFile(file, text);
+    return (await open()).holds(two);
+  };
+
+  it('counts where it is whole', async () => {
+    expect(await holdsAfter(JSON.stringify(mark))).toBe(true);
+  });
+
+  it.each([
+    ['is torn', '{"epoch":7,'],
+    ['is empty', ''],
+    ['is a list', '[]'],
+    ['lacks its number', JSON.stringify({ ...mark, tries: undefined })],
+    ['lacks its digest', JSON.stringify({ ...mark, digest: 1 })],
+    ['lacks its version', JSON.stringify({ ...mark, version: null })],
+    ['lacks its epoch', JSON.stringify({ ...mark, epoch: '7' })],
+    ['comes from another machine', JSON.stringify({ ...mark, host: 'elsewhere' })],
+    ['is of a process that lives and may not be asked, or may', JSON.stringify({ ...mark, pid: 1 })],
+  ])('does not count where it %s', async (_, text) => {
+    expect(await holdsAfter(text)).toBe(false);
+  });
+
+  it('does not count while the process that made it lives: it shares the folder', async () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    const ended = new Promise((settle) => child.once('exit', settle));
+    const text = JSON.stringify({ ...mark, pid: child.pid });
+    expect(await holdsAfter(text)).toBe(false);
+    child.kill('SIGKILL');
+    await ended;
+    expect(await holdsAfter(text)).toBe(true);
+  });
+
+  it('that can not be written, or removed, is told, and nothing fails', async () => {
+    await writeFile(join(directory, 'made'), 'a file where a folder should be');
+    const quarantine = await open();
+    await quarantine.begin(two);
+    expect(faults).toMatchObject([{ code: expect.stringMatching(/ENOTDIR|EEXIST/) }]);
+    await quarantine.end();
+    await quarantine.end();
+    expect(faults).toHaveLength(2);
+  });
+});

@@ -1,0 +1,101 @@
+import type { Bus, BusStatus } from '@setpoint/bus';
+import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createInbox } from '../../../../test/support/samples.ts';
+import { shareBus } from './shared-bus.ts';
+
+let broker: MemoryBroker;
+let bus: Bus;
+beforeEach(() => {
+  broker = createMemoryBroker();
+  bus = broker.connect({ clientId: 'first' });
+});
+afterEach(() => bus.stop());
+
+const will = { topic: 'will', payload: '', qos: 0, retain: false } as const;
+
+describe('a bus on the connection of another one', () => {
+  it('starts with it, tells its own listeners, and asks once for the Last Will that it can not have', async () => {
+    let asked = 0;
+    const shared = shareBus(bus, {
+      will: () => {
+        asked += 1;
+        return will;
+      },
+    });
+    const told: BusStatus['kind'][] = [];
+    shared.onStatus(({ kind }) => void told.push(kind));
+    expect(shared.status).toEqual({ kind: 'idle' });
+    await bus.start();
+    expect(told).toEqual([]);
+    await shared.start();
+    expect([shared.status.kind, told, asked]).toEqual(['connected', ['connected'], 1]);
+    await expect(shared.start()).rejects.toMatchObject({ code: 'stopped' });
+    expect(broker.clientIds).toEqual(['first']);
+  });
+
+  it('waits for the connection where there is none yet', async () => {
+    const shared = shareBus(bus, {});
+    const starting = shared.start();
+    void bus.start();
+    await starting;
+    expect(shared.status.kind).toBe('connected');
+  });
+
+  it('publishes and subscribes on it, and ends its own subscriptions alone', async () => {
+    await bus.start();
+    const shared = shareBus(bus, {});
+    await shared.start();
+    const [mine, theirs] = [createInbox<string>(), createInbox<string>()];
+    await shared.subscribe('a', ({ payload }) => mine.put(String(payload))).ready;
+    await bus.subscribe('a', ({ payload }) => theirs.put(String(payload))).ready;
+    await shared.publish('a', 'one');
+    expect([await mine.next(), await theirs.next()]).toEqual(['one', 'one']);
+    await shared.stop();
+    await shared.stop();
+    await bus.publish('a', 'two');
+    expect(await theirs.next()).toBe('two');
+    expect(mine.all).toEqual(['one']);
+    expect([bus.status.kind, shared.status.kind]).toEqual(['connected', 'closed']);
+    await expect(shared.publish('a', 'three')).rejects.toMatchObject({ code: 'stopped' });
+  });
+
+  it('is over when the other one is', async () => {
+    await bus.start();
+    const shared = shareBus(bus, {});
+    const told: BusStatus['kind'][] = [];
+    await shared.start();
+    const leave = shared.onStatus(({ kind }) => void told.push(kind));
+    await bus.stop();
+    expect([told.at(-1), shared.status.kind]).toEqual(['closed', 'closed']);
+    leave();
+    const late = shareBus(broker.connect({ clientId: 'second' }), {});
+    const starting = late.start();
+    await late[Symbol.asyncDispose]();
+    await expect(starting).rejects.toMatchObject({ code: 'stopped' });
+  });
+
+  it('gives up with its signal, and the other one goes on', async () => {
+    const shared = shareBus(bus, {});
+    const gone = new AbortController();
+    const starting = shared.start({ signal: gone.signal });
+    gone.abort(new Error('gone'));
+    await expect(starting).rejects.toThrow('gone');
+    await bus.start();
+    expect([bus.status.kind, shared.status.kind]).toEqual(['connected', 'closed']);
+  });
+
+  it('may ask for the other one to be connected anew, and whether it is alive where that can be asked', async () => {
+    await bus.start();
+    const asked: string[] = [];
+    const able: Bus = Object.assign(Object.create(bus) as Bus, {
+      reconnect: (reason: string) => void asked.push(reason),
+      probe: async () => true,
+    });
+    shareBus(able, {}).reconnect('silent');
+    expect(asked).toEqual(['silent']);
+    expect(await shareBus(able, {}).probe?.()).toBe(true);
+    const unable: Bus = Object.assign(Object.create(bus) as Bus, { probe: undefined });
+    expect(shareBus(unable, {}).probe).toBeUndefined();
+  });
+});

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { watchStaleness } from './staleness.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('an authority that is silent', () => {
+  it('is soft, then hard, and fresh again with its next sign', () => {
+    const levels: string[] = [];
+    const watch = watchStaleness({ softMs: 100, hardMs: 250 }, (level) => void levels.push(level));
+    vi.advanceTimersByTime(99);
+    expect([watch.level, levels]).toEqual(['fresh', []]);
+    vi.advanceTimersByTime(1);
+    expect(watch.level).toBe('soft');
+    vi.advanceTimersByTime(149);
+    expect(watch.level).toBe('soft');
+    vi.advanceTimersByTime(1);
+    expect(watch.level).toBe('hard');
+    watch.hear();
+    expect(levels).toEqual(['soft', 'hard', 'fresh']);
+    watch.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is never so while it is heard in time, also after it was soft', () => {
+    const levels: string[] = [];
+    const watch = watchStaleness({ softMs: 100, hardMs: 150 }, (level) => void levels.push(level));
+    for (let i = 0; i < 5; i++) {
+      vi.advanceTimersByTime(99);
+      watch.hear();
+    }
+    expect(levels).toEqual([]);
+    vi.advanceTimersByTime(120);
+    watch.hear();
+    vi.advanceTimersByTime(99);
+    expect(levels).toEqual(['soft', 'fresh']);
+  });
+
+  it('does not depend on the clock', () => {
+    const watch = watchStaleness({ softMs: 100, hardMs: 150 }, () => {});
+    vi.setSystemTime(Date.now() + 1_000_000);
+    expect(watch.level).toBe('fresh');
+  });
+
+  it('is nobody’s concern where no limit was given', () => {
+    const watch = watchStaleness(undefined, () => {});
+    watch.hear();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(watch.level).toBe('fresh');
+    watch.stop();
+  });
+});
