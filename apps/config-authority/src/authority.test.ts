@@ -194,6 +194,16 @@ describe('an authority', () => {
     await vi.waitUntil(() => logs.includes('another authority uses this id on this broker; stop one of them'), 5000);
   });
 
+  it('answers by its own name what concerns every service', async () => {
+    await write('lamp.yaml', 'brightness: 7');
+    const { engine, id } = await start({ id: 'boss' });
+    const search = { service: id, author: 'ann', op: 'search', text: 'brightness' } as const;
+    expect(await engine.request(search, 's1', { requester: 'ann' })).toMatchObject({
+      status: 'found',
+      found: { hits: [{ service: 'lamp', pointer: '/brightness' }] },
+    });
+  });
+
   it('refuses documents that do not fit into its messages', async () => {
     const authority = await start({ maxEnvelopeBytes: 65_536 });
     expect(await ask(authority, 'r1', { text: 'x'.repeat(60_000) })).toMatchObject({

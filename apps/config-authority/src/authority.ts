@@ -162,7 +162,7 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   const { id = 'config-authority', prefix = '', store, signer, logger, now = Date.now, maxEnvelopeBytes } = options;
   const topics = createTopics(prefix);
   const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
-  const engine = await createEngine({ store, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
+  const engine = await createEngine({ store, id, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
   const traced = createTracedRequests(engine, options.tracing ?? untraced);
   const beacon = createBeacon(() => store.commitCount, now);
   const health = createHealthReporter({

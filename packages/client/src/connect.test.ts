@@ -147,7 +147,7 @@ describe('a start', () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(3, { threshold: 0.7 }));
     await (await open()).stop();
-    expect(JSON.parse(await readFile(join(cacheDir, 'vad.json'), 'utf8')).data.version).toBe(3);
+    expect(JSON.parse(await readFile(join(cacheDir, 'vad@config-authority.json'), 'utf8')).data.version).toBe(3);
     await broker.stop();
     const connection = await open();
     expect([connection.state, connection.current.threshold]).toEqual(['cache', 0.7]);
@@ -213,7 +213,7 @@ describe('a start', () => {
     ['empty', '', /ignored: the file is empty/],
     ['of another service', String(sealSnapshot(snapshotOf(1, {}, { service: 'asr' }))), /ignored: a snapshot of asr/],
   ])('ignores a kept snapshot that is %s', async (_, text, line) => {
-    await writeFile(join(cacheDir, 'vad.json'), text);
+    await writeFile(join(cacheDir, 'vad@config-authority.json'), text);
     expect((await open()).state).toBe('defaults');
     expect(await logged('the last good snapshot is ignored')).toMatch(line);
   });
@@ -269,7 +269,7 @@ describe('a start that is aborted', () => {
     const each = await made.next();
     abort.abort();
     await opening;
-    expect(each.status).toEqual({ kind: 'stopped' });
+    expect(each.status).toEqual({ kind: 'closed' });
     expect(broker.clientIds).toEqual([]);
   });
 
@@ -400,7 +400,9 @@ describe('while it runs', () => {
     });
     const bus = await started(broker.connect());
     await bus.publish('system/health/vad-1', bytes);
-    await logged('error another process uses this instance name; give each its own');
+    await logged(
+      'error another process uses this instance name, and each says that the other is lost; give each an instance and a client id of its own, or leave both out',
+    );
   });
 
   it('what goes wrong with the bus is logged: a contract that is refused, a report that is', async () => {
@@ -422,7 +424,7 @@ describe('stop', () => {
     await connection.stop();
     await authority.said(({ event }) => event === 'shutdown');
     expect(connection.state).toBe('stopped');
-    expect(connection.bus.status).toEqual({ kind: 'stopped' });
+    expect(connection.bus.status).toEqual({ kind: 'closed' });
     expect(broker.clientIds).not.toContain('vad-1');
     expect(connection.current.threshold).toBe(0.5);
   });
@@ -464,7 +466,7 @@ describe('stop', () => {
     expect(connection.bus.status.kind).toBe('connected');
     await vi.advanceTimersByTimeAsync(1);
     await stopping;
-    expect(connection.bus.status).toEqual({ kind: 'stopped' });
+    expect(connection.bus.status).toEqual({ kind: 'closed' });
   });
 
   it('goes on where the last words fail', async () => {

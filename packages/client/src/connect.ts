@@ -6,51 +6,51 @@ import {
   createProblem,
   type EnvelopeWriter,
   type Health,
-  judge,
   keepaliveType,
   SetpointError,
-  type Stamp,
   tryOpenMessage,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import type { Change, ChangeHandler } from './apply.ts';
 import { createBeaconWatch } from './beacon.ts';
+import { type OpenOptions, optionsOfAnother } from './configuration/another.ts';
+import { createLiveDocument, type LiveDocument } from './configuration/live-document.ts';
+import { createShelf, type Shelf } from './configuration/shelf.ts';
 import { Configuration, type Outcome } from './configuration.ts';
 import { deriveContract } from './contract.ts';
 import { createHealthReporter, type HealthReporter, toProblem } from './health.ts';
-import { createLastGood, type LastGood } from './last-good.ts';
+import { type Liveness, watchLiveness } from './liveness.ts';
 import { createDefaultLogger, type Logger } from './logger.ts';
-import { createMessenger, type Messenger } from './messenger.ts';
+import { createMessenger, type Messenger, type OwnMessenger } from './messaging/messenger.ts';
+import { createObserver, type Observer } from './observer.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { type Received, receive } from './receive.ts';
-import type { ClientState } from './state.ts';
+import type { Received } from './receive.ts';
 
 /** The configuration of a service, kept up to date for as long as it is open. */
-export interface Connection<T> extends AsyncDisposable {
-  /** The document in force, frozen. After a change it is another object. */
-  readonly current: T;
-  /** Where the document in force comes from. */
-  readonly state: ClientState;
-  /** Which version is in force; undefined on defaults. */
-  readonly stamp: Stamp | undefined;
+export interface Connection<T> extends LiveDocument<T>, AsyncDisposable {
   /** The name of this process. */
   readonly instance: string;
   /** Messages between services, on the same connection. */
   readonly messenger: Messenger;
   /** The bus itself, for what the messenger does not do; on MQTT its `client` is the MQTT.js client. */
   readonly bus: Bus;
-  /**
-   * Follows changes. A function is called with every change that comes into force; an object takes part in the
-   * transaction. Returns a function that ends it.
-   */
-  onChange(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): () => void;
   /** What this process reports of itself. */
   health(): Health;
+  /**
+   * Connects another document of this process, on the same connection: an instance of its own, `<instance>-<service>`
+   * unless it is given a name, with a health of its own, and the options of `connect` for all that it does not say
+   * itself. It stops with this one, or before.
+   * @throws SetpointError as `connect`
+   */
+  open<Schema extends z.ZodType>(options: OpenOptions<Schema>): Promise<Connection<z.output<Schema>>>;
   /** Ends: finishes the change under way, reports `shutdown`, disconnects. Can be called twice. */
   stop(): Promise<void>;
 }
 
-/** The last report gets this long before the connection is closed. Milliseconds. */
+/** A stop takes no longer than 5 s, whatever hangs: this long, and half a second to close the connection. Milliseconds. */
+const stopMs = 4000;
+/** Of it, what runs gets this long to finish. Milliseconds. */
+const handlersMs = 2000;
+/** And the last report this long. Milliseconds. */
 const farewellMs = 1000;
 
 /**
@@ -71,6 +71,7 @@ export async function connect<Schema extends z.ZodType>(
     options.schema as z.ZodType<z.output<Schema>>,
     contract,
     logger,
+    (first, another) => connect(optionsOfAnother({ ...options, logger }, first, another)),
   );
   try {
     await session.start(options.signal);
@@ -81,6 +82,12 @@ export async function connect<Schema extends z.ZodType>(
   return session.connection;
 }
 
+/** Connects another document on the connection of the first. */
+type ConnectAnother = <Schema extends z.ZodType>(
+  first: { readonly instance: string; readonly bus: Bus },
+  another: OpenOptions<Schema>,
+) => Promise<Connection<z.output<Schema>>>;
+
 class Session<T> {
   readonly #options: ResolvedOptions;
   readonly #contract: Contract;
@@ -88,45 +95,69 @@ class Session<T> {
   readonly #writer: EnvelopeWriter;
   readonly #configuration: Configuration<T>;
   readonly #health: HealthReporter;
-  readonly #lastGood: LastGood | undefined;
+  readonly #observer: Observer;
+  readonly #shelf: Shelf;
+  readonly #connectAnother: ConnectAnother;
+  readonly #others = new Set<Connection<unknown>>();
   /** Resolves when the broker's first snapshot turned out well or badly. */
   readonly #firstOutcome = Promise.withResolvers<Outcome>();
   readonly #firstDocument = Promise.withResolvers<void>();
   #bus: Bus | undefined;
-  /** What the disk has. */
-  #remembered: Stamp | undefined;
+  #liveness: Liveness | undefined;
+  #messenger: OwnMessenger | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: ResolvedOptions, schema: z.ZodType<T>, contract: Contract, logger: Logger) {
-    const { service, instance, topics, keys, now, applyTimeoutMs, keepaliveIntervalMs } = options;
+  constructor(
+    options: ResolvedOptions,
+    schema: z.ZodType<T>,
+    contract: Contract,
+    logger: Logger,
+    connectAnother: ConnectAnother,
+  ) {
+    const { service, instance, topics, keys, now, applyTimeoutMs, heartbeatIntervalMs, tracing } = options;
     this.#options = options;
     this.#contract = contract;
     this.#logger = logger;
     this.#writer = createEnvelopeWriter({ source: `/instance/${instance}`, now });
-    this.#lastGood =
-      options.cacheDir === undefined ? undefined : createLastGood(options.cacheDir, options.prefix, service);
+    this.#shelf = createShelf(options, logger);
+    this.#connectAnother = connectAnother;
+    this.#observer = createObserver({ service, instance, tracing });
     this.#configuration = new Configuration<T>({
       service,
       schema,
       keys,
       applyTimeoutMs,
       now,
+      policy: options.policy,
+      quarantine: this.#shelf.quarantine,
       onFirst: () => this.#firstDocument.resolve(),
-      remember: (received) => this.#remember(received),
+      remember: (received) => this.#shelf.remember(received),
       onOutcome: (outcome) => this.#tell(outcome),
       onRevertFailed: (cause) =>
         logger.error({ err: cause }, 'a handler could not go back to the old configuration; restart this process'),
+      onStaleness: (level) =>
+        logger.warn({ service, level }, level === 'fresh' ? 'the authority is heard again' : 'the authority is silent'),
+      onListenerFailed: (cause) => logger.error({ err: cause }, 'a listener of the configuration threw'),
+      observer: this.#observer,
     });
+    this.#configuration.onState((change) => this.#observer.state(change));
     this.#health = createHealthReporter({
       topics,
       writer: this.#writer,
       instance,
       service,
       contract: contract.digest,
-      keepaliveIntervalMs,
+      keepaliveIntervalMs: heartbeatIntervalMs,
+      reports: options.enableHealth,
+      beats: options.enableHeartbeat,
       now,
       config: () => this.#configuration.report(),
-      onDouble: () => logger.error({ instance }, 'another process uses this instance name; give each its own'),
+      traceparent: () => this.#observer.traceparent,
+      onDouble: () =>
+        logger.error(
+          { instance },
+          'another process uses this instance name, and each says that the other is lost; give each an instance and a client id of its own, or leave both out',
+        ),
       onFailed: (cause) => logger.debug({ err: cause }, 'a report was not published'),
     });
   }
@@ -136,10 +167,11 @@ class Session<T> {
     const aborted = whenAborted(signal);
     if (!keys) this.#logger.warn({ service }, 'no trusted keys: every snapshot that the broker delivers is believed');
     // The broker is dialled while the disk is read.
-    const reading = this.#readLastGood();
+    const reading = this.#readShelf();
     const bus = await Promise.race([this.#openBus(), aborted]);
     this.#bus = bus;
-    this.#subscribe(bus, reading);
+    bus.onStatus((status) => this.#observer.connection(status));
+    this.#subscribe(this.#observer.watch(bus), reading);
     // Not with the signal: a start may end well before the broker is reached, and the signal means the start alone.
     bus.start().catch(() => undefined);
     const cached = await Promise.race([reading, aborted]);
@@ -152,7 +184,7 @@ class Session<T> {
 
   #openBus(): Promise<Bus> {
     return this.#options.openBus({
-      will: () => this.#health.will(),
+      ...(this.#options.enableHealth && { will: () => this.#health.will() }),
       onFault: ({ kind, message, cause }) => this.#logger.warn({ kind, err: cause }, message),
     });
   }
@@ -168,11 +200,17 @@ class Session<T> {
           this.#logger.error({ service, err: cause }, 'a snapshot was dropped; this is a fault of the client'),
         );
     });
+    // After the snapshot, which a start waits for.
+    const liveness = this.#watchLiveness(bus);
     bus.subscribe(
       topics.keepalive(authority),
       ({ payload }) => {
-        const heard = tryOpenMessage(keepaliveType, payload, { now: now() })?.data;
-        if (heard && beacon.hear(heard, this.#configuration.observed)) {
+        const opened = tryOpenMessage(keepaliveType, payload, { now: now() });
+        if (!opened) return;
+        const { data: heard, envelope } = opened;
+        this.#configuration.hear();
+        liveness.heardAuthority({ sentAt: envelope.time, intervalMs: heard.intervalMs });
+        if (beacon.hear(heard, this.#configuration.observed)) {
           this.#logger.warn({ service }, 'a live snapshot was lost on the way; asking for the retained one');
           snapshots.refresh().catch((cause) => this.#logger.debug({ err: cause }, 'asking again failed'));
         }
@@ -187,6 +225,16 @@ class Session<T> {
     this.#health.attach(bus);
   }
 
+  #watchLiveness(bus: Bus): Liveness {
+    const { topics, authority, heartbeatIntervalMs: intervalMs, now } = this.#options;
+    const onSkew = (skewMs: number): void => {
+      const said = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'}`;
+      this.#logger.warn({ skewMs }, `this clock is ${said} the authority's; set both by NTP, or requests expire early`);
+    };
+    this.#liveness = watchLiveness({ bus, authorityHealthTopic: topics.health(authority), intervalMs, now, onSkew });
+    return this.#liveness;
+  }
+
   /** Retained, and the same for every instance of this build: one that is there already is written over by itself. */
   #announce(bus: Bus): void {
     const { topics, service } = this.#options;
@@ -196,40 +244,16 @@ class Session<T> {
       .catch((cause) => this.#logger.warn({ err: cause }, 'the contract was not announced'));
   }
 
-  #found(received: Received): Received {
-    this.#configuration.setFloor(received.snapshot);
-    this.#remembered = received.snapshot;
+  async #readShelf(): Promise<Received | undefined> {
+    await this.#shelf.quarantine?.open();
+    const received = await this.#shelf.read();
+    if (received) this.#configuration.setFloor(received.snapshot);
     return received;
   }
 
-  async #readLastGood(): Promise<Received | undefined> {
-    const { service, keys, now } = this.#options;
-    try {
-      const bytes = await this.#lastGood?.read();
-      if (!bytes) return undefined;
-      const reception = receive(bytes, { service, keys, now: now(), applied: undefined });
-      if (reception.kind === 'apply') return this.#found(reception.received);
-      throw reception.kind === 'refuse'
-        ? reception.error
-        : new SetpointError('envelope_malformed', 'the file is empty');
-    } catch (cause) {
-      this.#logger.warn({ err: cause, file: this.#lastGood?.file }, 'the last good snapshot is ignored');
-      return undefined;
-    }
-  }
-
-  async #remember({ snapshot, bytes }: Received): Promise<void> {
-    if (this.#remembered && judge(this.#remembered, snapshot).kind !== 'apply') return;
-    try {
-      await this.#lastGood?.write(bytes);
-      this.#remembered = snapshot;
-    } catch (cause) {
-      this.#logger.warn({ err: cause, file: this.#lastGood?.file }, 'the last good snapshot could not be kept');
-    }
-  }
-
   async #startWithoutSnapshot(cached: Received | undefined, aborted: Promise<never>): Promise<void> {
-    const { withoutSnapshot, service } = this.#options;
+    const { withoutSnapshot, service, policy } = this.#options;
+    if (policy.refusing.length > 0) throw this.#noConfiguration(cached !== undefined);
     if (cached && (await this.#configuration.takeCached(cached))) {
       this.#logger.warn(
         { service, version: cached.snapshot.version },
@@ -237,7 +261,7 @@ class Session<T> {
       );
       return;
     }
-    if (withoutSnapshot === 'defaults' && (await this.#configuration.takeDefaults())) {
+    if (withoutSnapshot === 'defaults' && (await this.#configuration.takeDefaults(cached))) {
       this.#logger.warn({ service }, 'no snapshot, live or kept: started on the defaults of the schema');
       return;
     }
@@ -248,24 +272,34 @@ class Session<T> {
   }
 
   #noConfiguration(hadCached: boolean): SetpointError {
-    const { service, startTimeoutMs, withoutSnapshot, cacheDir } = this.#options;
+    const { service, startTimeoutMs, withoutSnapshot, cacheDir, policy } = this.#options;
     const broker =
       this.#bus?.status.kind === 'connected' ? 'the broker has no snapshot that fits' : 'the broker was not reached';
+    if (policy.refusing.length > 0) {
+      const places = policy.refusing.join(', ');
+      const message = `no live configuration for ${service} within ${startTimeoutMs} ms: ${broker}, and the boot policy of ${places} takes no other; start the broker and the authority, or mend the document`;
+      return new SetpointError('no_configuration', message);
+    }
     const disk = hadCached
       ? 'the one on disk does not fit'
       : cacheDir === undefined
         ? 'none is kept'
         : 'there is none on disk';
-    const defaults = withoutSnapshot === 'defaults' ? ', and the schema has no default for every setting' : '';
+    const kept = policy.kept.length > 0 ? `, or what must be kept is missing (${policy.kept.join(', ')})` : '';
+    const defaults = withoutSnapshot === 'defaults' ? `, and the schema has no default for every setting${kept}` : '';
     const message = `no configuration for ${service} within ${startTimeoutMs} ms: ${broker}, ${disk}${defaults}; start the broker and the authority, or choose withoutSnapshot: "wait"`;
     return new SetpointError('no_configuration', message);
   }
 
   #tell(outcome: Outcome): void {
+    this.#observer.outcome(outcome);
     this.#firstOutcome.resolve(outcome);
     const { service } = this.#options;
     switch (outcome.kind) {
       case 'applied': {
+        // It starts on another one than the broker's, which was told, and holds.
+        const isInstead = outcome.isFirst && this.#configuration.report().lastAttempt?.outcome === 'rejected';
+        if (isInstead) return this.#health.refresh();
         const event = outcome.isFirst
           ? 'ready'
           : outcome.restartRequired.length > 0
@@ -306,47 +340,54 @@ class Session<T> {
     return this.#stopping;
   }
 
+  async #open<Schema extends z.ZodType>(another: OpenOptions<Schema>): Promise<Connection<z.output<Schema>>> {
+    const { instance } = this.#options;
+    const opened = await this.#connectAnother<Schema>({ instance, bus: this.#bus as Bus }, another);
+    this.#others.add(opened);
+    // It may have been stopped in between.
+    if (this.#stopping) await opened.stop();
+    return opened;
+  }
+
   async #close(): Promise<void> {
-    await this.#configuration.stop();
+    const deadlineMs = performance.now() + stopMs;
+    this.#liveness?.stop();
+    const others = [...this.#others].map((other) => other.stop());
+    // A handler that hangs is left behind; its signal has been aborted.
+    await Promise.race([
+      Promise.all([...others, this.#messenger?.stop(), this.#configuration.stop()]),
+      after(handlersMs),
+    ]);
     const farewell = this.#health.close().catch((cause) => this.#logger.debug({ err: cause }, 'no farewell'));
     await Promise.race([farewell, after(farewellMs)]);
-    await this.#bus?.stop();
+    await this.#bus?.stop({ drainTimeoutMs: Math.min(2000, deadlineMs - performance.now()) });
   }
 
   get connection(): Connection<T> {
-    const configuration = this.#configuration;
     const bus = this.#bus as Bus;
-    const { instance, service, prefix, now } = this.#options;
+    const { instance, service, prefix, sourceName, dedupe, now } = this.#options;
     const messenger = createMessenger({
-      bus,
+      bus: this.#observer.watch(bus),
       service,
       instance,
+      sourceName,
       prefix,
       now,
+      dedupe,
+      messaging: this.#options.messaging,
       onFault: (message, cause) => this.#logger.warn({ err: cause }, message),
     });
-    return {
-      get current() {
-        return configuration.current as T;
-      },
-      get state() {
-        return configuration.state;
-      },
-      get stamp() {
-        const stamp = configuration.stamp;
-        return stamp && { epoch: stamp.epoch, version: stamp.version, digest: stamp.digest };
-      },
+    this.#messenger = messenger;
+    // Onto the document, whose getters would be read once by a copy.
+    return Object.assign(createLiveDocument(this.#configuration), {
       instance,
       messenger,
       bus,
-      onChange: (handler) =>
-        configuration.addHandler(
-          typeof handler === 'function' ? { commit: (change: Change<T>) => handler(change) } : handler,
-        ),
+      open: <Schema extends z.ZodType>(another: OpenOptions<Schema>) => this.#open(another),
       health: () => this.#health.health(),
       stop: () => this.stop(),
       [Symbol.asyncDispose]: () => this.stop(),
-    };
+    });
   }
 }
 

@@ -291,6 +291,16 @@ describe('another process of the same name', () => {
     expect(doubles()).toBe(1);
   });
 
+  it('is told once, although it says more and more', async () => {
+    const { heard, doubles } = await openWatched();
+    for (let index = 0; index < 5; index += 1) {
+      await impersonate({ ok: true, state: 'ready', event: 'ready' });
+      await heard.next();
+    }
+    await new Promise(setImmediate);
+    expect(doubles()).toBe(1);
+  });
+
   it('is not seen in what the broker kept of an earlier life', async () => {
     await impersonate({ state: 'offline', event: 'shutdown' });
     let doubles = 0;
@@ -356,7 +366,7 @@ describe('the signs of life', () => {
   it('are left out while there is no connection', async () => {
     const failures: Error[] = [];
     const { bus } = await openReporter({ onFailed: (cause) => void failures.push(cause) });
-    const lost = new Promise<void>((resolve) => bus.onStatus(({ kind }) => kind === 'connecting' && resolve()));
+    const lost = new Promise<void>((resolve) => bus.onStatus(({ kind }) => kind === 'reconnecting' && resolve()));
     await broker.stop();
     await lost;
     vi.advanceTimersByTime(60_000);
@@ -415,5 +425,38 @@ describe('the wire form of an error', () => {
   it('replaces one that only makes sense within the process', () => {
     const error = new SetpointError('signature_missing', 'unsigned');
     expect(toProblem(error, 'snapshot_refused')).toMatchObject({ code: 'snapshot_refused', detail: 'unsigned' });
+  });
+});
+
+describe('a process that is not to speak of itself', () => {
+  it('reports no health, and has no session taken from it, but sends its signs of life', async () => {
+    const heard = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
+    const beats = await listen('system/keepalive/vad-1', readKeepalive);
+    const reporter = createReporter({ reports: false });
+    const bus = connect({ clientId: 'vad-1' });
+    reporter.attach(bus);
+    await bus.start();
+    reporter.report('ready', 'ready');
+    reporter.refresh();
+    const first = await beats.next();
+    expect(first.session).toMatch(/^[0-9a-f-]{36}$/);
+    const back = reconnected(bus);
+    bus.reconnect('another session');
+    await back;
+    const second = await beats.next();
+    expect(second).toMatchObject({ sequence: 0 });
+    expect(second.session).not.toBe(first.session);
+    await reporter.close();
+    expect(new Set(heard.all)).toEqual(new Set(['setpoint.keepalive.v1']));
+  });
+
+  it('sends no sign of life, but reports its health', async () => {
+    const types = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
+    const { reporter, heard } = await openReporter({ beats: false });
+    vi.advanceTimersByTime(60_000);
+    reporter.report('ready', 'ready');
+    expect(await heard.next()).toMatchObject({ event: 'ready' });
+    await reporter.close();
+    expect(new Set(types.all)).toEqual(new Set(['setpoint.health.v1']));
   });
 });

@@ -25,12 +25,18 @@ export interface HealthReporterOptions {
   readonly service: string;
   readonly contract: string | undefined;
   readonly keepaliveIntervalMs: number;
+  /** Report health at all; without it there is no Last Will either. @default true */
+  readonly reports?: boolean;
+  /** Send signs of life. @default true */
+  readonly beats?: boolean;
   readonly now: () => number;
   /** What the configuration is at this moment; undefined for a process that has none. */
   readonly config: () => ConfigReport | undefined;
+  /** What causes the report that is made at this moment, in W3C Trace Context. */
+  readonly traceparent?: () => string | undefined;
   /** What the beacon of this process says besides its sign of life. */
   readonly beacon?: () => Pick<Keepalive, 'recent' | 'commit'>;
-  /** Another process speaks under this instance's name. */
+  /** Another process speaks under this instance's name; told once a minute at most. */
   readonly onDouble?: () => void;
   /** A report could not be published; the next one may. */
   readonly onFailed?: (error: Error) => void;
@@ -58,19 +64,24 @@ export interface HealthReporter {
 
 /** Sessions of this process whose late messages are known to be its own. */
 const rememberedSessions = 16;
+/** Milliseconds. */
+const tellDoubleEveryMs = 60_000;
 
 export function createHealthReporter(options: HealthReporterOptions): HealthReporter {
-  const { topics, writer, instance, service, contract, now, config, beacon } = options;
+  const { topics, writer, instance, service, contract, now, config, beacon, reports = true, beats = true } = options;
   const topic = topics.health(instance);
   const startedAt = new Date(now()).toISOString();
   const sessions: string[] = [];
   let said: { state: HealthState; event: HealthEvent; error?: Problem } = { state: 'starting', event: 'starting' };
+  /** Told once: what is said again after a reconnect has another cause. */
+  let cause: string | undefined;
   let bus: Bus | undefined;
   let isDirty = false;
   let isPublishing = false;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   let sequence = 0;
+  let doubleToldUntilMs = 0;
 
   const compose = (state: HealthState, event: HealthEvent, error?: Problem): Health => {
     const report = config();
@@ -87,16 +98,26 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
       ...(report && { config: report }),
     };
   };
-  const seal = (health: Health): Uint8Array => writer.seal({ type: healthType, subject: service, data: health }).bytes;
+  const seal = (health: Health, traceparent?: string): Uint8Array =>
+    writer.seal({ type: healthType, subject: service, data: health, traceparent }).bytes;
+
+  function beginSession(): void {
+    sessions.push(newId());
+    sessions.splice(0, sessions.length - rememberedSessions);
+    sequence = 0;
+  }
 
   async function publish(): Promise<void> {
     isDirty = true;
-    if (isPublishing || bus?.status.kind !== 'connected') return;
+    if (!reports || isPublishing || bus?.status.kind !== 'connected') return;
     isPublishing = true;
     while (isDirty && bus.status.kind === 'connected' && !isClosed) {
       isDirty = false;
+      const traceparent = cause;
+      cause = undefined;
       try {
-        await bus.publish(topic, seal(compose(said.state, said.event, said.error)), { qos: 1, retain: true });
+        const bytes = seal(compose(said.state, said.event, said.error), traceparent);
+        await bus.publish(topic, bytes, { qos: 1, retain: true });
       } catch (cause) {
         // Also one that is too large to be made: it must not end the process, nor the reports after it.
         options.onFailed?.(cause as Error);
@@ -106,7 +127,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   }
 
   function beat(): void {
-    if (bus?.status.kind !== 'connected') return;
+    if (!beats || bus?.status.kind !== 'connected') return;
     const data: Keepalive = {
       instance,
       session: sessions.at(-1) ?? 'none',
@@ -118,37 +139,46 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     bus.publish(topics.keepalive(instance), bytes, { qos: 0 }).catch((cause: Error) => options.onFailed?.(cause));
   }
 
+  /** Two that throw each other out would tell it at every reconnect. */
+  function tellOfDouble(): void {
+    const nowMs = performance.now();
+    if (nowMs < doubleToldUntilMs) return;
+    doubleToldUntilMs = nowMs + tellDoubleEveryMs;
+    options.onDouble?.();
+  }
+
   /** A death that came late stands where the birth should be: it is written over. */
   function watchOwn(payload: Uint8Array, retained: boolean): void {
     const heard = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!heard || isClosed || heard.session === sessions.at(-1)) return;
     if (heard.event === 'lost') void publish();
-    else if (!retained && !sessions.includes(heard.session)) options.onDouble?.();
+    else if (!retained && !sessions.includes(heard.session)) tellOfDouble();
   }
 
   return {
     will() {
-      sessions.push(newId());
-      sessions.splice(0, sessions.length - rememberedSessions);
-      sequence = 0;
+      beginSession();
       return { topic, payload: seal(compose('offline', 'lost')), qos: 1, retain: true };
     },
     attach(target) {
       bus = target;
-      bus.subscribe(topic, ({ payload, retained }) => watchOwn(payload, retained));
+      if (reports) bus.subscribe(topic, ({ payload, retained }) => watchOwn(payload, retained));
       let wasConnected = false;
       bus.onStatus((status) => {
         if (status.kind !== 'connected') return;
+        // Nobody asks for a Last Will, which would have begun it.
+        if (!reports) beginSession();
         if (wasConnected && said.event !== 'starting') said = { ...said, event: 'reconnected' };
         wasConnected = true;
         void publish();
         beat();
       });
-      timer = setInterval(beat, options.keepaliveIntervalMs);
+      if (beats) timer = setInterval(beat, options.keepaliveIntervalMs);
     },
     health: () => compose(said.state, said.event, said.error),
     report(state, event, error) {
       said = { state, event, ...(error && { error }) };
+      cause = options.traceparent?.();
       void publish();
     },
     refresh: () => void publish(),
@@ -156,7 +186,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
       if (isClosed) return;
       isClosed = true;
       clearInterval(timer);
-      if (bus?.status.kind !== 'connected') return;
+      if (!reports || bus?.status.kind !== 'connected') return;
       await bus.publish(topic, seal(compose('offline', 'shutdown')), { qos: 1, retain: true });
     },
   };

@@ -26,17 +26,22 @@ const busOf = (options: ConnectOptions): Promise<Bus> => resolveOptions(options)
 
 describe('the options of connect', () => {
   it('are completed with what the documentation says', () => {
-    const { openBus: _, topics, instance, ...rest } = resolveOptions(right);
+    const { openBus: _, topics, instance, tracing: _tracing, messaging: _messaging, ...rest } = resolveOptions(right);
     expect(rest).toEqual({
       service: 'vad',
       authority: 'config-authority',
       prefix: '',
       keys: undefined,
       cacheDir: resolve('.setpoint'),
+      policy: { overrides: new Map(), bootDefaults: new Map(), kept: [], refusing: [], staleness: undefined },
       withoutSnapshot: 'defaults',
       startTimeoutMs: 3000,
       applyTimeoutMs: 10_000,
-      keepaliveIntervalMs: 5000,
+      enableHealth: true,
+      enableHeartbeat: true,
+      heartbeatIntervalMs: 5000,
+      dedupe: { ttlMs: 30_000, maxEntries: 2048 },
+      sourceName: instance,
       now: Date.now,
     });
     expect(instance).toMatch(/^vad-[0-9a-f]{8}$/);
@@ -75,7 +80,7 @@ describe('the options of connect', () => {
       withoutSnapshot: 'hope',
       startTimeoutMs: -1,
       applyTimeoutMs: 0,
-      keepaliveIntervalMs: 99,
+      heartbeatIntervalMs: 99,
       prefix: 'a//b',
       trustedKeys: { keys: [{ kid: 'x' }] },
     });
@@ -85,11 +90,11 @@ describe('the options of connect', () => {
       '/authority',
       '/url',
       '/url',
+      '/heartbeatIntervalMs',
       '/schema',
       '/withoutSnapshot',
       '/startTimeoutMs',
       '/applyTimeoutMs',
-      '/keepaliveIntervalMs',
       '/prefix',
       '/trustedKeys',
     ]);
@@ -108,21 +113,38 @@ describe('the options of connect', () => {
     expect(faultsOf({ ...right, schema: null })).toEqual([['/schema', 'must be a zod schema (version 4)']]);
   });
 
-  it.each(['http://broker', 'mqtt://', 'mqtt:///path', 'broker:1883', '', 'mqtts://:8883'])(
-    'do not take %s for a broker',
-    (url) => {
-      expect(faultsOf({ ...right, url })).toEqual([['/url', 'must be mqtt:// or mqtts:// with a host']]);
-    },
-  );
+  it.each([
+    'http://broker',
+    'mqtt://',
+    'mqtt:///path',
+    'broker:1883',
+    '',
+    'mqtts://:8883',
+    'mqtt://a:%zz@b',
+    [],
+    ['x'],
+  ])('do not take %s for a broker', (url) => {
+    expect(faultsOf({ ...right, url })).toEqual([
+      ['/url', 'must be mqtt://, mqtts://, ws:// or wss:// with a host, user and password percent-encoded'],
+    ]);
+  });
 
-  it.each(['mqtt://broker', 'mqtts://ann:secret@broker.example:8883', 'mqtt://[::1]:1883'])('take %s', (url) => {
+  it.each([
+    'mqtt://broker',
+    'mqtts://ann:secret@broker.example:8883',
+    'mqtt://[::1]:1883',
+    'ws://broker/mqtt',
+    ['wss://a', 'mqtt://b'],
+  ])('take %s', (url) => {
     expect(faultsOf({ ...right, url })).toEqual([]);
   });
 
   it.each([
     ['startTimeoutMs', 0, 2_147_483_647, -1],
     ['applyTimeoutMs', 1, 2_147_483_647, 0],
-    ['keepaliveIntervalMs', 100, 2_147_483_647, 99],
+    ['heartbeatIntervalMs', 100, 2_147_483_647, 99],
+    ['dedupeTtlMs', 0, 2_147_483_647, -1],
+    ['reconnectMaxDelayMs', 500, 2_147_483_647, 99],
   ])('take a %s within what a timer can do', (name, least, most, tooLittle) => {
     for (const value of [least, most]) expect(faultsOf({ ...right, [name]: value })).toEqual([]);
     for (const value of [tooLittle, most + 1, Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -13,14 +13,14 @@ import {
   type TrustedKeys,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
+import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './broker-options.ts';
+import { type Policy, type PolicyOptions, resolvePolicy } from './configuration/policy.ts';
 import type { Logger } from './logger.ts';
+import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from './messaging/options.ts';
+import { type Tracing, untraced } from './tracing.ts';
 
 /** What a service says to `connect`. */
-export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> {
-  /** `mqtt://` or `mqtts://`, with user and password where the broker asks for them. */
-  readonly url?: string;
-  /** Instead of `url`: makes the bus, for a broker in memory or an adapter of your own. */
-  readonly bus?: (options: BusOptions) => Bus;
+export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends PolicyOptions, BrokerOptions {
   /** The name of the service: 1 to 63 of a–z, 0–9, "_" and "-". */
   readonly service: string;
   /** What a document must be; `current` has its output type. */
@@ -44,17 +44,20 @@ export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> {
   readonly startTimeoutMs?: number;
   /** How long one step of one change handler, or the schema, may take. Milliseconds. @default 10000 */
   readonly applyTimeoutMs?: number;
-  /** Between signs of life. Milliseconds. @default 5000 */
-  readonly keepaliveIntervalMs?: number;
+  /** Bounds of the messages to other services. */
+  readonly messaging?: MessagingOptions;
   /** @default pino on standard error, warnings and up */
   readonly logger?: Logger;
+  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded, and traces pass through */
+  readonly tracing?: Tracing;
   /** Ends the start; has no effect afterwards. */
   readonly signal?: AbortSignal;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
 }
 
-export interface ResolvedOptions {
+export interface ResolvedOptions
+  extends Pick<ResolvedBrokerOptions, 'enableHealth' | 'enableHeartbeat' | 'heartbeatIntervalMs' | 'dedupe'> {
   readonly openBus: (options: BusOptions) => Promise<Bus>;
   readonly service: string;
   readonly instance: string;
@@ -64,10 +67,14 @@ export interface ResolvedOptions {
   readonly keys: KeyRing | undefined;
   /** Absolute; undefined where nothing is kept. */
   readonly cacheDir: string | undefined;
+  readonly policy: Policy;
   readonly withoutSnapshot: 'defaults' | 'wait' | 'fail';
   readonly startTimeoutMs: number;
   readonly applyTimeoutMs: number;
-  readonly keepaliveIntervalMs: number;
+  /** What messages to other services come from. */
+  readonly sourceName: string;
+  readonly messaging: ResolvedMessagingOptions;
+  readonly tracing: Tracing;
   readonly now: () => number;
 }
 
@@ -77,29 +84,32 @@ export interface ResolvedOptions {
  */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { service, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = options;
-  const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, keepaliveIntervalMs = 5000, now = Date.now } = options;
+  const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = options;
   const { instance = `${String(service).slice(0, 54)}-${randomBytes(4).toString('hex')}` } = options;
   const faults = new Faults();
 
   faults.unless(isNamed(service), 'service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
   faults.unless(isNamed(instance), 'instance', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
   faults.unless(isNamed(authority), 'authority', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  faults.unless((options.url === undefined) !== (options.bus === undefined), 'url', 'give either url or bus');
-  faults.unless(isUrl(options.url), 'url', 'must be mqtt:// or mqtts:// with a host');
+  const broker = resolveBrokerOptions(options, (option, message) => faults.unless(false, option, message));
   faults.unless(typeof options.schema?.safeParse === 'function', 'schema', 'must be a zod schema (version 4)');
   faults.unless(['defaults', 'wait', 'fail'].includes(withoutSnapshot), 'withoutSnapshot', 'is defaults, wait or fail');
   faults.unless(isWithinBounds(startTimeoutMs, 0), 'startTimeoutMs', 'must be 0 to 2147483647');
   faults.unless(isWithinBounds(applyTimeoutMs, 1), 'applyTimeoutMs', 'must be 1 to 2147483647');
-  faults.unless(isWithinBounds(keepaliveIntervalMs, 100), 'keepaliveIntervalMs', 'must be 100 to 2147483647');
   const topics = faults.attempt('prefix', () => createTopics(prefix));
   const keys = faults.attempt('trustedKeys', () =>
     options.trustedKeys ? createKeyRing(parseTrustedKeys(options.trustedKeys)) : undefined,
   );
+  const policy = resolvePolicy(options, (option, message) => faults.unless(false, option, message));
+  const messaging = resolveMessagingOptions(options.messaging, (option, message) =>
+    faults.unless(false, option, message),
+  );
   faults.raise();
 
+  const { clientId = clientIdOf(prefix, instance), sourceName = clientId } = broker;
+  const { enableHealth, enableHeartbeat, heartbeatIntervalMs, dedupe } = broker;
   return {
-    openBus: async (busOptions) =>
-      options.bus?.(busOptions) ?? openMqttBus(String(options.url), clientIdOf(prefix, instance), busOptions),
+    openBus: async (busOptions) => options.bus?.(busOptions) ?? openMqttBus(broker, clientId, busOptions),
     service,
     instance,
     authority,
@@ -107,25 +117,31 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     topics: topics as Topics,
     keys,
     cacheDir: options.cacheDir === false ? undefined : resolve(options.cacheDir ?? '.setpoint'),
+    policy,
     withoutSnapshot,
     startTimeoutMs,
     applyTimeoutMs,
-    keepaliveIntervalMs,
+    enableHealth,
+    enableHeartbeat,
+    heartbeatIntervalMs,
+    dedupe,
+    sourceName,
+    messaging,
+    tracing: options.tracing ?? untraced,
     now,
   };
 }
 
 /** Loaded when it is needed: a service on another bus pays nothing for MQTT. */
-async function openMqttBus(url: string, clientId: string, options: BusOptions): Promise<Bus> {
+async function openMqttBus(broker: ResolvedBrokerOptions, clientId: string, options: BusOptions): Promise<Bus> {
   const { createMqttBus } = await import('@setpoint/bus/mqtt');
-  return createMqttBus({ url, clientId, ...options });
+  const { urls, keepaliveSeconds, reconnectMinDelayMs, reconnectMaxDelayMs, tls } = broker;
+  const delays = { reconnectMinDelayMs, reconnectMaxDelayMs };
+  return createMqttBus({ url: urls, clientId, keepaliveSeconds, ...delays, ...(tls && { tls }), ...options });
 }
 
 /** Callers without types may leave it out. */
 const isNamed = (name: unknown): boolean => typeof name === 'string' && isName(name);
-
-const isUrl = (url: string | undefined): boolean =>
-  url === undefined || (URL.canParse(url) && /^mqtts?:\/\/[^/]/.test(url));
 
 /** The range of a timer. */
 const isWithinBounds = (value: number, least: number): boolean => value >= least && value <= 2_147_483_647;
@@ -148,7 +164,9 @@ class Faults {
 
   raise(): void {
     if (this.#faults.length === 0) return;
-    const text = this.#faults.map(({ pointer, message }) => `${pointer.slice(1)} ${message}`).join('; ');
+    const text = this.#faults
+      .map(({ pointer, message }) => `${pointer.replace(/^\/(environment\/)?/, '')} ${message}`)
+      .join('; ');
     throw new SetpointError('options_invalid', `connect was called with wrong options: ${text}`, {
       faults: this.#faults,
     });

@@ -1,0 +1,205 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SetpointError } from '@setpoint/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type BrokerOptions, resolveBrokerOptions } from './broker-options.ts';
+import { type ConnectOptions, resolveOptions } from './options.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'setpoint-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function read(environment: Record<string, string>, code: BrokerOptions = {}) {
+  const faults: [string, string][] = [];
+  const resolved = resolveBrokerOptions({ ...code, environment }, (option, message) => faults.push([option, message]));
+  return { resolved, faults };
+}
+
+const broker = { MQTT_URL: 'mqtt://broker' };
+
+describe('the environment', () => {
+  it('says all that the code can say of a broker', async () => {
+    const file = (name: string): string => join(folder, name);
+    for (const name of ['ca', 'cert', 'key']) await writeFile(file(name), `the ${name}`);
+    const { resolved, faults } = read({
+      MQTT_URL: 'mqtts://ann:s%2Fcret@a.example, wss://b.example/mqtt',
+      MQTT_CLIENT_ID: 'vad-7',
+      MQTT_SOURCE_NAME: 'vad.seven',
+      MQTT_KEEPALIVE: '60',
+      MQTT_ENABLE_HEALTH: 'false',
+      MQTT_ENABLE_HEARTBEAT: 'off',
+      MQTT_HEARTBEAT_INTERVAL: '2.5',
+      MQTT_DEDUPE_TTL: '0',
+      MQTT_DEDUPE_MAX_ENTRIES: '100',
+      MQTT_RECONNECT_MIN_DELAY: '0.1',
+      MQTT_RECONNECT_MAX_DELAY: '60',
+      MQTT_TLS_CA: file('ca'),
+      MQTT_TLS_CERT: file('cert'),
+      MQTT_TLS_KEY: file('key'),
+      MQTT_TLS_SERVER_NAME: 'broker.test',
+      MQTT_TLS_ALPN: 'mqtt, x-amzn-mqtt-ca',
+    });
+    expect(faults).toEqual([]);
+    expect(resolved).toEqual({
+      urls: ['mqtts://ann:s%2Fcret@a.example', 'wss://b.example/mqtt'],
+      clientId: 'vad-7',
+      sourceName: 'vad.seven',
+      keepaliveSeconds: 60,
+      enableHealth: false,
+      enableHeartbeat: false,
+      heartbeatIntervalMs: 2500,
+      dedupe: { ttlMs: 0, maxEntries: 100 },
+      reconnectMinDelayMs: 100,
+      reconnectMaxDelayMs: 60_000,
+      tls: {
+        ca: Buffer.from('the ca'),
+        cert: Buffer.from('the cert'),
+        key: Buffer.from('the key'),
+        servername: 'broker.test',
+        alpn: ['mqtt', 'x-amzn-mqtt-ca'],
+      },
+    });
+  });
+
+  it('may be silent, or say nothing', () => {
+    const defaults = {
+      urls: ['mqtt://broker'],
+      clientId: undefined,
+      sourceName: undefined,
+      keepaliveSeconds: 15,
+      enableHealth: true,
+      enableHeartbeat: true,
+      heartbeatIntervalMs: 5000,
+      dedupe: { ttlMs: 30_000, maxEntries: 2048 },
+      reconnectMinDelayMs: 500,
+      reconnectMaxDelayMs: 5000,
+      tls: undefined,
+    };
+    expect(read(broker)).toEqual({ resolved: defaults, faults: [] });
+    const empty = { ...broker, MQTT_KEEPALIVE: '', MQTT_TLS_CA: ' ', MQTT_TLS_ALPN: ' ', MQTT_ENABLE_HEALTH: '' };
+    expect(read(empty)).toEqual({ resolved: defaults, faults: [] });
+  });
+
+  it('is overruled by the code, and not even looked at where the code speaks', () => {
+    const environment = {
+      MQTT_URL: 'http://wrong',
+      MQTT_KEEPALIVE: 'wrong',
+      MQTT_TLS_CA: '/nowhere',
+      MQTT_CLIENT_ID: 'b',
+    };
+    const code = { url: 'mqtt://a', keepaliveSeconds: 30, tls: { ca: 'x' }, enableHealth: undefined as never };
+    const { resolved, faults } = read(environment, code);
+    expect(faults).toEqual([]);
+    expect(resolved).toMatchObject({ urls: ['mqtt://a'], keepaliveSeconds: 30, clientId: 'b', enableHealth: true });
+    expect(resolved.tls).toEqual({ ca: 'x' });
+    expect(read({ MQTT_URL: 'http://wrong' }, { bus: () => undefined as never }).faults).toEqual([]);
+  });
+
+  it('is refused with all its faults at once, none of which repeats a value', () => {
+    const { faults } = read({
+      MQTT_URL: 'mqtt://jane:hush%zz@broker',
+      MQTT_CLIENT_ID: 'a b',
+      MQTT_SOURCE_NAME: 'a/b',
+      MQTT_KEEPALIVE: '0',
+      MQTT_ENABLE_HEALTH: 'perhaps',
+      MQTT_ENABLE_HEARTBEAT: '2',
+      MQTT_HEARTBEAT_INTERVAL: '0.9',
+      MQTT_DEDUPE_TTL: '-1',
+      MQTT_DEDUPE_MAX_ENTRIES: '1.5',
+      MQTT_RECONNECT_MIN_DELAY: '0.09',
+      MQTT_RECONNECT_MAX_DELAY: '5s',
+      MQTT_TLS_CA: '/nowhere/ca.pem',
+      MQTT_TLS_ALPN: 'a,,b',
+    });
+    expect(faults).toEqual([
+      [
+        'environment/MQTT_URL',
+        'must be mqtt://, mqtts://, ws:// or wss:// with a host, user and password percent-encoded',
+      ],
+      ['environment/MQTT_CLIENT_ID', 'must be 1 to 256 of letters, digits, ".", "_", ":", "@" and "-"'],
+      ['environment/MQTT_SOURCE_NAME', 'must be 1 to 256 of letters, digits, ".", "_", ":", "@" and "-"'],
+      ['environment/MQTT_ENABLE_HEALTH', 'must be true or false'],
+      ['environment/MQTT_ENABLE_HEARTBEAT', 'must be true or false'],
+      ['environment/MQTT_KEEPALIVE', 'must be a whole number from 1 to 3600'],
+      ['environment/MQTT_HEARTBEAT_INTERVAL', 'must be from 1 to 2147483 seconds'],
+      ['environment/MQTT_DEDUPE_TTL', 'must be from 0 to 2147483 seconds'],
+      ['environment/MQTT_DEDUPE_MAX_ENTRIES', 'must be a whole number from 1 to 1000000'],
+      ['environment/MQTT_RECONNECT_MIN_DELAY', 'must be from 0.1 to 2147483 seconds'],
+      ['environment/MQTT_RECONNECT_MAX_DELAY', 'must be from 0.1 to 2147483 seconds'],
+      ['environment/MQTT_TLS_CA', "names a file that can't be read: ENOENT"],
+      ['environment/MQTT_TLS_ALPN', 'must be protocol names of 1 to 255 bytes, separated by commas'],
+    ]);
+  });
+
+  it('stands beside the code in one list of faults', () => {
+    const environment = { MQTT_KEEPALIVE: '3601', MQTT_URL: 'mqtt://jane:secret@' };
+    let caught: unknown;
+    try {
+      resolveOptions({
+        service: 'V',
+        instance: 'v-1',
+        schema: z.object({}),
+        heartbeatIntervalMs: 1,
+        environment,
+      } as ConnectOptions);
+    } catch (cause) {
+      caught = cause;
+    }
+    const { code, message, faults } = caught as SetpointError;
+    expect(code).toBe('options_invalid');
+    expect(faults.map(({ pointer }) => pointer)).toEqual([
+      '/service',
+      '/heartbeatIntervalMs',
+      '/environment/MQTT_URL',
+      '/environment/MQTT_KEEPALIVE',
+    ]);
+    expect(message).toContain('; MQTT_KEEPALIVE must be a whole number from 1 to 3600');
+    expect(JSON.stringify(caught) + message).not.toMatch(/jane|secret/);
+  });
+
+  it.each([
+    ['mqtt://a,mqtt://b', ['mqtt://a', 'mqtt://b']],
+    ['mqtt://u:a,b@c , WS://d', ['mqtt://u:a,b@c', 'WS://d']],
+  ])('has several brokers parted where a scheme follows the comma: %s', (text, urls) => {
+    expect(read({ MQTT_URL: text }).resolved.urls).toEqual(urls);
+  });
+
+  it.each(['mqtt://a,b', 'mqtt://a,', ',mqtt://a', 'mqtt://a,http://b', 'a'])('has no broker in %s', (text) => {
+    expect(read({ MQTT_URL: text }).faults.map(([option]) => option)).toEqual(['environment/MQTT_URL']);
+  });
+
+  it('has no longest delay that is shorter than the shortest, wherever each of them is from', () => {
+    const message = 'must not be less than the shortest delay';
+    const long = { ...broker, MQTT_RECONNECT_MIN_DELAY: '2', MQTT_RECONNECT_MAX_DELAY: '1' };
+    expect(read(long).faults).toEqual([['environment/MQTT_RECONNECT_MAX_DELAY', message]]);
+    expect(read(long, { reconnectMaxDelayMs: 1000 }).faults).toEqual([['reconnectMaxDelayMs', message]]);
+    expect(read(long, { reconnectMaxDelayMs: 2000 }).faults).toEqual([]);
+    expect(read({ ...broker, MQTT_RECONNECT_MIN_DELAY: '9' }).resolved.reconnectMaxDelayMs).toBe(9000);
+  });
+
+  it.each([
+    ['true', true],
+    ['YES', true],
+    ['on', true],
+    ['1', true],
+    ['False', false],
+    ['no', false],
+    ['0', false],
+  ])('reads %s as %s', (text, expected) => {
+    expect(read({ ...broker, MQTT_ENABLE_HEALTH: text }).resolved.enableHealth).toBe(expected);
+  });
+});
+
+describe('the names of a process', () => {
+  const right = { service: 'vad', instance: 'vad-1', prefix: 'acme', schema: z.object({}), url: 'mqtt://broker' };
+
+  it('follow one from the other', () => {
+    expect(resolveOptions(right).sourceName).toBe('acme-vad-1');
+    expect(resolveOptions({ ...right, clientId: 'seven' }).sourceName).toBe('seven');
+    expect(resolveOptions({ ...right, clientId: 'seven', sourceName: 'eight' }).sourceName).toBe('eight');
+  });
+});

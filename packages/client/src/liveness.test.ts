@@ -1,0 +1,168 @@
+import type { Bus } from '@setpoint/bus';
+import { createMemoryBroker, type MemoryBroker, type MemoryPacket } from '@setpoint/bus/memory';
+import { createEnvelopeWriter, type Health } from '@setpoint/protocol';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { midnight } from '../../../test/support/samples.ts';
+import { type Liveness, watchLiveness } from './liveness.ts';
+
+const topic = 'system/health/config-authority';
+const beacon = { sentAt: '2026-06-01T00:00:00.000Z', intervalMs: 2000 };
+
+let stack: AsyncDisposableStack;
+let broker: MemoryBroker;
+/** What of the wire is lost. */
+let lost: (packet: MemoryPacket) => boolean;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'performance'] });
+  stack = new AsyncDisposableStack();
+  lost = () => false;
+  broker = createMemoryBroker({
+    network: { admits: () => true, carry: (packet, pass) => lost(packet) || pass() },
+  });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await stack.disposeAsync();
+});
+
+async function open(options: { now?: () => number; onSkew?: (skewMs: number) => void; bus?: Bus } = {}) {
+  const bus = options.bus ?? broker.connect({ clientId: 'vad-1' });
+  stack.defer(() => bus.stop());
+  const told: string[] = [];
+  bus.onStatus((status) => told.push(status.kind === 'reconnecting' ? status.reason : status.kind));
+  const liveness: Liveness = watchLiveness({
+    bus,
+    authorityHealthTopic: topic,
+    intervalMs: 1000,
+    now: () => midnight,
+    onSkew: () => undefined,
+    ...options,
+  });
+  stack.defer(() => liveness.stop());
+  await bus.start();
+  return { bus, liveness, told };
+}
+
+/** One interval after the other, with the time for answers in between. */
+async function intervals(count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    await vi.advanceTimersByTimeAsync(1000);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((settle) => setImmediate(settle));
+  }
+}
+
+async function sayOfAuthority(state: Health['state']): Promise<void> {
+  const health: Health = {
+    instance: 'config-authority',
+    service: 'config-authority',
+    session: 's1',
+    ok: state === 'ready',
+    state,
+    event: state === 'ready' ? 'ready' : 'shutdown',
+    startedAt: '2026-06-01T00:00:00.000Z',
+  };
+  const bus = broker.connect();
+  await bus.start();
+  const writer = createEnvelopeWriter({ source: '/authority/config-authority', now: () => midnight });
+  const { bytes } = writer.seal({ type: 'setpoint.health.v1', subject: 'config-authority', data: health });
+  await bus.publish(topic, bytes, { retain: true });
+  await bus.stop();
+}
+
+describe('a broker', () => {
+  it('that answers is left alone', async () => {
+    const { told } = await open();
+    await intervals(20);
+    expect(told).toEqual(['connecting', 'connected']);
+  });
+
+  it('that is silent for three intervals is connected to anew, once', async () => {
+    const { told, bus } = await open();
+    await intervals(2);
+    lost = () => true;
+    await intervals(2);
+    expect(told).toEqual(['connecting', 'connected']);
+    await intervals(1);
+    expect(told[2]).toBe('the broker has been silent for 3 intervals of 1000 ms');
+    lost = () => false;
+    await intervals(20);
+    expect(bus.status).toEqual({ kind: 'connected', session: 2 });
+  });
+
+  it('is not judged where the bus can not ask', async () => {
+    const inner = broker.connect();
+    const bus = new Proxy(inner, {
+      get: (target, name) => {
+        if (name === 'probe') return undefined;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const { told } = await open({ bus });
+    lost = () => true;
+    await intervals(20);
+    expect(told).toEqual(['connecting', 'connected']);
+  });
+});
+
+describe('an authority', () => {
+  it('whose beacons stop costs one connection, and no second one', async () => {
+    const { told, liveness } = await open();
+    liveness.heardAuthority(beacon);
+    await intervals(5);
+    expect(told).toEqual(['connecting', 'connected']);
+    await intervals(60);
+    expect(told).toEqual([
+      'connecting',
+      'connected',
+      '3 beacons of the authority did not come, although it did not say goodbye',
+      'connected',
+    ]);
+  });
+
+  it('whose beacons were never heard is not missed', async () => {
+    const { told } = await open();
+    await intervals(60);
+    expect(told).toEqual(['connecting', 'connected']);
+  });
+
+  it('that says goodbye is not missed either', async () => {
+    const { told, liveness } = await open();
+    liveness.heardAuthority(beacon);
+    await sayOfAuthority('offline');
+    await intervals(60);
+    expect(told).toEqual(['connecting', 'connected']);
+  });
+
+  it('that says it is ready goes on being expected', async () => {
+    const { told, liveness } = await open();
+    liveness.heardAuthority(beacon);
+    await sayOfAuthority('ready');
+    await intervals(10);
+    expect(told).toHaveLength(4);
+  });
+
+  it('that sends more often than a busy machine can bear is given a second for each beacon', async () => {
+    const { told, liveness } = await open();
+    liveness.heardAuthority({ ...beacon, intervalMs: 1 });
+    await intervals(2);
+    expect(told).toEqual(['connecting', 'connected']);
+  });
+
+  it('with another clock is told of', async () => {
+    const skews: number[] = [];
+    const { liveness } = await open({ now: () => midnight + 11_000, onSkew: (skewMs) => skews.push(skewMs) });
+    for (let index = 0; index < 5; index += 1) liveness.heardAuthority(beacon);
+    expect(skews).toEqual([11_000]);
+  });
+});
+
+it('leaves nothing behind when it stops', async () => {
+  const { told, liveness } = await open();
+  liveness.heardAuthority(beacon);
+  liveness.stop();
+  lost = () => true;
+  await intervals(60);
+  expect(told).toEqual(['connecting', 'connected']);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,2 @@
+export type { FlagSource } from './provider.ts';
+export { SetpointProvider } from './provider.ts';
