@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { BusOptions } from '@setpoint/bus';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { openTcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 import { openMemory } from '../support/brokers/memory.ts';
-import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { openWorld } from '../support/world.ts';
 
 const intervalMs = 500;

@@ -383,7 +383,7 @@ describe('setpoint', () => {
     [['set', 'stt-worker', '/a=1', '--if-version', 'two'], '--if-version must be a whole number'],
     [['log', 'stt-worker', '--limit', '0'], '--limit must be a whole number from 1 to 500'],
     [['validate', 'stt-worker', '--file', '/nowhere.yaml'], "can't read /nowhere.yaml: there is no such file"],
-    [['get', 'stt-worker', '--url', 'http://u:hunter2@x'], 'it must begin with mqtt:// or mqtts://'],
+    [['get', 'stt-worker', '--url', 'http://u:hunter2@x'], 'it must begin with mqtt://, mqtts://, ws:// or wss://'],
     [['get', 'stt-worker', '--name', 'Ada Lovelace'], 'is not a name for an operator'],
     [['get', 'stt-worker', '--key', '/nowhere.json'], "can't read /nowhere.json"],
   ])('ends with 64 for %j', async (args, why) => {

@@ -135,7 +135,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     await using world = await openWorld(broker);
     const trustedKeys = JSON.parse(await readFile(world.keys.trustedKeysFile, 'utf8'));
     await (await world.service({ trustedKeys })).stop();
-    const file = join(world.cacheDir, world.prefix, 'stt-worker.json');
+    const file = join(world.cacheDir, world.prefix, 'stt-worker@config-authority.json');
     await writeFile(file, spoil(await readFile(file, 'utf8')));
     const unreachable = { url: 'mqtt://127.0.0.1:1', prefix: world.prefix, cacheDir: world.cacheDir, trustedKeys };
     await expect(

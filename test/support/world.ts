@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Bus, BusOptions } from '@setpoint/bus';
-import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
+import { type Connection, type ConnectOptions, connect, type Tracing } from '@setpoint/client';
 import { createOperator, type Operator } from '@setpoint/client/operator';
 import { type Authority, type AuthorityKeys, openAuthorityKeys, startAuthority } from '@setpoint/config-authority';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
@@ -46,6 +46,8 @@ export interface WorldOptions {
   /** Where the services connect, when not straight to the broker. */
   readonly serviceBus?: (options: BusOptions) => Bus;
   readonly withAuthority?: boolean;
+  /** Of the authority, the services and the operators. */
+  readonly tracing?: Tracing;
 }
 
 let worlds = 0;
@@ -53,6 +55,7 @@ let worlds = 0;
 /** Opens a world on a broker; what it opened is closed with it, in reverse order. */
 export async function openWorld(broker: BrokerHarness, options: WorldOptions = {}): Promise<World> {
   const { file = 'vad:\n  threshold: 0.6\napi:\n  key: key-from-the-file\n', keepaliveIntervalMs = 5000 } = options;
+  const tracing = options.tracing && { tracing: options.tracing };
   const stack = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), 'setpoint-'));
   stack.defer(() => rm(root, { recursive: true, force: true }));
@@ -94,6 +97,7 @@ export async function openWorld(broker: BrokerHarness, options: WorldOptions = {
         configDir,
         logger,
         keepaliveIntervalMs,
+        ...tracing,
       });
       const stop = async (): Promise<void> => {
         await authority.stop();
@@ -114,14 +118,15 @@ export async function openWorld(broker: BrokerHarness, options: WorldOptions = {
         prefix,
         cacheDir,
         logger,
-        keepaliveIntervalMs,
+        heartbeatIntervalMs: keepaliveIntervalMs,
+        ...tracing,
         ...connectOptions,
       } as ConnectOptions<never>);
       stack.use(connection);
       return connection as never;
     },
     async operator(name = 'ann') {
-      return createOperator({ bus: await world.bus(), name, prefix });
+      return createOperator({ bus: await world.bus(), name, prefix, ...tracing });
     },
     async bus(busOptions) {
       const bus = broker.connect(busOptions);

@@ -251,7 +251,7 @@ describe('an authority that can not start', () => {
     };
     await expect(start({ openBus, configDir: join(configDir, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
     expect(vi.getTimerCount()).toBe(0);
-    expect(buses.map(({ status }) => status.kind)).toEqual(['stopped']);
+    expect(buses.map(({ status }) => status.kind)).toEqual(['closed']);
     await store[Symbol.asyncDispose]();
     await expect(start({ openBus })).rejects.toMatchObject({ code: 'stopped' });
     expect(vi.getTimerCount()).toBe(0);

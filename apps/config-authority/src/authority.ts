@@ -164,7 +164,7 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
   const engine = await createEngine({ store, id, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
   const traced = createTracedRequests(engine, options.tracing ?? untraced);
-  const beacon = createBeacon(() => store.commitCount, now);
+  const beacon = createBeacon(() => store.commitCount);
   const health = createHealthReporter({
     topics,
     writer,

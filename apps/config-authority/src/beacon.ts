@@ -9,8 +9,11 @@ export interface Beacon {
 /** Milliseconds. */
 const windowMs = 60_000;
 
-/** @see docs/protocol.md#7-health-presence-convergence */
-export function createBeacon(commitCount: () => number, now: () => number): Beacon {
+/**
+ * `now` counts milliseconds whatever becomes of the wall clock: one that jumps must not make changes look old.
+ * @see docs/protocol.md#7-health-presence-convergence
+ */
+export function createBeacon(commitCount: () => number, now: () => number = () => performance.now()): Beacon {
   /** Oldest first. */
   const changes = new Map<string, { epoch: number; version: number; at: number }>();
   return {

@@ -2,7 +2,7 @@ import type { Keepalive } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { createBeaconWatch } from './beacon.ts';
 
-type Said = Pick<Keepalive, 'recent' | 'commit'>;
+type Said = Pick<Keepalive, 'recent' | 'commit'> & { session?: string };
 const say = (said: Said): Keepalive => ({
   instance: 'config-authority',
   session: 's',
@@ -12,6 +12,14 @@ const say = (said: Said): Keepalive => ({
 });
 const stamp = (version: number, epoch = 7) => ({ epoch, version });
 const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`other-${index}`, stamp(1)]));
+
+it('a beacon of an authority that was started again, and that committed meanwhile, makes the client ask again', () => {
+  const watch = createBeaconWatch('vad', () => 0);
+  expect(watch.hear(say({ recent: {}, commit: 5 }), stamp(2))).toBe(false);
+  expect(watch.hear(say({ recent: {}, commit: 5, session: 't' }), stamp(2))).toBe(false);
+  expect(watch.hear(say({ recent: {}, commit: 6, session: 'u' }), stamp(2))).toBe(true);
+  expect(watch.hear(say({ recent: {}, commit: 6, session: 'u' }), stamp(2))).toBe(false);
+});
 
 describe('a beacon that names the service', () => {
   it.each([

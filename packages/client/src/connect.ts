@@ -191,7 +191,7 @@ class Session<T> {
 
   #subscribe(bus: Bus, reading: Promise<unknown>): void {
     const { topics, service, authority, now } = this.#options;
-    const beacon = createBeaconWatch(service, now);
+    const beacon = createBeaconWatch(service);
     const snapshots = bus.subscribe(topics.snapshot(service), ({ payload }) => {
       // What the disk has says what is too old to be applied.
       reading

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type Packet, parser } from 'mqtt-packet';
+import { createLane } from './lane.ts';
 
 /** A wire between clients and a real broker that a test can spoil. */
-export interface TcpProxy {
+export interface TcpProxy extends AsyncDisposable {
   /** What clients connect to. */
   readonly url: string;
   readonly port: number;
@@ -14,6 +15,12 @@ export interface TcpProxy {
   thaw(): void;
   /** Ends every connection there is, without a goodbye to either side. */
   cut(): void;
+  /** The same by a TCP reset, as a router that has forgotten the connection does. */
+  reset(): void;
+  /** Every byte, of every connection, takes this much longer in each direction. Milliseconds; 0: no longer. */
+  delay(ms: number): void;
+  /** So many bytes a second pass at most, in each direction of each connection; undefined: as many as there are. */
+  throttle(bytesPerSecond: number | undefined): void;
   /** Ends every new connection at once, until `accept`. Those there are stay. */
   refuse(): void;
   accept(): void;
@@ -27,13 +34,21 @@ interface Pair {
   readonly broker: Socket;
 }
 
+/** What the wire does to what it carries. */
+interface Wire {
+  readonly lose: ((packet: Packet) => boolean) | undefined;
+  readonly delayMs: number;
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** Opens a proxy on a free port of 127.0.0.1 before the broker at `mqtt://…`. */
 export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
   const target = new URL(brokerUrl);
   const pairs = new Set<Pair>();
   let accepted = 0;
   let isFrozen = false;
   let isRefusing = false;
-  let lose: ((packet: Packet) => boolean) | undefined;
+  let spoiled: Wire = { lose: undefined, delayMs: 0, bytesPerSecond: undefined };
 
   const server = createServer({ noDelay: true }, (client) => {
     if (isRefusing) {
@@ -44,7 +59,7 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
     const broker = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
     const pair: Pair = { client, broker };
     pairs.add(pair);
-    wire(pair, () => lose);
+    wire(pair, () => spoiled);
     client.on('end', () => isFrozen || broker.end());
     broker.on('end', () => isFrozen || client.end());
     for (const socket of [client, broker]) {
@@ -76,6 +91,14 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
     for (const pair of pairs) end(pair);
   };
 
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    cut();
+    await closed;
+  };
+
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
@@ -91,21 +114,29 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
       for (const pair of pairs) release(pair);
     },
     cut,
+    reset: () => {
+      for (const { client, broker } of pairs) {
+        client.resetAndDestroy();
+        broker.resetAndDestroy();
+      }
+    },
+    delay: (ms) => {
+      spoiled = { ...spoiled, delayMs: ms };
+    },
+    throttle: (bytesPerSecond) => {
+      spoiled = { ...spoiled, bytesPerSecond };
+    },
     refuse: () => {
       isRefusing = true;
     },
     accept: () => {
       isRefusing = false;
     },
-    dropToClients: (predicate) => {
-      lose = predicate;
+    dropToClients: (lose) => {
+      spoiled = { ...spoiled, lose };
     },
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      cut();
-      await closed;
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -114,23 +145,42 @@ function hold({ client, broker }: Pair): void {
   broker.pause();
 }
 
-function wire({ client, broker }: Pair, lose: () => ((packet: Packet) => boolean) | undefined): void {
+function wire({ client, broker }: Pair, spoiled: () => Wire): void {
   let protocolVersion = 4;
+  const toBroker = createPipe(broker, spoiled);
+  const toClient = createPipe(client, spoiled);
   const fromClient = splitPackets((bytes) => {
     const packet = parse(bytes, protocolVersion);
     if (packet?.cmd === 'connect') protocolVersion = packet.protocolVersion ?? 4;
-    broker.write(bytes);
+    toBroker(bytes);
   });
   const fromBroker = splitPackets((bytes) => {
-    const predicate = lose();
-    const packet = predicate && parse(bytes, protocolVersion);
-    if (packet && predicate?.(packet)) return;
-    client.write(bytes);
+    const { lose } = spoiled();
+    const packet = lose && parse(bytes, protocolVersion);
+    if (packet && lose?.(packet)) return;
+    toClient(bytes);
   });
   client.on('data', fromClient);
   broker.on('data', fromBroker);
   // An error is followed by a close.
   for (const socket of [client, broker]) socket.on('error', () => {});
+}
+
+/** Writes in order, each piece when its time has come; at once on a wire that is not spoiled. */
+function createPipe(socket: Socket, spoiled: () => Wire): (bytes: Buffer) => void {
+  const lane = createLane();
+  let freeAtMs = 0;
+  const write = (bytes: Buffer): void => {
+    if (socket.writable) socket.write(bytes);
+  };
+  return (bytes) => {
+    const { delayMs, bytesPerSecond } = spoiled();
+    const nowMs = performance.now();
+    const takesMs = bytesPerSecond === undefined ? 0 : (bytes.length / bytesPerSecond) * 1000;
+    const dueMs = Math.max(freeAtMs, nowMs + delayMs) + takesMs;
+    freeAtMs = dueMs;
+    lane.carry(dueMs - nowMs, () => write(bytes));
+  };
 }
 
 /** Calls `whole` with each packet's exact bytes, however they were cut up on the way. */

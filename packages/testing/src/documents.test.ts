@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { invalidDocuments, validDocuments } from './documents.ts';
+import { completeValues, snapshotOf } from './snapshot.ts';
+
+const schema = z.object({
+  whisper: z.object({ model: z.enum(['tiny', 'base']), beam: z.int().min(1).max(8).optional() }),
+  vad: z.object({ threshold: z.number().min(0).max(1).default(0.5), step: z.number().multipleOf(0.1).optional() }),
+  languages: z.array(z.string().length(2)).min(1).max(3),
+  owner: z.email().nullable(),
+  id: z.uuid(),
+  since: z.iso.datetime(),
+  day: z.iso.date(),
+  host: z.ipv4(),
+  link: z.url(),
+  code: z.string().regex(/^[A-Z]{3}-\d{2}$/),
+  quiet: z.boolean(),
+  nothing: z.null(),
+  kind: z.literal('lamp'),
+  either: z.union([z.number(), z.object({ a: z.string() })]),
+  pair: z.tuple([z.string().max(3), z.number().gt(0).lt(1)]),
+  rooms: z.record(z.string(), z.int()),
+  both: z.object({ x: z.number() }).and(z.object({ y: z.number() })),
+  free: z.unknown(),
+});
+
+// RFC 6901, 4.
+const escapeToken = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+describe('documents', () => {
+  it('that are valid pass the schema', () => {
+    fc.assert(
+      fc.property(validDocuments(schema), (document) => schema.safeParse(document).success),
+      { numRuns: 200 },
+    );
+  });
+
+  it('that are invalid are refused at the place that is named, and right everywhere else', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(invalidDocuments(schema), ({ document, pointer, wrong }) => {
+        seen.add(wrong);
+        const { error } = schema.safeParse(document);
+        const places = error?.issues.map(({ path }) => path.map((name) => `/${escapeToken(String(name))}`).join(''));
+        expect(new Set(places)).toEqual(new Set([pointer]));
+      }),
+      { numRuns: 1000, seed: 1 },
+    );
+    expect([...seen].sort()).toEqual([
+      'above the maximum',
+      'below the minimum',
+      'missing',
+      'neither true nor false',
+      'none of the choices',
+      'not a list',
+      'not a multiple',
+      'not a number',
+      'not a text',
+      'not above the minimum',
+      'not among the choices',
+      'not an object',
+      'not below the maximum',
+      'not null',
+      'not whole',
+      'of another form',
+      'too few items',
+      'too long',
+      'too many items',
+      'too short',
+    ]);
+  });
+
+  it('of a strict schema may have a member too many', () => {
+    const strict = z.strictObject({ on: z.boolean() });
+    const found = fc.sample(invalidDocuments(strict), { numRuns: 50, seed: 1 });
+    expect(found).toContainEqual(expect.objectContaining({ pointer: '/not-in-the-schema', wrong: 'unknown' }));
+  });
+
+  it('keep to a refinement by trying, and give up on one that nothing passes', () => {
+    const even = z.object({ n: z.int().refine((n) => n % 2 === 0) });
+    fc.assert(fc.property(validDocuments(even), ({ n }) => Number(n) % 2 === 0));
+    const never = z.object({ n: z.int().refine(() => false, 'is never right') });
+    expect(() => fc.sample(validDocuments(never), 1)).toThrow(
+      '1000 documents in a row did not pass the schema (is never right)',
+    );
+  });
+
+  it('stay within bounds of every kind', () => {
+    const bounded = z.object({
+      low: z.number().min(5),
+      high: z.number().max(-5),
+      whole: z.int().gt(3).lt(6),
+      open: z.number(),
+      many: z.array(z.boolean()),
+      word: z.string().min(3),
+    });
+    fc.assert(fc.property(validDocuments(bounded), (document) => bounded.safeParse(document).success));
+  });
+
+  it('are objects, and there has to be something to get wrong', () => {
+    expect(() => validDocuments(z.string())).toThrow('a document is an object');
+    expect(() => fc.sample(invalidDocuments(z.object({})), 1)).toThrow('nothing in this schema');
+    const lax = z.object({ n: z.preprocess(() => 1, z.number()) });
+    expect(() => fc.sample(invalidDocuments(lax), 1)).toThrow(/accepts whatever is made wrong|nothing in this schema/);
+  });
+});
+
+describe('a snapshot', () => {
+  it('has the values with their defaults and a digest that fits', () => {
+    const small = z.object({ n: z.int().default(3) });
+    expect(snapshotOf(small, {}, { service: 'lamp', version: 4 })).toMatchObject({
+      service: 'lamp',
+      epoch: 1,
+      version: 4,
+      values: { n: 3 },
+      digest: snapshotOf(small, { n: 3 }).digest,
+    });
+    expect(() => snapshotOf(small, { n: 'x' as never })).toThrow();
+  });
+
+  it('keeps the values as they are where the schema makes something else of them', () => {
+    expect(completeValues(z.object({ word: z.string().transform(({ length }) => length) }), { word: 'four' })).toEqual({
+      word: 'four',
+    });
+  });
+});

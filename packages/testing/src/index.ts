@@ -1,0 +1,12 @@
+export type { FakeAuthority, FakeAuthorityOptions, PublishedAs } from './fake-authority.ts';
+export { createFakeAuthority } from './fake-authority.ts';
+export type { FaultKind, FaultLog } from './fault-log.ts';
+export type { Faults, FaultyBus, FaultyBusOptions } from './faulty-bus.ts';
+export { createFaultyBus } from './faulty-bus.ts';
+export { createRandom, seedOf } from './random.ts';
+export type { SnapshotRest } from './snapshot.ts';
+export { completeValues, snapshotOf } from './snapshot.ts';
+export type { TestKeys } from './test-keys.ts';
+export { createTestKeys } from './test-keys.ts';
+export type { VirtualClock, VirtualClockOptions } from './virtual-clock.ts';
+export { installVirtualClock } from './virtual-clock.ts';

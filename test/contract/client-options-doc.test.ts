@@ -1,0 +1,171 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { resolveBusOptions } from '../../packages/bus/src/options.ts';
+import { resolveBrokerOptions } from '../../packages/client/src/broker-options.ts';
+import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
+import { resolveOptions } from '../../packages/client/src/options.ts';
+
+const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+const page = await read('docs/configuration.md');
+
+/** The rows of the first table after a text, without head and rule; backticks are taken off. */
+function tableAfter(text: string): string[][] {
+  const [, rest = ''] = page.split(text);
+  const [, table = ''] = /(?:^|\n)\|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(rest) ?? [];
+  const rows = table.trimEnd().split('\n');
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+const tables = {
+  connect: tableAfter('## The client: `connect(options)`'),
+  broker: tableAfter('### The broker, by code and by environment'),
+  tls: tableAfter('random up to their ceiling'),
+  messaging: tableAfter('`connect({ messaging: { … } })`:'),
+  publish: tableAfter('`messenger.publish(topic, data, { … })`:'),
+  subscribe: tableAfter('`messenger.subscribe(filter, handler, { … })`'),
+  request: tableAfter('`messenger.request(topic, data, { … })`'),
+  bus: tableAfter('and what every bus has:'),
+};
+
+/** The members of an interface, as its source says. */
+async function membersOf(path: string, name: string): Promise<string[]> {
+  const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*\\{\\n(.*?)\\n\\}`, 's').exec(await read(path)) ?? [];
+  return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, member = '']) => member);
+}
+
+const firstCells = (rows: readonly string[][]): string[] => rows.map(([first = '']) => first);
+
+describe('docs/configuration.md names every option of', () => {
+  it.each([
+    ['connect', 'packages/client/src/options.ts', ['ConnectOptions'], ['boot', 'staleness', 'overrides']],
+    ['broker', 'packages/client/src/broker-options.ts', ['BrokerOptions'], []],
+    ['tls', 'packages/bus/src/mqtt.ts', ['MqttTlsOptions'], []],
+    ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],
+    ['publish', 'packages/client/src/messaging/messenger.ts', ['MessageOptions'], []],
+    ['request', 'packages/client/src/messaging/asking.ts', ['RequestOptions', 'StreamOptions'], []],
+    ['bus', 'packages/bus/src/bus.ts', ['BusOptions'], []],
+  ] as const)('%s', async (table, path, interfaces, more) => {
+    const own = (await Promise.all(interfaces.map((name) => membersOf(path, name)))).flat();
+    expect(firstCells(tables[table]).sort()).toEqual([...own, ...more].sort());
+  });
+
+  it('policy, among those of connect', async () => {
+    const names = firstCells(tables.connect);
+    expect(names).toEqual(
+      expect.arrayContaining(await membersOf('packages/client/src/configuration/policy.ts', 'PolicyOptions')),
+    );
+  });
+
+  it('subscribe', async () => {
+    const path = 'packages/client/src/messaging/subscription.ts';
+    const queue = (await membersOf(path, 'QueueOptions')).map((name) => `queue.${name}`);
+    const own = (await membersOf(path, 'MessageSubscribeOptions')).filter((name) => name !== 'queue');
+    expect(firstCells(tables.subscribe).sort()).toEqual([...own, ...queue].sort());
+  });
+
+  it('the environment', async () => {
+    const used = (await read('packages/client/src/environment.ts')).match(/MQTT_[A-Z_]+/g) ?? [];
+    const named = [...tables.broker, ...tables.tls].flatMap(
+      ([, variable = '']) => variable.match(/MQTT_[A-Z_]+/g) ?? [],
+    );
+    expect(named.sort()).toEqual([...new Set(used)].sort());
+  });
+});
+
+const right = { service: 'vad', schema: z.object({}), url: 'mqtt://broker' };
+const noFault = (option: string, message: string): never => {
+  throw new Error(`${option} ${message}`);
+};
+
+describe('docs/configuration.md says the default of', () => {
+  const { dedupe, ...broker } = resolveBrokerOptions({ url: 'mqtt://broker' }, noFault);
+  const defaults: Readonly<Record<string, unknown>> = {
+    ...resolveOptions(right),
+    ...broker,
+    dedupeTtlMs: dedupe.ttlMs,
+    dedupeMaxEntries: dedupe.maxEntries,
+  };
+
+  it.each(
+    [
+      ...tables.connect.map(([option, , value]) => [option, value]),
+      ...tables.broker.map(([option, , , value]) => [option, value]),
+    ].filter(([, value = '']) => /^(\d+|true|false)$/.test(value)) as [string, string][],
+  )('%s: %s', (option, value) => {
+    expect(String(defaults[option])).toBe(value);
+  });
+
+  it('the messages', () => {
+    const said = Object.fromEntries(tables.messaging.map(([option, , value]) => [option, value]));
+    const real = Object.entries(resolveMessagingOptions({}, noFault)).map(([name, value]) => [name, String(value)]);
+    expect(said).toEqual(Object.fromEntries(real));
+  });
+
+  it('the bus', () => {
+    const real: object = resolveBusOptions({});
+    for (const [option = '', , value] of tables.bus.filter(([, type]) => type !== 'function')) {
+      expect([option, value]).toEqual([option, String(real[option as keyof typeof real])]);
+    }
+  });
+});
+
+describe('docs/configuration.md says the bounds of', () => {
+  const bounded = [
+    ...tables.connect.map(([option, type]) => ({ option, type, place: [] as string[] })),
+    ...tables.broker.map(([option, , type]) => ({ option, type, place: [] as string[] })),
+    ...tables.messaging.map(([option, type]) => ({ option, type, place: ['messaging'] })),
+  ].flatMap(({ option = '', type = '', place }) => {
+    const [, least, most] = /^(?:m?s, )?(?:from )?(\d+)(?:–(\d+))?$/.exec(type) ?? [];
+    return least === undefined ? [] : [{ option, place, least: Number(least), most: Number(most ?? 2_147_483_647) }];
+  });
+
+  const isTaken = (option: string, place: readonly string[], value: number): boolean => {
+    // So that no shortest delay is longer than the longest one.
+    const rest = option === 'reconnectMaxDelayMs' ? { reconnectMinDelayMs: 100 } : {};
+    const given = place.length > 0 ? { messaging: { [option]: value } } : { [option]: value };
+    try {
+      resolveOptions({ ...right, ...rest, ...given });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  it('every number', () => {
+    expect(bounded.map(({ option }) => option)).toEqual(
+      expect.arrayContaining(['startTimeoutMs', 'applyTimeoutMs', 'keepaliveSeconds', 'dedupeMaxEntries', 'maxAgeMs']),
+    );
+  });
+
+  it.each(bounded)('$option: $least to $most', ({ option, place, least, most }) => {
+    expect([least - 1, least, most, most + 1].map((value) => isTaken(option, place, value))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it.each(
+    tables.broker.flatMap(([, variable = '']) => {
+      const [, name, least] = /^(MQTT_\w+) in s, from ([\d.]+)$/.exec(variable) ?? [];
+      return name === undefined ? [] : [{ name, least: Number(least) }];
+    }),
+  )('$name: from $least seconds', ({ name, least }) => {
+    const faultsOf = (value: number): number => {
+      let faults = 0;
+      const environment = { MQTT_RECONNECT_MIN_DELAY: '0.1', [name]: String(value) };
+      resolveBrokerOptions({ url: 'mqtt://broker', environment }, () => (faults += 1));
+      return faults;
+    };
+    expect(faultsOf(least)).toBe(0);
+    expect(faultsOf(least === 0 ? -1 : least - 0.05)).toBe(1);
+  });
+});

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+const pages = [
+  'docs/client.md',
+  'docs/migrating-from-mqtt.md',
+  'packages/client/README.md',
+  'packages/bus/README.md',
+] as const;
+
+/** What the snippets take for granted; one that says it itself goes before. */
+const surroundings = `
+import type { Connection } from '@setpoint/client';
+import type { z as zod } from 'zod';
+
+interface Settings { readonly vad: { readonly threshold: number }; readonly model: string }
+declare global {
+  const z: typeof zod;
+  const schema: zod.ZodType<Settings>;
+  const connection: Connection<Settings>;
+  const connect: typeof import('@setpoint/client').connect;
+  const recogniser: { use(vad: Settings['vad']): void; errorRate(): number };
+  function loadModel(name: string, signal?: AbortSignal): Promise<object>;
+  function store(topic: string, celsius: number, signal: AbortSignal): Promise<void>;
+}
+`;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'snippets-'));
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(folder, 'surroundings.d.ts'), surroundings);
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.base.json'),
+      // What a snippet shows need not be used.
+      compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false },
+      include: ['.'],
+    }),
+  );
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('every snippet of the guides compiles', async () => {
+  for (const page of pages) {
+    const text = await readFile(join(root, page), 'utf8');
+    const snippets = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
+    expect([page, snippets.length > 0]).toEqual([page, true]);
+    const below = join(folder, page.replaceAll(/\W/g, '-'));
+    await mkdir(below);
+    for (const [index, snippet] of snippets.entries()) {
+      await writeFile(join(below, `snippet-${index + 1}.ts`), `${snippet}export {};\n`);
+    }
+  }
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  const checked = await promisify(execFile)(tsc, ['-p', folder], { cwd: folder }).catch((failed) => failed);
+  expect(checked.stdout).toBe('');
+}, 60_000);
+
+it('every link of the guides leads somewhere', async () => {
+  for (const page of [...pages, 'docs/client-errors.md']) {
+    const text = await readFile(join(root, page), 'utf8');
+    const own = new Set(anchorsOf(text));
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+      const [path = '', anchor] = target.split('#');
+      const there = path === '' ? text : await textAt(join(root, page, '..', path));
+      expect([page, target, there !== undefined]).toEqual([page, target, true]);
+      if (anchor !== undefined) {
+        const anchors = path === '' ? own : new Set(anchorsOf(there ?? ''));
+        expect([page, target, anchors.has(anchor)]).toEqual([page, target, true]);
+      }
+    }
+  }
+});
+
+/** The text of a file; empty for a folder. */
+const textAt = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch((cause) => (cause.code === 'EISDIR' ? '' : undefined));
+
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );

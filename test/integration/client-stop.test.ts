@@ -1,0 +1,146 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
+import { freePort } from '../support/free-port.ts';
+import { reached } from '../support/heard.ts';
+import { sealSnapshot, snapshotOf } from '../support/samples.ts';
+import { openScriptedBroker } from '../support/scripted-broker.ts';
+
+const schema = z.object({ threshold: z.number().default(0.5) });
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const never = (): Promise<never> => new Promise(() => {});
+
+let stack: AsyncDisposableStack;
+let broker: AedesHarness;
+beforeEach(async () => {
+  stack = new AsyncDisposableStack();
+  broker = await openAedes();
+  stack.defer(() => broker.close());
+});
+afterEach(() => stack.disposeAsync());
+
+async function service(options: Partial<ConnectOptions<typeof schema>> = {}) {
+  const connection: Connection<{ threshold: number }> = await connect({
+    url: broker.url,
+    service: 'vad',
+    schema,
+    cacheDir: false,
+    logger: silent,
+    ...options,
+  });
+  stack.use(connection);
+  return connection;
+}
+
+async function publishVersion(version: number): Promise<void> {
+  await using bus = broker.connect();
+  await bus.start();
+  const bytes = sealSnapshot(snapshotOf(version, { threshold: version / 10 }));
+  await bus.publish('config/vad/snapshot', bytes, { retain: true });
+}
+
+async function tookMs(work: Promise<unknown>): Promise<number> {
+  const beganMs = performance.now();
+  await work;
+  return performance.now() - beganMs;
+}
+
+describe('Client-06-Stop: a client stops', () => {
+  it('within 5 s although a handler of a change hangs', async () => {
+    await publishVersion(1);
+    const connection = await service();
+    const entered = Promise.withResolvers<void>();
+    connection.onChange({
+      prepare: () => {
+        entered.resolve();
+        return never();
+      },
+      commit: () => undefined,
+    });
+    await publishVersion(2);
+    await entered.promise;
+    expect(await tookMs(connection.stop())).toBeLessThan(5000);
+    expect(connection.bus.status).toEqual({ kind: 'closed' });
+    expect(connection.current).toEqual({ threshold: 0.1 });
+  });
+
+  it('within 5 s although a handler of messages hangs', async () => {
+    const connection = await service({ startTimeoutMs: 0 });
+    const entered = Promise.withResolvers<void>();
+    const subscription = connection.messenger.subscribe('work', () => {
+      entered.resolve();
+      return never();
+    });
+    await subscription.ready;
+    await connection.messenger.publish('work', { x: 1 });
+    await entered.promise;
+    expect(await tookMs(connection.stop())).toBeLessThan(5000);
+  });
+
+  it('within 5 s although the broker says nothing any more', async () => {
+    const deaf = await openScriptedBroker((packet, client) => {
+      if (packet.cmd === 'connect') client.send({ cmd: 'connack', sessionPresent: false, reasonCode: 0 });
+    });
+    stack.defer(() => deaf.close());
+    const connection = await service({ url: deaf.url, startTimeoutMs: 0 });
+    await reached(connection.bus, ({ kind }) => kind === 'connected');
+    expect(await tookMs(connection.stop())).toBeLessThan(5000);
+  });
+
+  it('twice, at once and later, and once', async () => {
+    const connection = await service({ startTimeoutMs: 0 });
+    await Promise.all([connection.stop(), connection.stop()]);
+    await connection.stop();
+    expect(connection.bus.status).toEqual({ kind: 'closed' });
+  });
+
+  it('while it is connecting, and while it is connecting again', async () => {
+    const nobody = await service({ url: `mqtt://127.0.0.1:${await freePort()}`, startTimeoutMs: 0 });
+    expect(nobody.bus.status.kind).toBe('connecting');
+    expect(await tookMs(nobody.stop())).toBeLessThan(1000);
+    const connection = await service({ startTimeoutMs: 0 });
+    await reached(connection.bus, ({ kind }) => kind === 'connected');
+    await broker.stop();
+    await reached(connection.bus, ({ kind }) => kind === 'reconnecting');
+    expect(await tookMs(connection.stop())).toBeLessThan(1000);
+    expect(connection.bus.status).toEqual({ kind: 'closed' });
+    await broker.start({ keepRetained: true });
+  });
+
+  it('while its start is waiting, when that is aborted', async () => {
+    const controller = new AbortController();
+    const started = service({
+      url: `mqtt://127.0.0.1:${await freePort()}`,
+      withoutSnapshot: 'wait',
+      signal: controller.signal,
+    });
+    controller.abort();
+    await expect(started).rejects.toMatchObject({ code: 'stopped' });
+  });
+
+  it('and leaves no handle open: a process ends by itself, hung handlers or not', async () => {
+    await publishVersion(1);
+    const script = `
+      const { connect } = await import(${JSON.stringify(import.meta.resolve('@setpoint/client'))});
+      const { z } = await import(${JSON.stringify(import.meta.resolve('zod'))});
+      const never = () => new Promise(() => {});
+      const options = (url) => ({ url, service: 'vad', schema: z.object({ threshold: z.number().default(1) }), cacheDir: false });
+      const connection = await connect(options('${broker.url}'));
+      const down = await connect({ ...options('mqtt://127.0.0.1:1'), startTimeoutMs: 0 });
+      connection.onChange(never);
+      const hung = Promise.withResolvers();
+      await connection.messenger.subscribe('work', () => { hung.resolve(); return never(); }).ready;
+      await connection.messenger.publish('work', { x: 1 });
+      await hung.promise;
+      await Promise.all([connection.stop(), down.stop()]);
+      console.log('stopped');
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      timeout: 20_000,
+    });
+    expect(stdout).toBe('stopped\n');
+  });
+});

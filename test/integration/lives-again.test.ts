@@ -1,0 +1,129 @@
+import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
+import { hear, session } from '../support/heard.ts';
+
+const schema = z.object({ threshold: z.number().default(0.5) });
+
+let stack: AsyncDisposableStack;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+async function serviceAt(hooks: AedesHooks, login = '', options: Partial<ConnectOptions<typeof schema>> = {}) {
+  const broker = await openAedes(hooks);
+  stack.defer(() => broker.close());
+  const logs: string[] = [];
+  const log = (_: object, message: string): void => void logs.push(message);
+  const connection: Connection<{ threshold: number }> = await connect({
+    url: broker.url.replace('//', `//${login}`),
+    service: 'vad',
+    schema,
+    cacheDir: false,
+    startTimeoutMs: 0,
+    reconnectMinDelayMs: 100,
+    reconnectMaxDelayMs: 200,
+    logger: { debug: log, info: log, warn: log, error: log },
+    ...options,
+  });
+  stack.use(connection);
+  return { broker, connection, bus: connection.bus, logs };
+}
+
+/** A message goes to the broker and comes back. */
+async function expectLive({ bus }: Connection<unknown>): Promise<void> {
+  const heard = hear(bus, 'echo');
+  await heard.subscription.ready;
+  await bus.publish('echo', 'said');
+  expect(await heard.next()).toBe('said');
+}
+
+describe('Client-03-Lives-Again: a client', () => {
+  it('whose CONNACK is refused goes on until it is accepted, and says what was refused', async () => {
+    let refusals = 3;
+    const { connection, bus, logs } = await serviceAt({
+      authenticate: (_client, _username, _password, done) => {
+        refusals -= 1;
+        done(refusals >= 0 ? Object.assign(new Error('busy'), { returnCode: 3 as never }) : null, true);
+      },
+    });
+    await session(bus, 1);
+    await expectLive(connection);
+    expect(refusals).toBe(-1);
+    expect(logs.filter((line) => line.includes("can't connect to mqtt://127.0.0.1"))).toEqual([
+      expect.stringContaining('Connection refused: Server unavailable'),
+    ]);
+  });
+
+  it('whose password becomes valid later is let in then, and its password is in no line', async () => {
+    let isKnown = false;
+    const tried = Promise.withResolvers<void>();
+    const { connection, bus, logs } = await serviceAt(
+      {
+        authenticate: (_client, _username, password, done) => {
+          if (String(password) !== 's3cr:t') return done(null, false);
+          tried.resolve();
+          return done(null, isKnown);
+        },
+      },
+      'ann:s3cr%3At@',
+    );
+    await tried.promise;
+    isKnown = true;
+    await session(bus, 1);
+    await expectLive(connection);
+    expect(logs.join('\n')).toContain('Connection refused: Not authorized');
+    expect(logs.join('\n')).not.toMatch(/s3cr|ann:/);
+  });
+
+  it('whose broker hangs up on a too large message gives up that message, and nothing else', async () => {
+    const { broker, connection, bus, logs } = await serviceAt({
+      authorizePublish: (_client, { payload }, done) => done(payload.length > 10_000 ? new Error('too large') : null),
+    });
+    await session(bus, 1);
+    // By another client: what a session that is being closed was owed is lost with it.
+    const listener = broker.connect();
+    stack.defer(() => listener.stop());
+    await listener.start();
+    const heard = hear(listener, 'small');
+    await heard.subscription.ready;
+    const large = bus.publish('large', 'x'.repeat(20_000));
+    const small = bus.publish('small', 'x');
+    await expect(large).rejects.toMatchObject({
+      code: 'publish_refused',
+      message: expect.stringContaining('probably over a limit of the broker'),
+    });
+    await small;
+    expect(await heard.next()).toBe('x');
+    await expectLive(connection);
+    expect(logs.join('\n')).toContain('lost: ');
+  });
+
+  it('one of whose filters is denied hears the others, and says which it was', async () => {
+    const { connection, bus, logs } = await serviceAt({
+      authorizeSubscribe: (_client, asked, done) => done(null, asked.topic === 'secret' ? null : asked),
+    });
+    const [before, secret, after] = [hear(bus, 'a'), hear(bus, 'secret'), hear(bus, 'b')];
+    await Promise.all([before.subscription.ready, after.subscription.ready]);
+    await secret.subscription.refresh();
+    await bus.publish('a', 'one');
+    await bus.publish('b', 'two');
+    expect([await before.next(), await after.next()]).toEqual(['one', 'two']);
+    expect(logs).toContainEqual(expect.stringContaining('the broker refused the subscription secret'));
+    await expectLive(connection);
+  });
+});
+
+describe('two processes of one client id', () => {
+  it('are told what to do', async () => {
+    const { broker, logs, bus } = await serviceAt({}, '', { clientId: 'twin' });
+    await session(bus, 1);
+    const twin = broker.connect({ clientId: 'twin' });
+    stack.defer(() => twin.stop());
+    await twin.start();
+    const said = 'does another client use the same client id? Give each process its own';
+    await expect.poll(() => logs.join('\n'), { timeout: 20_000 }).toContain(said);
+  });
+});

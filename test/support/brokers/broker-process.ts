@@ -1,0 +1,42 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../free-port.ts';
+
+/** aedes in a process of its own, for what a test can't do to its own process. */
+export interface BrokerProcess extends AsyncDisposable {
+  readonly url: string;
+  /** SIGSTOP: its sockets stay, and nothing is answered. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
+  /** Ends every connection at one moment. Resolves when it has. */
+  dropAll(): Promise<void>;
+}
+
+export async function openBrokerProcess(): Promise<BrokerProcess> {
+  const port = await freePort();
+  const main = fileURLToPath(new URL('./aedes-main.ts', import.meta.url));
+  const child: ChildProcess = spawn(process.execPath, [main, String(port)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const [said] = await once(child, 'message');
+  if (said !== 'listening') throw new Error(`the broker said ${said}`);
+  const tell = (signal: NodeJS.Signals): void => void child.kill(signal);
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    freeze: () => tell('SIGSTOP'),
+    thaw: () => tell('SIGCONT'),
+    dropAll: async () => {
+      const dropped = once(child, 'message');
+      child.send('drop');
+      await dropped;
+    },
+    async [Symbol.asyncDispose]() {
+      const exited = once(child, 'exit');
+      // Also one that is stopped ends by it.
+      tell('SIGKILL');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { Snapshot } from '@setpoint/protocol';
+import type { z } from 'zod';
+import type { ChangeHandler } from '../../packages/client/src/apply.ts';
+import { resolvePolicy } from '../../packages/client/src/configuration/policy.ts';
+import { subscribeAll } from '../../packages/client/src/configuration/subscription.ts';
+import { Configuration, type ConfigurationOptions, type Outcome } from '../../packages/client/src/configuration.ts';
+import type { Received } from '../../packages/client/src/receive.ts';
+import { createInbox, type Inbox, midnight, sealSnapshot } from './samples.ts';
+
+export interface OpenedConfiguration<T> {
+  readonly configuration: Configuration<T>;
+  readonly outcomes: Inbox<Outcome>;
+  /** The versions that were given to the disk. */
+  readonly remembered: readonly number[];
+  readonly revertFaults: readonly unknown[];
+  readonly firsts: number;
+  offer(snapshot: Snapshot): void;
+  /** Offers it, and waits until nothing of it is under way any more. */
+  apply(snapshot: Snapshot): Promise<Outcome>;
+}
+
+/** A configuration of the service `vad` without bus and disk, and all that it tells. */
+export function openConfiguration<T>(
+  schema: z.ZodType<T>,
+  options: Partial<ConfigurationOptions<T>> = {},
+): OpenedConfiguration<T> {
+  const outcomes = createInbox<Outcome>();
+  const remembered: number[] = [];
+  const revertFaults: unknown[] = [];
+  let firsts = 0;
+  const configuration = new Configuration<T>({
+    service: 'vad',
+    schema,
+    keys: undefined,
+    applyTimeoutMs: 1000,
+    now: () => midnight,
+    policy: resolvePolicy({}, () => {}),
+    quarantine: undefined,
+    onStaleness: () => {},
+    onListenerFailed: () => {},
+    onFirst: () => void firsts++,
+    remember: async ({ snapshot }) => void remembered.push(snapshot.version),
+    onOutcome: outcomes.put,
+    onRevertFailed: (cause) => void revertFaults.push(cause),
+    ...options,
+  });
+  const offer = (snapshot: Snapshot): void => configuration.offer(sealSnapshot(snapshot));
+  return {
+    configuration,
+    outcomes,
+    remembered,
+    revertFaults,
+    offer,
+    apply: async (snapshot: Snapshot): Promise<Outcome> => {
+      offer(snapshot);
+      const outcome = await outcomes.next();
+      await new Promise(setImmediate);
+      return outcome;
+    },
+    get firsts() {
+      return firsts;
+    },
+  };
+}
+
+export const follow = <T>(configuration: Configuration<T>, handler: ChangeHandler<T>): (() => void) =>
+  configuration.addSubscription(subscribeAll(handler));
+
+export const received = (snapshot: Snapshot): Received => ({ snapshot, bytes: sealSnapshot(snapshot) });
