@@ -34,6 +34,9 @@ export const requirements: Readonly<Record<string, string>> = {
     'SIGTERM under load: exit 0 within 5 s, nothing acknowledged is lost, health says shutdown.',
   'Promise-16-Secrets-Masked': 'No secret value is in any log line, error, result, health or convergence message.',
 
+  'Promise-17-Old-Retained-Repaired':
+    'An instance that is given an older retained snapshot long after the change gets the present one.',
+
   'Layer-01-Precedence':
     'For one pointer the default is 5, YAML says 10, the environment 15, an operator a value above that, the command line 20; removing each uncovers the next.',
   'Layer-02-Reload-Keeps': 'A reload re-reads files and environment and never loses what operators and arguments set.',

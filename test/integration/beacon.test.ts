@@ -34,6 +34,32 @@ async function proveRepair(
   expect(world.logs.join('')).toContain('a live snapshot was lost on the way');
 }
 
+/** A broker gives a late starter an old, rightly signed snapshot long after the change: no beacon names it any more. */
+async function proveLateRepair(broker: BrokerHarness): Promise<void> {
+  let ahead = 0;
+  await using world = await openWorld(broker, { now: () => Date.now() + ahead });
+  const snapshots = await world.watch('config/stt-worker/snapshot');
+  const old = await snapshots.until(({ json }) => json?.data.version === 1);
+  const operator = await world.operator();
+  await operator.request('stt-worker', { op: 'merge', patch: { vad: { frames: 31 } } });
+  ahead = 70_000;
+  const stranger = await world.bus();
+  await stranger.publish(`${world.prefix}/config/stt-worker/snapshot`, old.text, { retain: true });
+
+  const late = await world.service({ instance: 'late', cacheDir: false });
+  if (late.stamp?.version !== 2) await new Promise<void>((settle) => late.onChange(() => settle()));
+  expect([late.stamp?.version, late.current.vad.frames]).toEqual([2, 31]);
+}
+
+it('Promise-17-Old-Retained-Repaired: a snapshot that a broker kept too long, on memory', async () => {
+  const broker = await openMemory();
+  try {
+    await proveLateRepair(broker);
+  } finally {
+    await broker.close();
+  }
+});
+
 describe('on memory', () => {
   it('Promise-12-Beacon-Repairs: a snapshot that the broker lost', async () => {
     let lose: (() => void) | undefined;
@@ -63,6 +89,8 @@ describe.each(await availableSocketBrokers())('on $name', ({ open }) => {
     broker = await open();
   });
   afterAll(() => broker.close());
+
+  it('Promise-17-Old-Retained-Repaired: a snapshot that a broker kept too long', () => proveLateRepair(broker));
 
   it('Promise-12-Beacon-Repairs: a snapshot that was lost on the wire', async () => {
     const proxy = await openTcpProxy(String(broker.url));

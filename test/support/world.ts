@@ -46,6 +46,8 @@ export interface WorldOptions {
   /** Where the services connect, when not straight to the broker. */
   readonly serviceBus?: (options: BusOptions) => Bus;
   readonly withAuthority?: boolean;
+  /** The clock of the authority. Unix time in milliseconds. */
+  readonly now?: () => number;
   /** Of the authority, the services and the operators. */
   readonly tracing?: Tracing;
 }
@@ -98,6 +100,7 @@ export async function openWorld(broker: BrokerHarness, options: WorldOptions = {
         logger,
         keepaliveIntervalMs,
         ...tracing,
+        ...(options.now && { now: options.now }),
       });
       const stop = async (): Promise<void> => {
         await authority.stop();

@@ -23,6 +23,7 @@ import { createRequestHandler } from './requests.ts';
 import { startRetention } from './retention.ts';
 import { type HouseRules, openHouseRules } from './rules/house-rules.ts';
 import { explain, openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
+import { createStaleRepair } from './stale-repair.ts';
 import { createTracedRequests, type TracedRequests } from './traced-requests.ts';
 
 export interface AuthorityOptions {
@@ -246,16 +247,16 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     now,
     carryOut: parts.traced.carryOut,
   });
+  const reassert = (record: VersionRecord): void => {
+    const { service } = record.snapshot;
+    logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
+    outbox.enqueue(record);
+  };
+  const repair = createStaleRepair({ latest: (service) => stored.get(service), reassert, now });
+  instances.onHealth((health) => repair.hear(health));
   bus.onStatus((status) => {
     logger.info({ ...status }, `broker: ${status.kind}`);
     if (status.kind !== 'connected') return;
-    const reassert = (record: VersionRecord): void => {
-      logger.warn(
-        { service: record.snapshot.service },
-        'the retained snapshot is missing or not ours: published again',
-      );
-      outbox.enqueue(record);
-    };
     readBack({ bus, topics, keys, latest: () => [...stored.values()], reassert, now }).catch((cause) =>
       logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
     );
