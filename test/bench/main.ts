@@ -4,6 +4,10 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brokerRestart } from './broker-restart.ts';
 import { changeLatency } from './change-latency.ts';
+import { clientApply } from './client-apply.ts';
+import { clientDispatch } from './client-dispatch.ts';
+import { clientPublish } from './client-publish.ts';
+import { clientReconnect } from './client-reconnect.ts';
 import { clientSize } from './client-size.ts';
 import { clientStart } from './client-start.ts';
 import { fanOut } from './fan-out.ts';
@@ -31,6 +35,10 @@ const measurements: readonly Measurement[] = [
   brokerRestart,
   clientSize,
   clientStart,
+  clientPublish,
+  clientDispatch,
+  clientReconnect,
+  clientApply,
   largeDocumentChange,
   largeLoad,
   httpRead,

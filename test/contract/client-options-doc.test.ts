@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { createMemoryBroker } from '@setpoint/bus/memory';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { resolveBusOptions } from '../../packages/bus/src/options.ts';
 import { resolveBrokerOptions } from '../../packages/client/src/broker-options.ts';
+import { createMessenger } from '../../packages/client/src/messaging/messenger.ts';
 import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
 import { resolveOptions } from '../../packages/client/src/options.ts';
 
@@ -167,5 +169,61 @@ describe('docs/configuration.md says the bounds of', () => {
     };
     expect(faultsOf(least)).toBe(0);
     expect(faultsOf(least === 0 ? -1 : least - 0.05)).toBe(1);
+  });
+});
+
+describe('docs/configuration.md says the bounds of a call, of', () => {
+  const bus = createMemoryBroker().connect();
+  const messenger = createMessenger({
+    bus,
+    service: 'vad',
+    instance: 'vad-1',
+    prefix: '',
+    now: Date.now,
+    onFault: () => {},
+  });
+  const calls = {
+    publish: (options: object) => messenger.publish('a', {}, options),
+    subscribe: async (options: object) => messenger.subscribe('a', () => {}, options).close(),
+    request: (options: object) => {
+      const controller = new AbortController();
+      const answer = messenger.requestStream('a', {}, { signal: controller.signal, ...options }).next();
+      // There is nobody who would answer.
+      controller.abort();
+      return answer;
+    },
+  } as const;
+
+  const rows = (['publish', 'subscribe', 'request'] as const).flatMap((call) =>
+    tables[call].flatMap(([option = '', type = '']) => {
+      const [, least, most] = /^(?:ms, from )?(\d+)(?:–(\d+))?$/.exec(type) ?? [];
+      return least === undefined ? [] : [{ call, option, least: Number(least), most: Number(most ?? 2_147_483_647) }];
+    }),
+  );
+
+  it('six numbers', () => {
+    expect(rows.map(({ option }) => option).sort()).toEqual([
+      'concurrency',
+      'idleTimeoutMs',
+      'maxAgeMs',
+      'queue.limit',
+      'queue.maxBytes',
+      'timeoutMs',
+    ]);
+  });
+
+  it.each(rows)('$call, $option: $least to $most', async ({ call, option, least, most }) => {
+    const [name = '', inner] = option.split('.');
+    const codeOf = (value: number): Promise<unknown> =>
+      calls[call]({ [name]: inner === undefined ? value : { [inner]: value } }).then(
+        () => 'taken',
+        (cause) => (cause.code === 'options_invalid' ? 'refused' : 'taken'),
+      );
+    expect(await Promise.all([least - 1, least, most, most + 1].map(codeOf))).toEqual([
+      'refused',
+      'taken',
+      'taken',
+      'refused',
+    ]);
   });
 });

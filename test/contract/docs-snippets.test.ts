@@ -80,6 +80,20 @@ it('every link of the guides leads somewhere', async () => {
   }
 });
 
+it('the API reference has every entry of every package', async () => {
+  const { entryPoints } = JSON.parse(await readFile(join(root, 'typedoc.json'), 'utf8'));
+  const entries: string[] = [];
+  for (const name of ['client', 'bus', 'protocol', 'openfeature', 'testing']) {
+    const { exports } = JSON.parse(await readFile(join(root, 'packages', name, 'package.json'), 'utf8'));
+    entries.push(
+      ...Object.values<string>(exports)
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => join('packages', name, file)),
+    );
+  }
+  expect(entryPoints.toSorted()).toEqual(entries.sort());
+});
+
 /** The text of a file; empty for a folder. */
 const textAt = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').catch((cause) => (cause.code === 'EISDIR' ? '' : undefined));

@@ -14,7 +14,7 @@ const programs = fileURLToPath(new URL('../../examples/quick-start/', import.met
 const scenarios: readonly (readonly [name: string, lines: readonly string[]])[] = [
   ['minimal', ['brightness 5', 'published: sent']],
   ['subscribe', ['it rang at the front door', 'it rang at the back door', 'received 2']],
-  ['scope', ['heats to 20', 'draining', 'closed', 'the connection is closed']],
+  ['scope', ['heats to 20', 'closed', 'after the scope']],
   ['health', ['the fan says of itself: ready', 'the fan is ready', 'the fan is offline']],
   ['wildcards', ['+ room/hall/light', '# room/hall/light', '# room/hall/light/left', '# room']],
   ['correlation', ['11 12 13', 'item 1', 'item 2', 'item 3']],

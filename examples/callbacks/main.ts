@@ -1,0 +1,52 @@
+import { type Connection, connect } from '@setpoint/client';
+import { z } from 'zod';
+
+interface Callbacks {
+  onConnect?(session: number): void;
+  onDisconnect?(reason: string): void;
+  onMessage?(topic: string, data: object): void;
+}
+
+/** For those who think in callbacks. Returns a function that ends them. */
+function listen(connection: Connection<unknown>, filter: string, callbacks: Callbacks): () => Promise<void> {
+  const { bus, messenger } = connection;
+  if (bus.status.kind === 'connected') callbacks.onConnect?.(bus.status.session);
+  const endStatus = bus.onStatus((status) => {
+    if (status.kind === 'connected') callbacks.onConnect?.(status.session);
+    if (status.kind === 'reconnecting' && status.attempt === 0) callbacks.onDisconnect?.(status.reason);
+  });
+  const subscription = messenger.subscribe(filter, ({ data }, topic) => callbacks.onMessage?.(topic, data));
+  return () => {
+    endStatus();
+    return subscription.close();
+  };
+}
+
+await using connection = await connect({
+  service: 'doorbell',
+  schema: z.object({}),
+  environment: process.env,
+  startTimeoutMs: 500,
+});
+const isBack = Promise.withResolvers<void>();
+const hasRung = Promise.withResolvers<void>();
+const end = listen(connection, 'door/+/bell', {
+  onConnect(session) {
+    console.log(`connected, session ${session}`);
+    if (session === 2) isBack.resolve();
+  },
+  onDisconnect: (reason) => console.log(`disconnected: ${reason}`),
+  onMessage(topic, data) {
+    console.log(`${topic} ${JSON.stringify(data)}`);
+    hasRung.resolve();
+  },
+});
+
+// `connect` may have had enough without the broker; this waits for it.
+await connection.bus.start();
+connection.bus.reconnect('to see what happens');
+await isBack.promise;
+// A retained message needs no luck: it also comes to whoever subscribes later.
+await connection.messenger.publish('door/front/bell', { rings: 2 }, { retain: true });
+await hasRung.promise;
+await end();

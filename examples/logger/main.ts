@@ -1,0 +1,36 @@
+import { connect, type Logger } from '@setpoint/client';
+import { z } from 'zod';
+
+/** Any logger will do that has these four; pino and winston fit as they are, or nearly. */
+function createLogger(write: (line: string) => void): Logger {
+  const at =
+    (level: string) =>
+    (fields: object, message: string): void => {
+      const { err, ...rest } = fields as { err?: unknown };
+      const reason = err instanceof Error ? ` (${err.message})` : '';
+      const details = Object.entries(rest).map(([name, value]) => ` ${name}=${String(value)}`);
+      write(`${level} ${message}${reason}${details.join('')}`);
+    };
+  return { debug: () => {}, info: at('INFO'), warn: at('WARN'), error: at('ERROR') };
+}
+
+const isLogged = Promise.withResolvers<void>();
+const logger = createLogger((line) => {
+  console.log(line);
+  if (line.includes('threw')) isLogged.resolve();
+});
+
+await using connection = await connect({
+  service: 'oven',
+  schema: z.object({ celsius: z.number().default(180) }),
+  environment: process.env,
+  startTimeoutMs: 500,
+  logger,
+});
+const { messenger } = connection;
+// What a handler throws ends in the logger, and nowhere else.
+await messenger.subscribe('oven/door', () => {
+  throw new Error('the door is hot');
+}).ready;
+await messenger.publish('oven/door', { open: true });
+await isLogged.promise;

@@ -1,0 +1,33 @@
+import type { MqttBus } from '@setpoint/bus/mqtt';
+import { connect } from '@setpoint/client';
+import { z } from 'zod';
+
+await using connection = await connect({
+  service: 'meter',
+  schema: z.object({}),
+  environment: process.env,
+  startTimeoutMs: 500,
+});
+
+// Connected by a URL, the bus is an MQTT one, and its client is that of MQTT.js: with all its events and properties.
+// Look and listen; publish and subscribe through the messenger or the bus, which know what to restore after a loss.
+const { client } = connection.bus as MqttBus;
+if (!client) throw new Error('there is no client before the first attempt to connect');
+
+const sentAtMs = new Map<number, number>();
+const measured = Promise.withResolvers<void>();
+client.on('packetsend', (packet) => {
+  if (packet.cmd === 'publish' && packet.messageId !== undefined) sentAtMs.set(packet.messageId, performance.now());
+});
+client.on('packetreceive', (packet) => {
+  if (packet.cmd !== 'puback' || packet.messageId === undefined) return;
+  const sinceMs = sentAtMs.get(packet.messageId);
+  sentAtMs.delete(packet.messageId);
+  if (sinceMs === undefined) return;
+  console.error(`acknowledged after ${(performance.now() - sinceMs).toFixed(1)} ms`);
+  measured.resolve();
+});
+
+await connection.messenger.publish('meter/reading', { watts: 1200 });
+await measured.promise;
+console.log(`MQTT.js is connected: ${client.connected}, keepalive ${client.options.keepalive} s`);

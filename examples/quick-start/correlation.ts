@@ -1,0 +1,17 @@
+import { connect } from '@setpoint/client';
+import { z } from 'zod';
+
+const schema = z.object({});
+await using connection = await connect({ service: 'adder', schema, environment: process.env, startTimeoutMs: 500 });
+const { messenger } = connection;
+
+await messenger.reply<{ a: number; b: number }>('adder/add', ({ a, b }) => ({ sum: a + b })).ready;
+await messenger.reply<{ to: number }>('adder/count', async function* ({ to }) {
+  for (let n = 1; n <= to; n += 1) yield { n };
+}).ready;
+
+// Asked at once, answered in any order: each answer finds its question by the correlation id.
+const asked = [1, 2, 3].map((n) => messenger.request<{ sum: number }>('adder/add', { a: n, b: 10 }));
+console.log((await Promise.all(asked)).map(({ sum }) => sum).join(' '));
+
+for await (const { n } of messenger.requestStream<{ n: number }>('adder/count', { to: 3 })) console.log(`item ${n}`);

@@ -1,0 +1,17 @@
+import { connect } from '@setpoint/client';
+import { z } from 'zod';
+
+const common = { schema: z.object({}), environment: process.env, startTimeoutMs: 500 };
+await using porch = await connect({ ...common, service: 'porch' });
+const fan = await connect({ ...common, service: 'fan', instance: 'fan-1' });
+console.log(`the fan says of itself: ${fan.health().state}`);
+
+const hasEnded = Promise.withResolvers<void>();
+// Every process says on a topic of its own how it is; the broker keeps it, and says "offline" for one that died.
+await porch.messenger.subscribe<{ state: string }>('system/health/fan-1', ({ data }) => {
+  console.log(`the fan is ${data.state}`);
+  if (data.state === 'offline') hasEnded.resolve();
+}).ready;
+
+await fan.stop();
+await hasEnded.promise;

@@ -1,0 +1,17 @@
+import { connect } from '@setpoint/client';
+import { z } from 'zod';
+
+const schema = z.object({});
+await using connection = await connect({ service: 'house', schema, environment: process.env, startTimeoutMs: 500 });
+const { messenger } = connection;
+
+const last = Promise.withResolvers<void>();
+// "+" is one level, "#" is all that follow, and the level above them; every filter that matches is called.
+await messenger.subscribe('room/+/light', (_, topic) => console.log(`+ ${topic}`)).ready;
+await messenger.subscribe('room/#', (_, topic) => {
+  console.log(`# ${topic}`);
+  if (topic === 'room') last.resolve();
+}).ready;
+
+for (const topic of ['room/hall/light', 'room/hall/light/left', 'room']) await messenger.publish(topic, {});
+await last.promise;
