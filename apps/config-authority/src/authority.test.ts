@@ -159,7 +159,10 @@ describe('an authority', () => {
     await snapshots.until(({ json }) => json?.data.version === 1);
     await broker.stop();
     await broker.start({ keepRetained: false });
-    await vi.waitUntil(() => logs.includes('the retained snapshot is missing, older or not ours: published again'), 5000);
+    await vi.waitUntil(
+      () => logs.includes('the retained snapshot is missing, older or not ours: published again'),
+      5000,
+    );
     await (await watch('config/lamp/snapshot')).until(({ json }) => json?.data.version === 1);
     snapshots.clear();
     await authority.engine.request({ service: 'lamp', author: 'ann', op: 'delete' }, 'r2', { requester: 'ann' });

@@ -1,4 +1,4 @@
-import { changedPointers, digestOf, type Pointer } from '@setpoint/protocol';
+import { changedPointers, digestOf, type JsonObject, type Pointer, readPointer } from '@setpoint/protocol';
 import type { DecideOptions } from '../change.ts';
 import { createOverlapTest, createWithinTest } from '../overlap.ts';
 import type { Resolved } from '../resolve.ts';
@@ -34,7 +34,7 @@ export function nextRecord(
       previous: before ? { version: before.snapshot.version, digest: before.snapshot.digest } : null,
       values: document,
       restartRequired: placesOf('restartRequired'),
-      secrets: placesOf('secrets', referring),
+      secrets: placesOf('secrets', [...referring, ...keptSecrets(state, document)]),
       author,
       reason,
       committedAt: new Date(options.now).toISOString(),
@@ -42,6 +42,17 @@ export function nextRecord(
     changed: changedPointers(before && !before.deleted ? before.snapshot.values : undefined, values),
     deleted: values === undefined,
   };
+}
+
+/**
+ * What an operator set as a secret, or a rollback kept of one, is a secret until it is set anew, also where nobody marks
+ * its place any more.
+ */
+function keptSecrets({ latest, overrides }: ServiceState, document: JsonObject): Pointer[] {
+  const { version = 0, secrets = [] } = latest?.snapshot ?? {};
+  if (secrets.length === 0) return [];
+  const isKept = createOverlapTest(overrides.flatMap((each) => (each.version <= version ? [each.pointer] : [])));
+  return secrets.filter((pointer) => isKept(pointer) && readPointer(document, pointer) !== undefined);
 }
 
 /** Is it the same document? */

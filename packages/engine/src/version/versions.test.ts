@@ -445,3 +445,12 @@ it('takes the authority for no service', async () => {
     problem: { code: 'request_malformed', detail: 'main is the authority, and no service' },
   });
 });
+
+it('takes what was set as a secret for one until it is set anew, also where nobody marks it any more', async () => {
+  const unmarked = compileSchema({ properties: { threshold: {}, model: {}, password: {} } });
+  await engine.loadSources('stt', { layers: [], schema: unmarked });
+  await set({ threshold: 0.7 });
+  expect(engine.current('stt')?.snapshot.secrets).toEqual(['/password']);
+  await set({ password: 'not secret any more' });
+  expect(engine.current('stt')?.snapshot.secrets).toEqual([]);
+});
