@@ -7,13 +7,16 @@ import { readingSchema } from '../harness/readings.ts';
 export interface MessageReceiverPart {
   readonly kind: 'plain' | 'plain with zod' | 'setpoint';
   readonly url: string;
+  /** The first level of the topics. */
+  readonly root: string;
   readonly qos: 0 | 1;
+  /** Messages that may wait for the handler. */
+  readonly limit: number;
 }
 
 // Takes messages as fast as they come, with a handler that does next to nothing.
 
 const stack = new AsyncDisposableStack();
-const topic = defineTopic('bench/{sensor}/reading', readingSchema);
 let expected = 0;
 let count = 0;
 let firstAt = 0;
@@ -29,19 +32,20 @@ function handle({ value }: { readonly value: number }): void {
   if (count === expected) done.resolve((count - 1) / ((performance.now() - firstAt) / 1000));
 }
 
-async function openPlain({ kind, url, qos }: MessageReceiverPart): Promise<void> {
+async function openPlain({ kind, url, root, qos }: MessageReceiverPart): Promise<void> {
   const client = await connectPlain(url);
   stack.defer(() => client.endAsync(true));
   client.on('message', (_, payload) => {
     const { data } = JSON.parse(payload.toString());
     handle(kind === 'plain' ? data : readingSchema.parse(data));
   });
-  await client.subscribeAsync(topic.filter, { qos });
+  await client.subscribeAsync(`${root}/+/reading`, { qos });
 }
 
-async function openSetpoint({ url, qos }: MessageReceiverPart): Promise<void> {
+async function openSetpoint({ url, root, qos, limit }: MessageReceiverPart): Promise<void> {
   const messenger = await openMessenger(stack, url);
-  const subscription = topic.subscribe(messenger, handle, { qos });
+  const topic = defineTopic(`${root}/{sensor}/reading`, readingSchema);
+  const subscription = topic.subscribe(messenger, handle, { qos, queue: { limit } });
   await subscription.ready;
   describe = () => subscription.stats();
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { servePart } from '../harness/part.ts';
 import { sealReading } from '../harness/readings.ts';
@@ -10,9 +10,14 @@ export interface Flood {
   readonly count: number;
 }
 
-// As much of a broker as one client needs that only receives: its messages are made beforehand, so that the client is
-// what has to keep up. It speaks MQTT 3.1.1, as aedes does.
+export interface MessageSourcePart {
+  /** Publishes there; without it this is as much of a broker itself as one client needs that only receives. */
+  readonly brokerUrl: string | undefined;
+}
 
+// Its messages are made beforehand, so that it is never what has to keep up. It speaks MQTT 3.1.1, as aedes does.
+
+let url: string;
 let client: Socket;
 
 function answer(socket: Socket, packet: Packet): void {
@@ -36,20 +41,34 @@ function answer(socket: Socket, packet: Packet): void {
   }
 }
 
+async function serve(): Promise<void> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    const packets = parser({ protocolVersion: 4 });
+    packets.on('packet', (packet: Packet) => answer(socket, packet));
+    packets.on('error', () => socket.destroy());
+    socket.on('data', (bytes: Buffer) => packets.parse(bytes));
+    socket.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function publishTo(brokerUrl: string): Promise<void> {
+  url = brokerUrl;
+  const { hostname: host, port } = new URL(brokerUrl);
+  client = connect({ host, port: Number(port), noDelay: true });
+  const clientId = `source-${process.pid}`;
+  client.write(generate({ cmd: 'connect', protocolVersion: 4, clientId, clean: true, keepalive: 0 }));
+  await once(client, 'data');
+  // Acknowledgements, which nobody reads.
+  client.resume();
+}
+
 servePart({
-  open: async () => {
-    const server = createServer({ noDelay: true }, (socket) => {
-      const packets = parser({ protocolVersion: 4 });
-      packets.on('packet', (packet: Packet) => answer(socket, packet));
-      packets.on('error', () => socket.destroy());
-      socket.on('data', (bytes) => packets.parse(bytes));
-      socket.on('error', () => {});
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    source = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  },
-  url: () => source,
+  open: ({ brokerUrl }: MessageSourcePart) => (brokerUrl === undefined ? serve() : publishTo(brokerUrl)),
+  /** Where its messages can be had. */
+  url: () => url,
   /** Makes the messages, and sends them all at once. */
   flood: ({ topic, qos, count }: Flood) => {
     const packets = Array.from({ length: count }, (_, i) =>
@@ -66,5 +85,3 @@ servePart({
     client.write(Buffer.concat(packets));
   },
 });
-
-let source: string;
