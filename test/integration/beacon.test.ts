@@ -60,6 +60,20 @@ it('Promise-17-Old-Retained-Repaired: a snapshot that a broker kept too long, on
   }
 });
 
+it('names where services stand when the authority was started again, whoever had been told', async () => {
+  const broker = await openMemory();
+  try {
+    await using world = await openWorld(broker);
+    await world.stopAuthority();
+    const keepalives = await world.watch('system/keepalive/config-authority');
+    await world.startAuthority();
+    const { json } = await keepalives.until((message) => message.json !== undefined);
+    expect(json.data.recent).toMatchObject({ 'stt-worker': { version: 1 } });
+  } finally {
+    await broker.close();
+  }
+});
+
 describe('on memory', () => {
   it('Promise-12-Beacon-Repairs: a snapshot that the broker lost', async () => {
     let lose: (() => void) | undefined;

@@ -224,6 +224,8 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
   const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now, tracing });
 
   for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
+  // Before it was killed it may have told nobody yet, and a broker may keep older ones.
+  for (const { snapshot } of newest([...stored.values()])) beacon.changed(snapshot.service, snapshot);
   for (const { service } of pending) {
     const record = stored.get(service);
     if (record) outbox.enqueue(record);
@@ -312,6 +314,16 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
   );
   return { outbox, requests, instances, files, houseRules };
 }
+
+/** Services that the first beacons name, whatever is in the store. */
+const namedAtStart = 100;
+
+/** The services that changed last, the very last one at the end. */
+const newest = (records: readonly VersionRecord[]): VersionRecord[] =>
+  records
+    .filter(({ deleted }) => !deleted)
+    .sort((a, b) => (a.snapshot.committedAt < b.snapshot.committedAt ? -1 : 1))
+    .slice(-namedAtStart);
 
 /**
  * A service that has no earlier version has nothing to go on with, and would start with nothing.
