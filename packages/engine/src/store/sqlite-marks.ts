@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { DraftSummary } from '@setpoint/protocol';
+import type { DraftSummary, JsonObject, Profile, Tag } from '@setpoint/protocol';
 import { type Marks, summaryOf } from './marks.ts';
 import type { StoredDraft } from './store.ts';
 
@@ -41,18 +41,22 @@ export function createMarkTables(db: DatabaseSync): Marks {
       else if (mark.kind === 'draft') putDraft(mark.draft);
       else sql.dropDraft.run(mark.service, mark.draft);
     },
-    tags: (service) => sql.tags.all(service ?? null).map((row) => parse(row.entry)),
-    findTag: (service, tag) => parse(sql.findTag.get(service, tag)?.entry),
-    profiles: () => sql.profiles.all().map((row) => parse(row.entry)),
-    findProfile: (profile) => parse(sql.findProfile.get(profile)?.entry),
-    drafts: (service) => sql.drafts.all(service ?? null).map((row): DraftSummary => parse(row.summary)),
+    tags: (service) => sql.tags.all(service ?? null).map((row) => parse<Tag>(row)),
+    findTag: (service, tag) => parseIfThere<Tag>(sql.findTag.get(service, tag)),
+    profiles: () => sql.profiles.all().map((row) => parse<Profile>(row)),
+    findProfile: (profile) => parseIfThere<Profile>(sql.findProfile.get(profile)),
+    drafts: (service) => sql.drafts.all(service ?? null).map((row) => parse<DraftSummary>(row, 'summary')),
     findDraft(service, draft) {
       const row = sql.findDraft.get(service, draft);
-      return row && { ...parse(row.summary), patch: parse(row.patch) };
+      return row && { ...parse<DraftSummary>(row, 'summary'), patch: parse<JsonObject>(row, 'patch') };
     },
     keptVersions: (service) => new Set(sql.keptVersions.all(service).map(({ version }) => Number(version))),
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what was written is what is read
-const parse = (text: SQLOutputValue | undefined): any => (text === undefined ? undefined : JSON.parse(String(text)));
+type Row = Readonly<Record<string, SQLOutputValue>>;
+
+/** What was written is what is read. */
+const parse = <T>(row: Row, column = 'entry'): T => JSON.parse(String(row[column])) as T;
+
+const parseIfThere = <T>(row: Row | undefined): T | undefined => row && parse<T>(row);
