@@ -94,7 +94,7 @@ const farewellMs = 1000;
 export async function startAuthority(options: AuthorityOptions): Promise<Authority> {
   const parts = await openParts(options);
   const { bus, health, logger } = parts;
-  const { outbox, requests, instances, files, houseRules } = await startParts(options, parts);
+  const { outbox, requests, instances, repair, files, houseRules } = await startParts(options, parts);
   // The policy is in force by now.
   const retention = startRetention(parts.engine, logger);
   let stopping: Promise<void> | undefined;
@@ -107,6 +107,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
       logger.warn('stopping with snapshots that no broker has acknowledged; the next start publishes them');
     });
     outbox.stop();
+    repair.stop();
     await instances.stop();
     const farewell = health
       .close()
@@ -223,6 +224,14 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
   };
   const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now, tracing });
 
+  const reassert = (record: VersionRecord): void => {
+    const { service } = record.snapshot;
+    logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
+    outbox.enqueue(record);
+  };
+  const repair = createStaleRepair({ latest: (service) => stored.get(service), reassert });
+  instances.onHealth((health) => repair.hear(health));
+
   for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
   // Before it was killed it may have told nobody yet, and a broker may keep older ones.
   for (const { snapshot } of newest([...stored.values()])) beacon.changed(snapshot.service, snapshot);
@@ -235,6 +244,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     stored.set(service, record);
     outbox.enqueue(record, parts.traced.traceOf(requestId));
     beacon.changed(service, record.snapshot);
+    repair.changed(service);
     if (record.deleted) instances.release(service);
     else instances.target(record.snapshot);
   });
@@ -249,13 +259,6 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     now,
     carryOut: parts.traced.carryOut,
   });
-  const reassert = (record: VersionRecord): void => {
-    const { service } = record.snapshot;
-    logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
-    outbox.enqueue(record);
-  };
-  const repair = createStaleRepair({ latest: (service) => stored.get(service), reassert, now });
-  instances.onHealth((health) => repair.hear(health));
   bus.onStatus((status) => {
     logger.info({ ...status }, `broker: ${status.kind}`);
     if (status.kind !== 'connected') return;
@@ -312,7 +315,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     },
     () => undefined,
   );
-  return { outbox, requests, instances, files, houseRules };
+  return { outbox, requests, instances, repair, files, houseRules };
 }
 
 /** Services that the first beacons name, whatever is in the store. */

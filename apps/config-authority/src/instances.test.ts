@@ -21,6 +21,8 @@ let broker: MemoryBroker;
 let stack: AsyncDisposableStack;
 let warnings: Record<string, unknown>[];
 let now: number;
+/** How far the wall clock was set, besides the time that passed. Milliseconds. */
+let wallClockJump: number;
 let authority: Bus;
 let engine: Engine;
 let watch: InstanceWatch;
@@ -51,6 +53,7 @@ beforeEach(async () => {
   stack = new AsyncDisposableStack();
   warnings = [];
   now = midnight;
+  wallClockJump = 0;
   isRefused = false;
   withdrawn = [];
   broker = createMemoryBroker({
@@ -72,6 +75,7 @@ beforeEach(async () => {
     id: 'config-authority',
     logger,
     now: () => now,
+    elapsed: () => now - wallClockJump,
   });
   stack.defer(() => watch.stop());
   await authority.subscribe('marker', () => {}).ready;
@@ -309,6 +313,20 @@ describe('an instance that is silent', () => {
     expect((await gathered()).instances).toMatchObject({ applied: 1, offline: 0 });
     await pass(4000);
     expect((await gathered()).instances).toMatchObject({ applied: 0, offline: 1 });
+  });
+});
+
+describe('an instance that is heard', () => {
+  it.each([7_200_000, -7_200_000])('is not silent because the wall clock was set by %d ms', async (jump) => {
+    watch.target(target);
+    await report(healthOf('vad-1', running(target)));
+    expect((await gathered()).instances.applied).toBe(1);
+    wallClockJump += jump;
+    now += jump;
+    await pass(2000);
+    expect(told.all).toHaveLength(1);
+    await pass(14_000);
+    expect((await gathered()).instances.offline).toBe(1);
   });
 });
 

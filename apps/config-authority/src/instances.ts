@@ -27,7 +27,10 @@ export interface InstanceWatchOptions {
   /** The authority's own id: it is no instance. */
   readonly id: string;
   readonly logger: Logger;
+  /** Unix time in milliseconds: what messages say. */
   readonly now: () => number;
+  /** Milliseconds that pass whatever becomes of the wall clock: who is silent. @default performance.now */
+  readonly elapsed?: () => number;
   readonly tracing?: Tracing | undefined;
 }
 
@@ -66,14 +69,24 @@ const forgetAfterMs = 86_400_000;
 const maxGone = 10_000;
 
 export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatch {
-  const { bus, engine, topics, writer, id, logger, now, tracing = untraced } = options;
+  const {
+    bus,
+    engine,
+    topics,
+    writer,
+    id,
+    logger,
+    now,
+    elapsed = () => performance.now(),
+    tracing = untraced,
+  } = options;
   const tracker = createConvergenceTracker();
   const lastHeard = new Map<string, { at: number; intervalMs: number; isSilent: boolean }>();
   /** Instance → since when. In the order of going. */
   const gone = new Map<string, number>();
   const dirty = new Set<string>();
   const published = new Map<string, string>();
-  const throttle = createThrottle({ perMs: 60_000, now });
+  const throttle = createThrottle({ perMs: 60_000, now: elapsed });
   const healthListeners = new Set<(health: Health) => void>();
   const convergenceListeners = new Set<(summary: Convergence) => void>();
   let gathering: NodeJS.Timeout | undefined;
@@ -180,12 +193,12 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
 
   function hear(instance: string, intervalMs: number): void {
     gone.delete(instance);
-    lastHeard.set(instance, { at: now(), intervalMs, isSilent: false });
+    lastHeard.set(instance, { at: elapsed(), intervalMs, isSilent: false });
   }
 
   function leave(instance: string): void {
     gone.delete(instance);
-    gone.set(instance, now());
+    gone.set(instance, elapsed());
     lastHeard.delete(instance);
   }
 
@@ -199,16 +212,16 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
 
   function sweep(): void {
     for (const [instance, heard] of lastHeard) {
-      const isSilent = now() - heard.at > heard.intervalMs * missedKeepalives;
+      const isSilent = elapsed() - heard.at > heard.intervalMs * missedKeepalives;
       if (!isSilent || heard.isSilent) continue;
       lastHeard.set(instance, { ...heard, isSilent });
-      gone.set(instance, now());
+      gone.set(instance, elapsed());
       tracker.setSilent(instance, true);
       const service = tracker.serviceOf(instance);
       if (service !== undefined) touch(service);
     }
     for (const [instance, since] of gone) {
-      if (now() - since > forgetAfterMs || gone.size > maxGone) forget(instance);
+      if (elapsed() - since > forgetAfterMs || gone.size > maxGone) forget(instance);
     }
   }
 

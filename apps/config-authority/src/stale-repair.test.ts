@@ -1,20 +1,19 @@
 import type { VersionRecord } from '@setpoint/engine';
 import { createProblem, type Health } from '@setpoint/protocol';
-import { describe, expect, it } from 'vitest';
-import { midnight, snapshotOf } from '../../../test/support/samples.ts';
+import { installVirtualClock, type VirtualClock } from '@setpoint/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { snapshotOf } from '../../../test/support/samples.ts';
 import { createStaleRepair } from './stale-repair.ts';
 
 const record = (deleted = false): VersionRecord => ({ snapshot: snapshotOf(5), changed: [''], deleted });
 
 function open(stored: VersionRecord | undefined = record()) {
-  const clock = { now: midnight + 10_000 };
   const asserted: number[] = [];
   const repair = createStaleRepair({
     latest: (service) => (service === 'vad' ? stored : undefined),
     reassert: ({ snapshot }) => asserted.push(snapshot.version),
-    now: () => clock.now,
   });
-  return { clock, asserted, repair };
+  return { asserted, repair };
 }
 
 const health = (version: number | undefined, rest: Partial<Health> = {}): Health => ({
@@ -34,13 +33,20 @@ const health = (version: number | undefined, rest: Partial<Health> = {}): Health
   ...rest,
 });
 
+let clock: VirtualClock;
+beforeEach(() => {
+  clock = installVirtualClock({ seed: 1 });
+});
+afterEach(() => clock.uninstall());
+
 describe('a snapshot is published again', () => {
-  it('when an instance has seen an older one, or could not read what it got', () => {
-    const { clock, asserted, repair } = open();
-    repair.hear(health(4));
-    clock.now += 60_000;
-    repair.hear(health(undefined, { error: createProblem('snapshot_refused', 'signed by a stranger') }));
-    expect(asserted).toEqual([5, 5]);
+  it.each([
+    ['has seen an older one', health(4)],
+    ['could not read what it got', health(undefined, { error: createProblem('snapshot_refused', 'of a stranger') })],
+  ])('when an instance %s', (_, said) => {
+    const { asserted, repair } = open();
+    repair.hear(said);
+    expect(asserted).toEqual([5]);
   });
 
   it.each<[string, Health]>([
@@ -56,23 +62,63 @@ describe('a snapshot is published again', () => {
     expect(asserted).toEqual([]);
   });
 
-  it('not while the present one may still be on its way, nor for a service that was deleted', () => {
-    const young = open();
-    young.clock.now = midnight + 9999;
-    young.repair.hear(health(4));
-    const gone = open(record(true));
-    gone.repair.hear(health(4));
-    expect([...young.asserted, ...gone.asserted]).toEqual([]);
+  it('not for a service that was deleted', () => {
+    const { asserted, repair } = open(record(true));
+    repair.hear(health(4));
+    expect(asserted).toEqual([]);
   });
 
-  it('once a minute, however many instances say so', () => {
-    const { clock, asserted, repair } = open();
-    for (let i = 0; i < 100; i++) repair.hear(health(4, { instance: `vad-${i}` }));
-    clock.now += 59_999;
+  it('not while the present one may still be on its way, but right then, unless the instance has it by then', async () => {
+    const { asserted, repair } = open();
+    repair.changed('vad');
     repair.hear(health(4));
+    repair.hear(health(4, { instance: 'vad-2' }));
+    await clock.advance(2999);
+    repair.hear(health(5, { instance: 'vad-2' }));
+    expect(asserted).toEqual([]);
+    await clock.advance(1);
     expect(asserted).toEqual([5]);
-    clock.now += 1;
+
+    repair.changed('vad');
     repair.hear(health(4));
-    expect(asserted).toEqual([5, 5]);
+    repair.hear(health(5));
+    await clock.advance(60_000);
+    expect(asserted).toEqual([5]);
+  });
+
+  it('ever more rarely, up to once a minute, however many instances go on saying so', async () => {
+    const { asserted, repair } = open();
+    const at: number[] = [];
+    for (let second = 0; second <= 200; second++) {
+      const before = asserted.length;
+      for (let i = 0; i < 100; i++) repair.hear(health(4, { instance: `vad-${i}` }));
+      if (asserted.length > before) at.push(second);
+      await clock.advance(500);
+      repair.stop();
+      await clock.advance(500);
+    }
+    expect(at).toEqual([0, 3, 9, 21, 45, 93, 153]);
+  });
+
+  it('at once again after a new version was made', async () => {
+    const { asserted, repair } = open();
+    for (let second = 0; second <= 10; second++) {
+      repair.hear(health(4));
+      await clock.advance(1000);
+    }
+    expect(asserted).toEqual([5, 5, 5]);
+    repair.changed('vad');
+    repair.hear(health(4));
+    await clock.advance(3000);
+    expect(asserted).toEqual([5, 5, 5, 5]);
+  });
+
+  it('never after the stop', async () => {
+    const { asserted, repair } = open();
+    repair.changed('vad');
+    repair.hear(health(4));
+    repair.stop();
+    await clock.advance(60_000);
+    expect(asserted).toEqual([]);
   });
 });
