@@ -17,6 +17,7 @@ import { Attempts } from './configuration/attempts.ts';
 import { DocumentMaker, type MadeDocument } from './configuration/document-maker.ts';
 import { Listeners } from './configuration/listeners.ts';
 import type { Policy } from './configuration/policy.ts';
+import { Probation } from './configuration/probation.ts';
 import { type ProviderState, type ProviderStateChange, providerStates } from './configuration/provider-state.ts';
 import type { Quarantine } from './configuration/quarantine.ts';
 import { type Staleness, type StalenessWatch, watchStaleness } from './configuration/staleness.ts';
@@ -70,8 +71,6 @@ interface Candidate {
 
 /** A handler gets this long to end a change once the connection stops. Milliseconds. */
 const stopGraceMs = 1500;
-/** A process that lives so long with the version its predecessor died of is well. Milliseconds. */
-const probationMs = 10_000;
 
 /** The configuration of this process: what is in force, and how the next one comes into force. */
 export class Configuration<T> {
@@ -82,6 +81,7 @@ export class Configuration<T> {
   readonly #maker: DocumentMaker<T>;
   readonly #attempts = new Attempts();
   readonly #staleness: StalenessWatch;
+  readonly #probation: Probation;
   readonly #stopping = new AbortController();
   readonly #abandoned = new AbortController();
   #state: ClientState = 'starting';
@@ -99,11 +99,11 @@ export class Configuration<T> {
   #running: Promise<void> | undefined;
   #providerState: ProviderState = 'NOT_READY';
   #trial: Snapshot | undefined;
-  #probation: { readonly received: Received; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(options: ConfigurationOptions<T>) {
     const { schema, policy, applyTimeoutMs, now, onListenerFailed } = options;
     this.#options = options;
+    this.#probation = new Probation(options);
     this.#stateListeners = new Listeners(onListenerFailed);
     this.#restartListeners = new Listeners(onListenerFailed);
     const abandoned = this.#abandoned.signal;
@@ -245,7 +245,7 @@ export class Configuration<T> {
     const giveUp = setTimeout(() => this.#abandoned.abort(), stopGraceMs);
     await this.#settled();
     clearTimeout(giveUp);
-    await this.#endProbation();
+    await this.#probation.end();
   }
 
   report(): ConfigReport {
@@ -336,28 +336,12 @@ export class Configuration<T> {
     if (isAsPublished && this.#attempts.failedLast(snapshot)) return this.#failAgain(snapshot);
     const unproven = this.#attempts.unprovenBy(snapshot);
     if (unproven) return this.#reject(snapshot, unproven);
-    await this.#endProbation();
+    await this.#probation.end();
     if (candidate.from === 'live') {
       if (quarantine?.holds(snapshot)) return this.#reject(snapshot, quarantined(snapshot));
       await quarantine?.begin(snapshot);
     }
     await this.#apply(candidate);
-  }
-
-  /** Keeps it for the next process: at once, or, where the one before died of it, when this one has lived with it. */
-  async #keep(received: Received): Promise<void> {
-    const timer = setTimeout(() => void this.#endProbation(), probationMs).unref();
-    this.#probation = { received, timer };
-    if (!this.#options.quarantine?.suspects(received.snapshot)) await this.#endProbation();
-  }
-
-  async #endProbation(): Promise<void> {
-    const probation = this.#probation;
-    if (!probation) return;
-    this.#probation = undefined;
-    clearTimeout(probation.timer);
-    await this.#options.remember(probation.received);
-    await this.#options.quarantine?.end();
   }
 
   /** The same content as another version is the version that was rejected. */
@@ -383,7 +367,7 @@ export class Configuration<T> {
       if (from === 'live' || !this.#attempts.last) this.#attempts.succeed(snapshot);
       this.#move(from === 'live' ? 'snapshot_applied' : 'cache_applied');
       if (!before) onFirst();
-      if (from === 'live') await this.#keep(received);
+      if (from === 'live') await this.#probation.begin(received);
       const restartRequired = change?.restartRequired ?? [];
       onOutcome({ kind: 'applied', isFirst: !before, restartRequired });
       if (change && restartRequired.length > 0) this.#restartListeners.tell(change);
