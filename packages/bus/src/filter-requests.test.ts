@@ -39,19 +39,32 @@ describe('asking for filters', () => {
     expect(connection(requests, 0)).toEqual({ asked: 'good late', refused: [] });
   });
 
-  it('asks again for a filter that was left out when a minute is over', () => {
+  it('asks again for a filter that was left out when a second is over', () => {
     const requests = new FilterRequests();
     for (let times = 0; times < 3; times += 1) connection(requests, 1000);
     connection(requests, 1000);
-    expect(requests.nextRestEndMs).toBe(61_000);
-    requests.rested(60_999);
+    expect(requests.nextRestEndMs).toBe(2000);
+    requests.rested(1999);
     expect(requests.nextSuspect()).toBeUndefined();
-    requests.rested(61_000);
+    requests.rested(2000);
     expect(requests.nextSuspect()).toBe(bad);
     requests.asked(bad);
     requests.answered(bad);
     expect(requests.nextRestEndMs).toBeUndefined();
-    expect(requests.opened(all, 61_000)).toEqual(all);
+    expect(requests.opened(all, 2000)).toEqual(all);
+  });
+
+  it('asks ever more rarely for a filter that makes the broker hang up each time', () => {
+    const requests = new FilterRequests();
+    for (let times = 0; times < 3; times += 1) connection(requests, 0);
+    const askedAtMs: number[] = [];
+    for (let nowMs = 0; nowMs < 200_000; ) {
+      nowMs = requests.nextRestEndMs as number;
+      requests.rested(nowMs);
+      expect(connection(requests, nowMs).refused).toEqual([bad]);
+      askedAtMs.push(nowMs);
+    }
+    expect(askedAtMs).toEqual([1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000, 183_000, 243_000]);
   });
 
   it('blames nothing for a close that had another cause', () => {

@@ -3,13 +3,15 @@ import type { FilterState } from './subscriptions.ts';
 /** A filter is sent alone once this many connections in a row have closed while the broker owed it an answer. */
 const suspectAfterCloses = 2;
 
-/** And counts as refused, and is left out for `restMs`, after this many. */
+/** And counts as refused, and is left out for a while, after this many. */
 const refusedAfterCloses = 3;
 
-const restMs = 60_000;
+/** How long at first; each further close doubles it. Milliseconds. */
+const firstRestMs = 1000;
+const longestRestMs = 60_000;
 
 interface Trouble {
-  closes: number;
+  readonly closes: number;
   restsUntilMs: number;
 }
 
@@ -18,7 +20,9 @@ interface Trouble {
  *
  * Some brokers answer a SUBSCRIBE that they don't allow by closing the connection (AWS IoT, aedes), which would
  * take every other subscription down at each reconnect. So filters that were unanswered at two closes in a row are
- * asked for last and one at a time, and the one that closes the connection once more is left out for a minute.
+ * asked for last and one at a time, and the one that closes the connection once more is left out: for a second, then for
+ * twice as long each time, up to a minute. A bad network closes connections too, and what it makes a filter wait for is
+ * short; a broker that means it is asked ever more rarely.
  */
 export class FilterRequests {
   /** Unanswered on this connection; a filter can be asked for again before its answer. */
@@ -73,7 +77,8 @@ export class FilterRequests {
     for (const state of blame ? this.#unanswered.keys() : []) {
       const trouble: Trouble = { closes: this.#closesOf(state) + 1, restsUntilMs: 0 };
       if (trouble.closes >= refusedAfterCloses) {
-        trouble.restsUntilMs = nowMs + restMs;
+        const restMs = firstRestMs * 2 ** (trouble.closes - refusedAfterCloses);
+        trouble.restsUntilMs = nowMs + Math.min(restMs, longestRestMs);
         refused.push(state);
       }
       this.#troubles.set(state, trouble);
