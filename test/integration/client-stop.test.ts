@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
+import { availableFreezableBrokers, availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 import { freePort } from '../support/free-port.ts';
 import { reached } from '../support/heard.ts';
 import { sealSnapshot, snapshotOf } from '../support/samples.ts';
@@ -14,33 +14,10 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 const never = (): Promise<never> => new Promise(() => {});
 
 let stack: AsyncDisposableStack;
-let broker: AedesHarness;
-beforeEach(async () => {
+beforeEach(() => {
   stack = new AsyncDisposableStack();
-  broker = await openAedes();
-  stack.defer(() => broker.close());
 });
 afterEach(() => stack.disposeAsync());
-
-async function service(options: Partial<ConnectOptions<typeof schema>> = {}) {
-  const connection: Connection<{ threshold: number }> = await connect({
-    url: broker.url,
-    service: 'vad',
-    schema,
-    cacheDir: false,
-    logger: silent,
-    ...options,
-  });
-  stack.use(connection);
-  return connection;
-}
-
-async function publishVersion(version: number): Promise<void> {
-  await using bus = broker.connect();
-  await bus.start();
-  const bytes = sealSnapshot(snapshotOf(version, { threshold: version / 10 }));
-  await bus.publish('config/vad/snapshot', bytes, { retain: true });
-}
 
 async function tookMs(work: Promise<unknown>): Promise<number> {
   const beganMs = performance.now();
@@ -48,7 +25,40 @@ async function tookMs(work: Promise<unknown>): Promise<number> {
   return performance.now() - beganMs;
 }
 
-describe('Client-06-Stop: a client stops', () => {
+describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a client stops', ({ open }) => {
+  let broker: BrokerHarness;
+  let prefix: string;
+  let tests = 0;
+  beforeAll(async () => {
+    broker = await open();
+  });
+  afterAll(() => broker.close());
+  beforeEach(() => {
+    tests += 1;
+    prefix = `stop${tests}`;
+  });
+
+  async function service(options: Partial<ConnectOptions<typeof schema>> = {}) {
+    const connection: Connection<{ threshold: number }> = await connect({
+      url: String(broker.url),
+      prefix,
+      service: 'vad',
+      schema,
+      cacheDir: false,
+      logger: silent,
+      ...options,
+    });
+    stack.use(connection);
+    return connection;
+  }
+
+  async function publishVersion(version: number): Promise<void> {
+    await using bus = broker.connect();
+    await bus.start();
+    const bytes = sealSnapshot(snapshotOf(version, { threshold: version / 10 }));
+    await bus.publish(`${prefix}/config/vad/snapshot`, bytes, { retain: true });
+  }
+
   it('within 5 s although a handler of a change hangs', async () => {
     await publishVersion(1);
     const connection = await service();
@@ -101,6 +111,12 @@ describe('Client-06-Stop: a client stops', () => {
     const nobody = await service({ url: `mqtt://127.0.0.1:${await freePort()}`, startTimeoutMs: 0 });
     expect(nobody.bus.status.kind).toBe('connecting');
     expect(await tookMs(nobody.stop())).toBeLessThan(1000);
+    const deaf = await openScriptedBroker(() => undefined);
+    stack.defer(() => deaf.close());
+    const unanswered = await service({ url: deaf.url, startTimeoutMs: 0 });
+    await expect.poll(() => deaf.connects.length, { timeout: 10_000 }).toBe(1);
+    expect(unanswered.bus.status.kind).toBe('connecting');
+    expect(await tookMs(unanswered.stop())).toBeLessThan(1000);
     const connection = await service({ startTimeoutMs: 0 });
     await reached(connection.bus, ({ kind }) => kind === 'connected');
     await broker.stop();
@@ -123,19 +139,22 @@ describe('Client-06-Stop: a client stops', () => {
 
   it('and leaves no handle open: a process ends by itself, hung handlers or not', async () => {
     await publishVersion(1);
+    const deaf = await openScriptedBroker(() => undefined);
+    stack.defer(() => deaf.close());
     const script = `
       const { connect } = await import(${JSON.stringify(import.meta.resolve('@setpoint/client'))});
       const { z } = await import(${JSON.stringify(import.meta.resolve('zod'))});
       const never = () => new Promise(() => {});
-      const options = (url) => ({ url, service: 'vad', schema: z.object({ threshold: z.number().default(1) }), cacheDir: false });
+      const options = (url) => ({ url, prefix: '${prefix}', service: 'vad', schema: z.object({ threshold: z.number().default(1) }), cacheDir: false });
       const connection = await connect(options('${broker.url}'));
       const down = await connect({ ...options('mqtt://127.0.0.1:1'), startTimeoutMs: 0 });
+      const unanswered = await connect({ ...options('${deaf.url}'), startTimeoutMs: 0 });
       connection.onChange(never);
       const hung = Promise.withResolvers();
       await connection.messenger.subscribe('work', () => { hung.resolve(); return never(); }).ready;
       await connection.messenger.publish('work', { x: 1 });
       await hung.promise;
-      await Promise.all([connection.stop(), down.stop()]);
+      await Promise.all([connection.stop(), down.stop(), unanswered.stop()]);
       console.log('stopped');
     `;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
@@ -144,3 +163,31 @@ describe('Client-06-Stop: a client stops', () => {
     expect(stdout).toBe('stopped\n');
   });
 });
+
+describe.each(await availableFreezableBrokers())(
+  'Client-06-Stop: while $name is frozen, a client stops',
+  ({ open }) => {
+    it('within 5 s, connected before and not, and with what it could not send any more', async () => {
+      const broker = await open();
+      stack.defer(() => broker.close());
+      const options = {
+        url: broker.url,
+        service: 'vad',
+        schema,
+        cacheDir: false as const,
+        startTimeoutMs: 0,
+        logger: silent,
+      };
+      const connected: Connection<unknown> = await connect(options);
+      stack.use(connected);
+      await reached(connected.bus, ({ kind }) => kind === 'connected');
+      await broker.freeze();
+      const late: Connection<unknown> = await connect({ ...options, service: 'asr' });
+      stack.use(late);
+      const unsent = connected.messenger.publish('work', { x: 1 });
+      expect(await tookMs(Promise.all([connected.stop(), late.stop()]))).toBeLessThan(5000);
+      expect((await unsent).status).toBe('dropped');
+      expect([connected.bus.status.kind, late.bus.status.kind]).toEqual(['closed', 'closed']);
+    });
+  },
+);

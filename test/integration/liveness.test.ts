@@ -5,13 +5,15 @@ import { openTcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openAedes } from '../support/brokers/aedes.ts';
-import { openBrokerProcess } from '../support/brokers/broker-process.ts';
+import { availableFreezableBrokers, type FreezableBrokerKind } from '../support/brokers/brokers.ts';
 import { hear, reached, session } from '../support/heard.ts';
 import { openWorld } from '../support/world.ts';
 
 const schema = z.object({ threshold: z.number().default(0.5) });
 const intervalMs = 1000;
 const maxDelayMs = 2000;
+/** From the socket to the CONNACK, as the client package has it. */
+const connectTimeoutMs = 5000;
 /** What a busy machine may be late. */
 const slackMs = 500;
 
@@ -22,7 +24,7 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /** A service that relies on the heartbeat alone: MQTT's own keepalive would notice after a minute and a half. */
-async function serviceAt(url: string): Promise<{ bus: MqttBus; logs: string[] }> {
+async function startAt(url: string | readonly string[]): Promise<{ bus: MqttBus; logs: string[] }> {
   const logs: string[] = [];
   const log = (_: object, message: string): void => void logs.push(message);
   const connection: Connection<unknown> = await connect({
@@ -37,8 +39,13 @@ async function serviceAt(url: string): Promise<{ bus: MqttBus; logs: string[] }>
     logger: { debug: log, info: log, warn: log, error: log },
   });
   stack.use(connection);
-  await session(connection.bus, 1);
   return { bus: connection.bus as MqttBus, logs };
+}
+
+async function serviceAt(url: string | readonly string[]): Promise<{ bus: MqttBus; logs: string[] }> {
+  const service = await startAt(url);
+  await session(service.bus, 1);
+  return service;
 }
 
 /** Resolves when the broker has said so many times that it is there. */
@@ -54,21 +61,27 @@ function answers(bus: MqttBus, count: number): Promise<string> {
 
 const isReconnecting = ({ kind }: BusStatus): boolean => kind === 'reconnecting';
 
-describe('Client-02-Frozen-Broker: a broker that does not answer any more', () => {
+describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name, when it is frozen,', ({ open }) => {
+  const openFrozenLater = async (): ReturnType<FreezableBrokerKind['open']> => {
+    const broker = await open();
+    stack.defer(() => broker.close());
+    return broker;
+  };
+
   it('is given up within three intervals, and connected to again as soon as it goes on', async () => {
-    const broker = stack.use(await openBrokerProcess());
+    const broker = await openFrozenLater();
     const { bus, logs } = await serviceAt(broker.url);
     const heard = hear(bus, 'a');
     await heard.subscription.ready;
     await bus.probe?.();
 
-    broker.freeze();
     const frozenMs = performance.now();
+    await broker.freeze();
     await reached(bus, isReconnecting);
     expect(performance.now() - frozenMs).toBeLessThan(3 * intervalMs + slackMs);
     expect(logs.join('\n')).toContain('lost: the broker has been silent for 3 intervals of 1000 ms');
 
-    broker.thaw();
+    await broker.thaw();
     await session(bus, 2);
     const backMs = performance.now() - frozenMs;
     console.log(`frozen broker: back ${Math.round(backMs)} ms after the freeze`);
@@ -77,6 +90,60 @@ describe('Client-02-Frozen-Broker: a broker that does not answer any more', () =
     expect(await heard.next()).toBe('live again');
   });
 
+  it('is left for the next one in the same time, which keeps the client when the first goes on', async () => {
+    const [first, second] = [await openFrozenLater(), await openAedes()];
+    stack.defer(() => second.close());
+    const { bus, logs } = await serviceAt([first.url, second.url]);
+    const heard = hear(bus, 'a');
+    await heard.subscription.ready;
+    await bus.probe?.();
+
+    const frozenMs = performance.now();
+    await first.freeze();
+    const early = reached(bus, isReconnecting).then(() => bus.publish('a', 'on the way'));
+    await session(bus, 2);
+    const movedMs = performance.now() - frozenMs;
+    console.log(`frozen broker: at the next one ${Math.round(movedMs)} ms after the freeze`);
+    expect(movedMs).toBeLessThan(3 * intervalMs + maxDelayMs + slackMs);
+    await early;
+    expect(await heard.next()).toBe('on the way');
+    expect(second.broker.connectedClients).toBe(1);
+
+    await first.thaw();
+    expect(await answers(bus, 4)).toBe('kept');
+    expect(second.broker.connectedClients).toBe(1);
+    expect(logs.filter((line) => line.includes(' lost: '))).toHaveLength(1);
+  });
+
+  it('is given so long to answer a connection, and no longer; it is tried again until it goes on', async () => {
+    const broker = await openFrozenLater();
+    await broker.freeze();
+    const beganMs = performance.now();
+    const { bus, logs } = await startAt(broker.url);
+    // The start did not wait for it.
+    expect(performance.now() - beganMs).toBeLessThan(connectTimeoutMs);
+    expect(bus.status.kind).toBe('connecting');
+    await reached(bus, (status) => status.kind === 'connecting' && status.attempt > 0);
+    const gaveUpMs = performance.now() - beganMs;
+    console.log(`frozen broker: an attempt ends after ${Math.round(gaveUpMs)} ms`);
+    expect(gaveUpMs).toBeLessThan(connectTimeoutMs + slackMs);
+    expect(logs.filter((line) => line.includes(`can't connect to `))).toEqual([
+      expect.stringContaining('connack timeout'),
+    ]);
+
+    // What was tried meanwhile still waits in the queue of its port.
+    const thawedMs = performance.now();
+    await broker.thaw();
+    await session(bus, 1);
+    expect(performance.now() - thawedMs).toBeLessThan(maxDelayMs + slackMs);
+    const heard = hear(bus, 'a');
+    await heard.subscription.ready;
+    await bus.publish('a', 'live');
+    expect(await heard.next()).toBe('live');
+  });
+});
+
+describe('Client-02-Frozen-Broker: a broker that does not answer any more', () => {
   it('is given up on a half-open wire as well, where nothing says that it is cut', async () => {
     const broker = await openAedes();
     stack.defer(() => broker.close());

@@ -1,10 +1,7 @@
-import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
 import { hear, session } from '../support/heard.ts';
-
-const schema = z.object({ threshold: z.number().default(0.5) });
+import { expectLive, openLoggedService } from '../support/logged-service.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {
@@ -12,45 +9,25 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-async function serviceAt(hooks: AedesHooks, login = '', options: Partial<ConnectOptions<typeof schema>> = {}) {
+async function serviceAt(hooks: AedesHooks, login = '', options: Parameters<typeof openLoggedService>[1] = {}) {
   const broker = await openAedes(hooks);
   stack.defer(() => broker.close());
-  const logs: string[] = [];
-  const log = (_: object, message: string): void => void logs.push(message);
-  const connection: Connection<{ threshold: number }> = await connect({
-    url: broker.url.replace('//', `//${login}`),
-    service: 'vad',
-    schema,
-    cacheDir: false,
-    startTimeoutMs: 0,
-    reconnectMinDelayMs: 100,
-    reconnectMaxDelayMs: 200,
-    logger: { debug: log, info: log, warn: log, error: log },
-    ...options,
-  });
-  stack.use(connection);
-  return { broker, connection, bus: connection.bus, logs };
-}
-
-/** A message goes to the broker and comes back. */
-async function expectLive({ bus }: Connection<unknown>): Promise<void> {
-  const heard = hear(bus, 'echo');
-  await heard.subscription.ready;
-  await bus.publish('echo', 'said');
-  expect(await heard.next()).toBe('said');
+  const service = await openLoggedService(broker.url.replace('//', `//${login}`), options);
+  stack.use(service.connection);
+  return { broker, ...service };
 }
 
 describe('Client-03-Lives-Again: a client', () => {
   it('whose CONNACK is refused goes on until it is accepted, and says what was refused', async () => {
     let refusals = 3;
-    const { connection, bus, logs } = await serviceAt({
+    const { bus, logs } = await serviceAt({
       authenticate: (_client, _username, _password, done) => {
         refusals -= 1;
         done(refusals >= 0 ? Object.assign(new Error('busy'), { returnCode: 3 as never }) : null, true);
       },
     });
     await session(bus, 1);
-    await expectLive(connection);
+    await expectLive({ bus });
     expect(refusals).toBe(-1);
     expect(logs.filter((line) => line.includes("can't connect to mqtt://127.0.0.1"))).toEqual([
       expect.stringContaining('Connection refused: Server unavailable'),
@@ -60,7 +37,7 @@ describe('Client-03-Lives-Again: a client', () => {
   it('whose password becomes valid later is let in then, and its password is in no line', async () => {
     let isKnown = false;
     const tried = Promise.withResolvers<void>();
-    const { connection, bus, logs } = await serviceAt(
+    const { bus, logs } = await serviceAt(
       {
         authenticate: (_client, _username, password, done) => {
           if (String(password) !== 's3cr:t') return done(null, false);
@@ -73,13 +50,13 @@ describe('Client-03-Lives-Again: a client', () => {
     await tried.promise;
     isKnown = true;
     await session(bus, 1);
-    await expectLive(connection);
+    await expectLive({ bus });
     expect(logs.join('\n')).toContain('Connection refused: Not authorized');
     expect(logs.join('\n')).not.toMatch(/s3cr|ann:/);
   });
 
   it('whose broker hangs up on a too large message gives up that message, and nothing else', async () => {
-    const { broker, connection, bus, logs } = await serviceAt({
+    const { broker, bus, logs } = await serviceAt({
       authorizePublish: (_client, { payload }, done) => done(payload.length > 10_000 ? new Error('too large') : null),
     });
     await session(bus, 1);
@@ -97,12 +74,12 @@ describe('Client-03-Lives-Again: a client', () => {
     });
     await small;
     expect(await heard.next()).toBe('x');
-    await expectLive(connection);
+    await expectLive({ bus });
     expect(logs.join('\n')).toContain('lost: ');
   });
 
   it('one of whose filters is denied hears the others, and says which it was', async () => {
-    const { connection, bus, logs } = await serviceAt({
+    const { bus, logs } = await serviceAt({
       authorizeSubscribe: (_client, asked, done) => done(null, asked.topic === 'secret' ? null : asked),
     });
     const [before, secret, after] = [hear(bus, 'a'), hear(bus, 'secret'), hear(bus, 'b')];
@@ -112,7 +89,7 @@ describe('Client-03-Lives-Again: a client', () => {
     await bus.publish('b', 'two');
     expect([await before.next(), await after.next()]).toEqual(['one', 'two']);
     expect(logs).toContainEqual(expect.stringContaining('the broker refused the subscription secret'));
-    await expectLive(connection);
+    await expectLive({ bus });
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSigningKey, trustedKeyOf } from '@setpoint/protocol';
@@ -36,6 +36,24 @@ describe('the keys of the authority', () => {
     const second = await openAuthorityKeys(directory);
     expect(second.signer.keyId).toBe(first.signer.keyId);
     expect(await readFile(second.trustedKeysFile, 'utf8')).toContain(first.signer.keyId);
+  });
+
+  it('are left alone where they say so already, and replaced as a whole where they do not', async () => {
+    const { trustedKeysFile, signer } = await openAuthorityKeys(directory);
+    const { ino } = await stat(trustedKeysFile);
+    await openAuthorityKeys(directory);
+    expect((await stat(trustedKeysFile)).ino).toBe(ino);
+    await writeFile(trustedKeysFile, '{"keys":[');
+    await openAuthorityKeys(directory);
+    expect(JSON.parse(await readFile(trustedKeysFile, 'utf8')).keys[0].kid).toBe(signer.keyId);
+    expect((await readdir(directory)).sort()).toEqual(['signing-key.json', 'trusted-keys.json']);
+  });
+
+  it('are told of where they can not be written', async () => {
+    await expect(openAuthorityKeys(file('missing'))).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/signing-key\.json could not be written \(ENOENT.*the disk must have room$/),
+    });
   });
 
   it('are refused where the file is no key, without repeating it', async () => {

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createKeyRing,
@@ -24,7 +25,7 @@ export interface AuthorityKeys {
 /**
  * Reads the authority's signing key, or makes one at the first start. The private half is readable by its owner
  * alone; the public half lies beside it, to be handed to services and operators.
- * @throws SetpointError `key_malformed` for a file that is not a key
+ * @throws SetpointError `key_malformed` for a file that is not a key; `store_unavailable` where one can't be written
  */
 export async function openAuthorityKeys(dataDir: string): Promise<AuthorityKeys> {
   const keyFile = join(dataDir, 'signing-key.json');
@@ -32,7 +33,7 @@ export async function openAuthorityKeys(dataDir: string): Promise<AuthorityKeys>
   const key = parseSigningKey(await readJson(keyFile, () => createSigningKey()));
   const signer = openSigner(key, keyFile);
   const trusted = { keys: [trustedKeyOf(key, 'authority')] };
-  await writeFile(trustedKeysFile, `${JSON.stringify(trusted, null, 2)}\n`, { mode: 0o644 });
+  await replaceFile(trustedKeysFile, toText(trusted), 0o644);
   return { signer, own: createKeyRing(trusted), trustedKeysFile };
 }
 
@@ -60,8 +61,30 @@ async function readJson(file: string, make?: () => object): Promise<unknown> {
   });
   if (text !== undefined) return parseJson(text, file);
   const made = make?.();
-  await writeFile(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  await writeNew(file, toText(made), 0o600);
   return made;
+}
+
+const toText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Leaves a file alone that says so already: it can be whole on a disk that has no room for another one. */
+async function replaceFile(file: string, text: string, mode: number): Promise<void> {
+  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return;
+  const draft = `${file}.${randomUUID()}`;
+  await writeNew(draft, text, mode);
+  await rename(draft, file);
+}
+
+/** The whole file, or none: half a key would be refused by the next start. */
+async function writeNew(file: string, text: string, mode: number): Promise<void> {
+  try {
+    await writeFile(file, text, { mode, flag: 'wx', flush: true });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') await rm(file, { force: true }).catch(() => undefined);
+    const cure = 'this process must be allowed to write to its folder, and the disk must have room';
+    throw new SetpointError('store_unavailable', `${file} could not be written (${message}): ${cure}`, { cause });
+  }
 }
 
 function parseJson(text: string, file: string): unknown {

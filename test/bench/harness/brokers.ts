@@ -55,7 +55,7 @@ async function openMosquittoProcess(): Promise<Broker> {
   if (binary === undefined) return openMosquittoContainer();
   const configuration = await readFile(new URL('../../../mosquitto.conf', import.meta.url), 'utf8');
   const port = await freePort();
-  const runner = await mosquittoProcess(binary, configuration, port);
+  const runner = await mosquittoProcess(binary, { 'mosquitto.conf': configuration }, port);
   await runner.start({ keepRetained: false });
   await answersMqtt(port);
   return {

@@ -7,11 +7,12 @@ import { freePort } from '../free-port.ts';
 export interface BrokerProcess extends AsyncDisposable {
   readonly url: string;
   /** SIGSTOP: its sockets stay, and nothing is answered. */
-  freeze(): void;
+  freeze(): Promise<void>;
   /** SIGCONT. */
-  thaw(): void;
+  thaw(): Promise<void>;
   /** Ends every connection at one moment. Resolves when it has. */
   dropAll(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export async function openBrokerProcess(): Promise<BrokerProcess> {
@@ -23,20 +24,22 @@ export async function openBrokerProcess(): Promise<BrokerProcess> {
   const [said] = await once(child, 'message');
   if (said !== 'listening') throw new Error(`the broker said ${said}`);
   const tell = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const close = async (): Promise<void> => {
+    const exited = once(child, 'exit');
+    // Also one that is stopped ends by it.
+    tell('SIGKILL');
+    await exited;
+  };
   return {
     url: `mqtt://127.0.0.1:${port}`,
-    freeze: () => tell('SIGSTOP'),
-    thaw: () => tell('SIGCONT'),
+    freeze: async () => tell('SIGSTOP'),
+    thaw: async () => tell('SIGCONT'),
     dropAll: async () => {
       const dropped = once(child, 'message');
       child.send('drop');
       await dropped;
     },
-    async [Symbol.asyncDispose]() {
-      const exited = once(child, 'exit');
-      // Also one that is stopped ends by it.
-      tell('SIGKILL');
-      await exited;
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }

@@ -1,5 +1,6 @@
 import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
 import { openAedes } from './aedes.ts';
+import { type BrokerProcess, openBrokerProcess } from './broker-process.ts';
 import { openMemory } from './memory.ts';
 import { hasMosquitto, openMosquitto } from './mosquitto.ts';
 
@@ -32,4 +33,18 @@ export async function availableBrokers(): Promise<readonly BrokerKind[]> {
 /** Those with a socket. */
 export async function availableSocketBrokers(): Promise<readonly BrokerKind[]> {
   return (await availableBrokers()).filter((kind) => kind !== memory);
+}
+
+/** A broker in another process than the test's, which can be frozen. */
+export type FreezableBroker = Pick<BrokerProcess, 'url' | 'freeze' | 'thaw' | 'close'>;
+
+export interface FreezableBrokerKind {
+  readonly name: string;
+  open(): Promise<FreezableBroker>;
+}
+
+/** Those that can be stopped by SIGSTOP. */
+export async function availableFreezableBrokers(): Promise<readonly FreezableBrokerKind[]> {
+  const process: FreezableBrokerKind = { name: aedes.name, open: openBrokerProcess };
+  return (await isMosquittoHere()) ? [process, { name: mosquitto.name, open: () => openMosquitto() }] : [process];
 }

@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { MosquittoRunner } from './mosquitto.ts';
+import { promisify } from 'node:util';
+import type { MosquittoFiles, MosquittoRunner } from './mosquitto.ts';
 
 /** The binary of this machine; distributions put it into a folder that is not on every PATH. */
 export async function findMosquittoBinary(): Promise<string | undefined> {
@@ -20,15 +22,19 @@ export async function findMosquittoBinary(): Promise<string | undefined> {
 }
 
 /** A child process with its files in a temporary folder. */
-export async function mosquittoProcess(binary: string, configuration: string, port: number): Promise<MosquittoRunner> {
+export async function mosquittoProcess(binary: string, files: MosquittoFiles, port: number): Promise<MosquittoRunner> {
   const folder = await mkdtemp(join(tmpdir(), 'mosquitto-'));
   const file = join(folder, 'mosquitto.conf');
-  await writeFile(file, adapt(configuration, folder, port));
+  const write = (name: string, text: string): Promise<void> =>
+    writeFile(join(folder, name), name === 'mosquitto.conf' ? adapt(text, folder, port) : text);
+  await Promise.all(Object.entries(files).map(([name, text]) => write(name, text)));
   let child: ChildProcess | undefined;
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     if (!child) return;
     const exited = once(child, 'exit');
     child.kill(signal);
+    // One that is frozen ends when it goes on.
+    child.kill('SIGCONT');
     child = undefined;
     await exited;
   };
@@ -40,6 +46,13 @@ export async function mosquittoProcess(binary: string, configuration: string, po
     },
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
+    signal: async (signal) => void child?.kill(signal),
+    write,
+    locate: async (name) => {
+      const folders = ['/usr', '/opt/homebrew'].filter((root) => existsSync(root));
+      const { stdout } = await promisify(execFile)('find', [...folders, '-name', name]);
+      return stdout.trim().split('\n')[0] ?? '';
+    },
     remove: async () => {
       await end('SIGTERM');
       await rm(folder, { recursive: true, force: true });
@@ -51,5 +64,6 @@ function adapt(configuration: string, folder: string, port: number): string {
   return configuration
     .replace(/^listener .*$/m, `listener ${port} 127.0.0.1`)
     .replace(/^persistence_location .*$/m, `persistence_location ${folder}/`)
+    .replaceAll('/mosquitto/config/', `${folder}/`)
     .concat(`\nuser ${userInfo().username}\n`);
 }

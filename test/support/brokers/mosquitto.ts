@@ -11,27 +11,46 @@ export interface MosquittoHarness extends BrokerHarness {
   connect(options?: Partial<MqttBusOptions>): MqttBus;
   /** `kill -9`: what was not written is lost. */
   kill(): Promise<void>;
+  /** SIGSTOP: its sockets stay, the system accepts new ones for it, and nothing is answered. */
+  freeze(): Promise<void>;
+  /** SIGCONT. */
+  thaw(): Promise<void>;
+  /** Replaces one of its files, and has it read its configuration, passwords and rights again. */
+  rewrite(name: string, text: string): Promise<void>;
+  /** Where it has a file of this name, such as a plugin. */
+  locate(name: string): Promise<string>;
 }
+
+/** Texts by name, for what a configuration names as `/mosquitto/config/<name>`. */
+export type MosquittoFiles = Readonly<Record<string, string>>;
 
 /** One Mosquitto that can be switched off and on at one port. */
 export interface MosquittoRunner {
   start(options: { readonly keepRetained: boolean }): Promise<void>;
   stop(): Promise<void>;
   kill(): Promise<void>;
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): Promise<void>;
+  /** Writes a file beside its configuration, or that itself. */
+  write(name: string, text: string): Promise<void>;
+  /** The path of a file of the installation. */
+  locate(name: string): Promise<string>;
   /** Stops it and removes everything of it. */
   remove(): Promise<void>;
 }
 
 /**
  * Mosquitto 2 with the product's own `mosquitto.conf`: in a container, else the binary of this machine.
- * `configure` may change the configuration, for a test of what another one does.
+ * `configure` may change the configuration, for a test of what another one does; `files` lie beside it.
  */
-export async function openMosquitto(configure = (configuration: string) => configuration): Promise<MosquittoHarness> {
+export async function openMosquitto(
+  configure = (configuration: string) => configuration,
+  files: MosquittoFiles = {},
+): Promise<MosquittoHarness> {
   const file = new URL('../../../mosquitto.conf', import.meta.url);
   const configuration = configure(await readFile(file, 'utf8'));
   const port = await freePort();
   const url = `mqtt://127.0.0.1:${port}`;
-  const runner = await findRunner(configuration, port);
+  const runner = await findRunner({ ...files, 'mosquitto.conf': configuration }, port);
   if (!runner)
     throw new Error('there is neither a container engine with eclipse-mosquitto:2 nor a mosquitto binary here');
   const start = async (options: { readonly keepRetained: boolean }): Promise<void> => {
@@ -45,6 +64,13 @@ export async function openMosquitto(configure = (configuration: string) => confi
     connect: (options) => connectTo(url, options),
     stop: () => runner.stop(),
     kill: () => runner.kill(),
+    freeze: () => runner.signal('SIGSTOP'),
+    thaw: () => runner.signal('SIGCONT'),
+    rewrite: async (name, text) => {
+      await runner.write(name, text);
+      await runner.signal('SIGHUP');
+    },
+    locate: (name) => runner.locate(name),
     start,
     close: () => runner.remove(),
   };
@@ -56,10 +82,10 @@ export async function hasMosquitto(): Promise<boolean> {
   return (await hasMosquittoImage()) || (await findMosquittoBinary()) !== undefined;
 }
 
-async function findRunner(configuration: string, port: number): Promise<MosquittoRunner | undefined> {
+async function findRunner(files: MosquittoFiles, port: number): Promise<MosquittoRunner | undefined> {
   // testcontainers takes a quarter of a second to load, so it is loaded only where a container is wanted.
   const { hasMosquittoImage, mosquittoContainer } = await import('./mosquitto-container.ts');
-  if (await hasMosquittoImage()) return mosquittoContainer(configuration, port);
+  if (await hasMosquittoImage()) return mosquittoContainer(files, port);
   const binary = await findMosquittoBinary();
-  return binary === undefined ? undefined : mosquittoProcess(binary, configuration, port);
+  return binary === undefined ? undefined : mosquittoProcess(binary, files, port);
 }
