@@ -81,9 +81,20 @@ describe('a bus with several brokers', () => {
     await first.start({ keepRetained: true });
     hold();
     const back = session(bus, 2);
-    bus.reconnect('after ten seconds');
+    await second.stop();
     await back;
     expect([isAt(first), isAt(second)]).toEqual([true, false]);
+  });
+
+  it('goes to the next when it has left one itself, however long that held', async () => {
+    const [first, second] = [await aedes(), await aedes()];
+    const { bus } = create(first.url, second.url);
+    await bus.start();
+    hold();
+    const moved = session(bus, 2);
+    bus.reconnect('it has been silent');
+    await moved;
+    expect([isAt(first), isAt(second)]).toEqual([false, true]);
   });
 
   it('leaves one that accepts and hangs up', async () => {

@@ -1,7 +1,7 @@
 /**
  * Which of several brokers to try next. The first one is preferred, and a connection that works is never given up for
  * its sake: only a connection that was stable and is lost makes it the next one to try. Every failed attempt, and every
- * connection that did not hold, goes on to the one after; the last is followed by the first.
+ * connection that did not hold or fell silent, goes on to the one after; the last is followed by the first.
  */
 export class AddressOrder {
   readonly #count: number;
@@ -16,7 +16,7 @@ export class AddressOrder {
     return this.#index;
   }
 
-  /** The attempt, or the connection of `heldStable`, has ended. */
+  /** An attempt has ended, or a connection; `heldStable`: it held for long, and it was the broker or the network that ended it. */
   ended(heldStable: boolean): void {
     this.#index = heldStable ? 0 : (this.#index + 1) % this.#count;
   }
