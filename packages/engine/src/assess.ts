@@ -81,12 +81,18 @@ const checkBuiltIn = (rules: readonly Rule[], document: JsonObject, context: Rul
   rules.flatMap((rule) => [...rule.check(document, context)].map((finding) => toFault(rule, finding)));
 
 function checkCustom(rules: readonly Rule[], document: JsonObject, seen: RuleContext, context: AssessContext): Fault[] {
-  const { neighbours } = seen;
   const faults = checkRules(rules, document, seen);
   if (faults.length === 0) return faults;
-  const others = neighbours.services().flatMap((name): Confidential[] => {
-    const other = name === context.service ? undefined : neighbours.documentOf(name);
+  return hideSecrets(faults, [{ document, isSecret: context.isSecret }, ...documentsAround(context)]);
+}
+
+/** What a rule can see besides the document that it is asked about. */
+export function documentsAround({
+  service,
+  neighbours,
+}: Pick<AssessContext, 'service' | 'neighbours'>): Confidential[] {
+  return neighbours.services().flatMap((name): Confidential[] => {
+    const other = name === service ? undefined : neighbours.documentOf(name);
     return other ? [{ document: other, isSecret: (pointer) => neighbours.isSecret(name, pointer) }] : [];
   });
-  return hideSecrets(faults, [{ document, isSecret: context.isSecret }, ...others]);
 }

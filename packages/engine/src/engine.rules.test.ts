@@ -49,6 +49,35 @@ describe('an engine with rules', () => {
     expect(JSON.stringify(result)).not.toContain('hunter');
   });
 
+  it('Secret-03-Fix: shows a secret in no fix of a rule, not even of another service, and says that one is left out', async () => {
+    const { engine, merge } = await open();
+    const schema = compileSchema({ properties: { key: { type: 'string', 'x-secret': true }, a: {} } });
+    await engine.loadSources('one', { layers: [], schema });
+    await engine.loadSources('two', { layers: [], schema });
+    await merge('one', { key: 'hunter-secret' });
+    let seen: unknown;
+    const copying: Rule = {
+      ...together,
+      check(document, { neighbours }) {
+        seen = neighbours.documentOf('one')?.key;
+        return document.a === 1 ? [{ pointer: '/a', message: 'is one' }] : [];
+      },
+      fix: () => [{ op: 'replace', path: '/a', value: { nested: [`it is ${seen}`] } }],
+    };
+    engine.setRules(createRuleSet([copying]));
+    const request = { service: 'two', author: 'ann', op: 'validate', patch: { a: 1 }, fix: true } as const;
+    const result = await engine.request(request, 'r-fix', { requester: 'ann' });
+    expect(seen).toBe('hunter-secret');
+    expect(result).toMatchObject({
+      status: 'rejected',
+      problem: {
+        errors: [{ pointer: '/a', message: 'is one; its rule knows a fix, which would show a secret and is left out' }],
+      },
+    });
+    expect(result.fix).toBeUndefined();
+    expect(JSON.stringify(result)).not.toContain('hunter');
+  });
+
   it('follows the policy of each service', async () => {
     const { engine, merge } = await open();
     const parsed = parsePolicies('services: { one: { strict: true } }', '_policy.yaml');

@@ -13,6 +13,10 @@ export function leavesOf(document: JsonValue, at: Pointer = ''): Leaf[] {
   return found;
 }
 
+/** The places of settings that hold something. */
+export const placesOf = (leaves: readonly Leaf[]): Pointer[] =>
+  leaves.filter(({ value }) => !isJsonObject(value)).map(({ pointer }) => pointer);
+
 function collect(value: JsonValue, at: Pointer, found: Leaf[]): void {
   const members = isJsonObject(value) ? Object.entries(value) : [];
   if (members.length === 0) found.push({ pointer: at, value });

@@ -6,16 +6,15 @@ import {
   type Explanation,
   type Fault,
   type Fix,
+  faultMembers,
   type JsonObject,
   type LayerName,
   type LogEntry,
   layerNames,
-  levels,
   type Pointer,
   type Profile,
   type Result,
   type SearchHit,
-  severities,
   type Tag,
   wireCodes,
 } from '@setpoint/protocol';
@@ -25,21 +24,10 @@ import { type HttpProblemBody, httpCodes } from './problems.ts';
 
 /** What is answered. */
 
+// As the pattern of a pointer is of use to no reader of the API, a place is a text there.
 const fault: z.ZodType<Fault> = z
-  .object({
-    pointer: z.string(),
-    message: z.string(),
-    expected: z.string().exactOptional(),
-    received: z.string().exactOptional(),
-    suggestion: z.string().exactOptional(),
-    file: z.string().exactOptional(),
-    line: count.exactOptional(),
-    instance: z.string().exactOptional(),
-    severity: z.enum(severities).exactOptional(),
-    level: z.enum(levels).exactOptional(),
-    rule: z.string().exactOptional(),
-  })
-  .register(apiSchemas, { id: 'Fault', description: 'One thing that is wrong at one place.' }) as z.ZodType<Fault>;
+  .object({ ...faultMembers, pointer: z.string() })
+  .register(apiSchemas, { id: 'Fault', description: 'One thing that is wrong at one place.' }) as never;
 
 const fix: z.ZodType<Fix> = z
   .object({ patch: z.array(jsonObject), complete: z.boolean(), remaining: z.array(fault) })
@@ -276,6 +264,12 @@ export const instances: z.ZodType<{ readonly instances: readonly InstanceState[]
           .nullable()
           .register(apiSchemas, { description: 'null: there is nothing that it should run.' }),
         silent: z.boolean(),
+        since: z
+          .string()
+          .nullable()
+          .register(apiSchemas, {
+            description: 'From when on it is in this state and runs this version; null where nobody knows.',
+          }),
         // What an instance says of itself is described where the messages are.
         health: jsonObject,
       })

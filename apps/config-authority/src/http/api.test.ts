@@ -591,6 +591,19 @@ describe('Http-05-Keys-And-Limits: the API with keys', () => {
     expect((await fetch(`${api.server.url}/health/live`)).status).toBe(200);
   });
 
+  it('tells a key that may only read by no validation whether a guess at a secret is right', async () => {
+    const guess = async (key: string) => {
+      const { status, json } = await api.ask('POST', '/services/stt-worker/validate', {
+        body: { patch: { api: { key } } },
+        headers: as('reader'),
+      });
+      return { status, ...json };
+    };
+    const right = await guess('key-from-the-file');
+    expect(right).toMatchObject({ status: 'valid', changed: ['/api/key'] });
+    expect(right).toEqual(await guess('another-key'));
+  });
+
   it('writes the name of the key into the history, whatever else is said', async () => {
     const headers = { ...as('worker'), 'x-setpoint-operator': 'root' };
     await api.ask('PATCH', '/services/lamp-a', { type: merge, body: { level: 2 }, headers });

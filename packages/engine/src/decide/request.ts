@@ -9,7 +9,7 @@ import {
   type Result,
 } from '@setpoint/protocol';
 import { authorise, type Identity } from '../access.ts';
-import { assess } from '../assess.ts';
+import { assess, documentsAround } from '../assess.ts';
 import type { DecideOptions, Decision, RequestChange, WriteRequest } from '../change.ts';
 import { proposeFix } from '../fix/propose.ts';
 import { hiddenByArguments } from '../layer/arguments.ts';
@@ -33,6 +33,7 @@ import { accept, describeChange, type Refusal, refuse, reject } from './decision
 import { type Invalid, maxFaults, propose } from './propose.ts';
 import { type Attribution, isSame, nextRecord, restartRequiredBy } from './record.ts';
 import { isFile, sourceWords } from './source-words.ts';
+import { guessedSecrets, tellGuesses } from './told-change.ts';
 
 /** Carries out what an operator asks for. */
 export function decideRequest(
@@ -130,17 +131,22 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
   const outcome = propose({ ...state, overrides }, layers, by, options, isThorough);
   if ('problem' in outcome) {
     const refusal = reject(state, options, outcome.problem);
-    if (request.op !== 'validate' || !request.fix || !outcome.invalid) return refusal;
-    return { ...refusal, result: { ...refusal.result, ...findFix(outcome.invalid, request, present) } };
+    const { problem, invalid } = outcome;
+    if (request.op !== 'validate' || !request.fix || !invalid) return refusal;
+    return { ...refusal, result: { ...refusal.result, ...findFix({ problem, invalid }, request, present) } };
   }
   const { record } = outcome;
+  if (request.op === 'validate') {
+    const guessed = guessedSecrets(request, secretTest(state));
+    const asked = [...overrides, ...guessed.map((pointer) => ({ ...by, pointer, version: 0, at: '' }))];
+    const hidden = hiddenByArguments(layers, before, asked);
+    const told = tellGuesses(record, guessed, hidden);
+    const restart = refuseRestart(state, request, told, options.policy) ?? [];
+    const described = describeChange(told, state, [...hidden, ...outcome.warnings, ...restart]);
+    return { result: answer(state, options.epoch, 'valid', described), state, proposed: record };
+  }
   const hidden = [...hiddenByArguments(layers, before, overrides), ...outcome.warnings];
   const restart = refuseRestart(state, request, record, options.policy);
-  if (isThorough) {
-    const warnings = restart ? [...hidden, ...restart] : hidden;
-    const result = answer(state, options.epoch, 'valid', describeChange(record, state, warnings));
-    return { result, state, proposed: record };
-  }
   if (restart) {
     const detail =
       'a running process would not take it over; send it again with acceptRestart, and restart the service then';
@@ -198,24 +204,43 @@ function withoutRepeated(
 const isSameLayer = (before: readonly Override[], after: readonly Override[]): boolean =>
   before.length === after.length && after.every((override) => before.includes(override));
 
+interface InvalidDocument {
+  readonly problem: Problem;
+  readonly invalid: Invalid;
+}
+
 /** What would mend a document, for who asked. */
 function findFix(
-  { document, faults, context }: Invalid,
+  { problem, invalid: { document, faults, context } }: InvalidDocument,
   request: Extract<RewriteRequest, { op: 'validate' }>,
   before: JsonObject,
-): Pick<Result, 'fix'> {
+): Pick<Result, 'fix' | 'problem'> {
   const { own, contracts, isSecret, rules, service } = context;
   const schema = own ?? contracts[0]?.schema;
   if (!schema) return {};
   const check = (mended: JsonObject): readonly Fault[] => assess(mended, { ...context, isThorough: false }).faults;
+  const withheld: Fault[] = [];
   const proposal = proposeFix(document, faults, schema, {
     clamp: request.fix === 'clamp',
     isSecret,
     check,
     present: 'patch' in request ? before : undefined,
     rules: rules.about(service),
+    confidential: documentsAround(context),
+    onWithheld: (fault) => withheld.push(fault),
   });
-  if (!proposal) return {};
+  const isWithheld = ({ pointer, rule }: Fault): boolean =>
+    withheld.some((fault) => fault.pointer === pointer && fault.rule === rule);
+  const say = (fault: Fault): Fault =>
+    isWithheld(fault) ? { ...fault, message: `${fault.message}; ${withheldWords}` } : fault;
+  const told =
+    withheld.length > 0 && problem.errors ? { problem: { ...problem, errors: problem.errors.map(say) } } : {};
+  if (!proposal) return told;
   const { patch, remaining } = proposal;
-  return { fix: { patch, complete: remaining.length === 0, remaining: remaining.slice(0, maxFaults) } };
+  return {
+    ...told,
+    fix: { patch, complete: remaining.length === 0, remaining: remaining.slice(0, maxFaults).map(say) },
+  };
 }
+
+const withheldWords = 'its rule knows a fix, which would show a secret and is left out';

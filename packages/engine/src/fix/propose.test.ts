@@ -1,4 +1,4 @@
-import type { Fault, JsonObject, JsonValue } from '@setpoint/protocol';
+import type { Fault, JsonObject, JsonValue, PatchOperation } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { applyJsonPatch } from '../json-patch.ts';
@@ -129,6 +129,24 @@ describe('a proposal and secrets', () => {
     expect(JSON.stringify([proposal?.patch, proposal?.remaining])).not.toContain('hunter22');
     expect(propose(schema, { pasword: 12_345_678 })).toBeUndefined();
   });
+
+  it('moves none to where it is none, and reads none on the way', () => {
+    const around = settings({
+      auth: { ...settings({ token: {} }), 'x-secret': true },
+      port: { type: 'integer' },
+      name: { type: 'string' },
+    });
+    expect(propose(around, { auth: { port: '4433221' } })).toBeUndefined();
+    expect(propose(around, { auth: { name: 'hunter22' } })).toBeUndefined();
+  });
+
+  it('shows no default of one', () => {
+    const required = {
+      ...settings({ pin: { type: 'string', default: 'hunter22', 'x-secret': true } }),
+      required: ['pin'],
+    };
+    expect(propose(required, {})).toBeUndefined();
+  });
 });
 
 describe('a rule that knows what would mend its finding', () => {
@@ -140,14 +158,20 @@ describe('a rule that knows what would mend its finding', () => {
     check: () => [],
     fix,
   });
-  const ask = (fix: NonNullable<Rule['fix']>) => {
+  const ask = (fix: NonNullable<Rule['fix']>, document: JsonObject = { a: 5 }, withheld: Fault[] = []) => {
     const check = ({ a }: JsonObject): Fault[] =>
       Number(a) % 2 === 0 ? [] : [{ pointer: '/a', message: 'is odd', rule: 'x/even' }];
-    return proposeFix({ a: 5 }, check({ a: 5 }), compileSchema(schema), {
+    const isSecret = (pointer: string): boolean => pointer === '/secret';
+    return proposeFix(document, check(document), compileSchema(schema), {
       clamp: false,
-      isSecret: (pointer) => pointer === '/secret',
+      isSecret,
       check,
       rules: [rule(fix)],
+      confidential: [
+        { document, isSecret },
+        { document: { pin: 'squirrel' }, isSecret: () => true },
+      ],
+      onWithheld: (fault) => withheld.push(fault),
     })?.patch;
   };
 
@@ -182,6 +206,34 @@ describe('a rule that knows what would mend its finding', () => {
     ],
   ])('is passed over where it %s', (_, fix) => {
     expect(ask(fix)).toBeUndefined();
+  });
+
+  const mends: PatchOperation = { op: 'replace', path: '/a', value: 6 };
+  it.each<[string, PatchOperation]>([
+    ['as a value', { op: 'add', path: '/b', value: 'hunter22' }],
+    ['as part of a text', { op: 'add', path: '/b', value: 'Bearer hunter22!' }],
+    ['in part', { op: 'add', path: '/b', value: 'hunter' }],
+    ['in a section', { op: 'add', path: '/b', value: { c: [{ d: 'hunter22' }] } }],
+    ['as a name in a section', { op: 'add', path: '/b', value: { hunter22: 1 } }],
+    ['in a path', { op: 'add', path: '/hunter22', value: 1 }],
+    ['in a test', { op: 'test', path: '/b', value: 'hunter22' }],
+    ['by moving it', { op: 'move', from: '/secret', path: '/b' }],
+    ['of another service', { op: 'add', path: '/b', value: 'squirrel' }],
+  ])('is left out where it repeats a secret %s, and that is told', (_, shows) => {
+    const withheld: Fault[] = [];
+    expect(ask(() => [mends, shows], { a: 5, secret: 'hunter22' }, withheld)).toBeUndefined();
+    expect(withheld).toEqual([{ pointer: '/a', message: 'is odd', rule: 'x/even' }]);
+  });
+
+  it('is heard beside a secret that it leaves alone', () => {
+    const withheld: Fault[] = [];
+    const patch: PatchOperation[] = [
+      mends,
+      { op: 'add', path: '/b', value: 'hunting' },
+      { op: 'remove', path: '/secret' },
+    ];
+    expect(ask(() => patch, { a: 5, secret: 'hunter22' }, withheld)).toEqual(patch);
+    expect(withheld).toEqual([]);
   });
 });
 

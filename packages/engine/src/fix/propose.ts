@@ -13,13 +13,14 @@ import {
 } from '@setpoint/protocol';
 import { applyJsonPatch } from '../json-patch.ts';
 import type { SecretTest } from '../redact.ts';
+import { type Confidential, createSecretFinder } from '../rule/hide-secrets.ts';
 import type { Rule } from '../rule/rule.ts';
-import { runWithin } from '../rule/time-limit.ts';
 import type { CompiledSchema } from '../schema.ts';
 import type { Shape } from '../shape.ts';
 import { findNearName } from '../unknown-keys.ts';
 import { findKnownPlaces } from './known-places.ts';
 import { repairsOf } from './repairs.ts';
+import { askRule } from './rule-fix.ts';
 
 export interface FixOptions {
   /** Also pull numbers into their bounds: what was written is not what is meant then. */
@@ -32,6 +33,10 @@ export interface FixOptions {
   readonly present?: JsonObject | undefined;
   /** Rules that may know what would mend their findings. @default none */
   readonly rules?: readonly Rule[];
+  /** What rules could see besides the document: no step of theirs may repeat a secret of it. @default nothing */
+  readonly confidential?: readonly Confidential[];
+  /** Told of a fault whose rule knows a step that would show a secret; it is not tried. */
+  readonly onWithheld?: (fault: Fault) => void;
 }
 
 /** What would mend a document. Nobody has applied it. */
@@ -65,10 +70,19 @@ export function proposeFix(
   let tries = 0;
   const end = performance.now() + maxMs;
   const given = new Set<string>();
+  let around: ((text: string) => boolean) | undefined;
+  const search: Search = {
+    ...options,
+    repeatsAround(text) {
+      // Every service is looked through, once, and only where a rule has a step to propose.
+      around ??= createSecretFinder(options.confidential ?? []);
+      return around(text);
+    },
+  };
 
   /** Tries what may mend one fault; true where something did. */
   function mend(fault: Fault): boolean {
-    for (const step of stepsFor(present, fault, schema, options)) {
+    for (const step of stepsFor(present, fault, schema, search)) {
       if (tries >= maxTries || performance.now() > end) return false;
       tries += 1;
       const next = applyStep(present, step);
@@ -104,12 +118,18 @@ function applyStep(document: JsonObject, step: readonly PatchOperation[]): JsonO
 
 type Step = readonly PatchOperation[];
 
-function stepsFor(document: JsonObject, fault: Fault, schema: CompiledSchema, options: FixOptions): Step[] {
+interface Search extends FixOptions {
+  /** Tells whether a text repeats a secret of what rules could see besides the document. */
+  readonly repeatsAround: (text: string) => boolean;
+}
+
+function stepsFor(document: JsonObject, fault: Fault, schema: CompiledSchema, options: Search): Step[] {
   const { pointer } = fault;
   const place = placeIn(schema.shape, document, pointer);
   const value = readPointer(document, pointer);
   const byRule = stepsOfRule(document, fault, options);
-  if (value === undefined) return [...byRule, ...fillIn(pointer, place)];
+  const isFit = (step: Step): boolean => isFitToShow(step, options.isSecret);
+  if (value === undefined) return [...byRule, ...fillIn(pointer, place).filter(isFit)];
   const moves = targetsOf(document, fault, schema, options).flatMap((to): Step[] => {
     const move: Step = [...waysTo(document, to), { op: 'move', from: pointer, path: to }];
     const there = placeIn(schema.shape, document, to);
@@ -118,7 +138,7 @@ function stepsFor(document: JsonObject, fault: Fault, schema: CompiledSchema, op
   const replaced = replacements(value, pointer, place, options);
   // An optional setting that is null is one that was not meant to be set.
   const removed: Step[] = value === null && place !== undefined ? [[{ op: 'remove', path: pointer }]] : [];
-  return [...byRule, ...moves, ...replaced, ...removed];
+  return [...byRule, ...[...moves, ...replaced, ...removed].filter(isFit)];
 }
 
 /** Nothing of a secret is read: what is proposed is shown. */
@@ -134,23 +154,39 @@ function replacements(
   return repairs.map((repaired): Step => [{ op: 'replace', path: pointer, value: repaired }]);
 }
 
-function stepsOfRule(document: JsonObject, fault: Fault, { rules = [], isSecret }: FixOptions): Step[] {
+/** A step is shown: it neither has a value for a secret place, nor takes one out of it to where it is none. */
+const isFitToShow = (step: Step, isSecret: SecretTest): boolean =>
+  step.every((operation) =>
+    'from' in operation
+      ? isSecret(operation.path) || !isSecret(operation.from)
+      : !('value' in operation && isSecret(operation.path)),
+  );
+
+/** A rule may also have read a secret, and put it anywhere. */
+function stepsOfRule(document: JsonObject, fault: Fault, options: Search): Step[] {
+  const { rules = [], isSecret, repeatsAround, onWithheld } = options;
   const rule = rules.find(({ id }) => id === fault.rule);
-  if (!rule?.fix) return [];
-  let step: Step | undefined;
-  try {
-    runWithin(fixLimitMs, () => {
-      step = rule.fix?.(document, fault);
-    });
-  } catch {
-    return [];
-  }
-  const isShown = (operation: PatchOperation): boolean => 'value' in operation && isSecret(operation.path);
-  return Array.isArray(step) && step.length > 0 && !step.some(isShown) ? [step] : [];
+  const step = rule && askRule(rule, document, fault);
+  if (!step) return [];
+  const repeatsHere = createSecretFinder([{ document, isSecret }]);
+  const repeatsSecret = (text: string): boolean => repeatsHere(text) || repeatsAround(text);
+  if (isFitToShow(step, isSecret) && !step.flatMap(textsOf).some(repeatsSecret)) return [step];
+  onWithheld?.(fault);
+  return [];
 }
 
-/** A fix is looked for when somebody asks; it must not hold up those who don't. Milliseconds. */
-const fixLimitMs = 100;
+const textsOf = (operation: PatchOperation): string[] => [
+  operation.path,
+  ...('from' in operation ? [operation.from] : []),
+  ...('value' in operation ? textsIn(operation.value) : []),
+];
+
+/** Every text and number in a value, the names in its sections too. */
+function textsIn(value: JsonValue): string[] {
+  if (typeof value === 'string' || typeof value === 'number') return [String(value)];
+  if (Array.isArray(value)) return value.flatMap(textsIn);
+  return isJsonObject(value) ? Object.entries(value).flatMap(([key, member]) => [key, ...textsIn(member)]) : [];
+}
 
 function placeIn(shape: Shape, document: JsonValue, pointer: Pointer): Shape | undefined {
   let here: Shape | undefined = shape;

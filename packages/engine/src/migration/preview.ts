@@ -1,8 +1,8 @@
-import type { Difference, JsonObject, SchemaPreview } from '@setpoint/protocol';
-import { changedPointers, readPointer } from '@setpoint/protocol';
+import type { Difference, Fault, JsonObject, SchemaPreview } from '@setpoint/protocol';
+import { changedPointers, mask, readPointer } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import type { Override } from '../layer/overrides.ts';
-import { redactDifference, type SecretTest } from '../redact.ts';
+import { redactDifference, redactValue, type SecretTest } from '../redact.ts';
 import { resolve, type Sources } from '../resolve.ts';
 import type { CompiledSchema } from '../schema.ts';
 import { type LiveContract, validate } from '../validate.ts';
@@ -18,14 +18,19 @@ export interface MigrationSubject {
   readonly findService?: Sources['findService'];
 }
 
-/** What a new schema would make of a service. */
+/**
+ * What a new schema would make of a service. Secrets are masked before it is asked: one that renames them, or judges
+ * other settings by them, learns nothing. What it says of a secret itself is therefore not told.
+ */
 export function previewMigration(subject: MigrationSubject, schema: CompiledSchema): SchemaPreview {
-  const { layers, overrides, contracts, findService } = subject;
+  const { contracts, findService } = subject;
+  const { layers, overrides } = maskSources(subject);
   const migrated = migrateSources(schema, layers, overrides);
   const before = resolve({ schema: subject.schema, layers, overrides, findService }).values;
   const after = resolve({ ...migrated, schema, findService }).values;
   const isSecret: SecretTest = (pointer) => subject.isSecret(pointer) || schema.secrets.touches(pointer);
-  const faults = validate(after, { own: schema, contracts, isSecret });
+  const isMasked = ({ pointer }: Fault): boolean => readPointer(after, pointer) === mask;
+  const faults = validate(after, { own: schema, contracts, isSecret }).filter((fault) => !isMasked(fault));
   const masked = redactDifference({ pointer: '', before, after }, isSecret);
   return {
     before: masked.before as SchemaPreview['before'],
@@ -34,6 +39,22 @@ export function previewMigration(subject: MigrationSubject, schema: CompiledSche
     faults,
     brokenInstances: [...new Set(faults.flatMap(({ instance }) => instance ?? []))],
     warnings: migrated.warnings,
+  };
+}
+
+/** What refers to a secret is one, and leads nowhere any more. */
+function maskSources({ layers, overrides, isSecret }: MigrationSubject): Pick<Sources, 'layers' | 'overrides'> {
+  return {
+    layers: layers.map((layer) => ({
+      ...layer,
+      document: redactValue(layer.document, '', isSecret) as JsonObject,
+      ...(layer.references && { references: layer.references.filter(({ pointer }) => !isSecret(pointer)) }),
+    })),
+    overrides: overrides.map((override) =>
+      override.value === undefined
+        ? override
+        : { ...override, value: redactValue(override.value, override.pointer, isSecret) },
+    ),
   };
 }
 

@@ -15,10 +15,8 @@ const telling = 6;
  * texts are left out: what is left of a text with a hole in it may tell the rest.
  */
 export function hideSecrets(faults: readonly Fault[], documents: readonly Confidential[]): Fault[] {
-  const secrets = [...new Set(documents.flatMap(secretTexts))];
-  if (secrets.length === 0) return [...faults];
-  const repeats = (text: string | undefined): boolean =>
-    text !== undefined && secrets.some((secret) => isRepeated(secret, text));
+  const repeatsSecret = createSecretFinder(documents);
+  const repeats = (text: string | undefined): boolean => text !== undefined && repeatsSecret(text);
   return faults.map((fault) => {
     const { pointer, message, expected, suggestion, ...rest } = fault;
     return {
@@ -29,6 +27,12 @@ export function hideSecrets(faults: readonly Fault[], documents: readonly Confid
       ...(suggestion !== undefined && !repeats(suggestion) && { suggestion }),
     };
   });
+}
+
+/** Tells whether a text repeats a secret of the documents, or a part of one. */
+export function createSecretFinder(documents: readonly Confidential[]): (text: string) => boolean {
+  const secrets = [...new Set(documents.flatMap(secretTexts))];
+  return (text) => secrets.some((secret) => isRepeated(secret, text));
 }
 
 function secretTexts({ document, isSecret }: Confidential): string[] {

@@ -29,7 +29,7 @@ export interface MemoryStoreOptions {
    */
   readonly now?: () => number;
   /**
-   * How many answers other than `applied` are kept for requests that come twice; the newest ones.
+   * How many answers that made no version are kept for requests that come twice; the newest ones.
    * @default 100_000
    */
   readonly maxOtherAnswers?: number;
@@ -66,6 +66,7 @@ class MemoryStore implements Store {
   readonly #results = new Map<string, Result>();
   readonly #marks = createMarks();
   #audit: AuditEntry[] = [];
+  readonly #ofVersions = new WeakSet<AuditEntry>();
   #otherAnswers = 0;
   #lastCommitAt = 0;
   #stopped = false;
@@ -246,7 +247,8 @@ class MemoryStore implements Store {
 
   #store({ service, next, audit, marks = [] }: Commit): void {
     this.#audit.push(audit);
-    if (audit.status !== 'applied') this.#otherAnswers += 1;
+    if (next?.record) this.#ofVersions.add(audit);
+    else this.#otherAnswers += 1;
     this.#rememberResult(audit);
     for (const mark of marks) this.#marks.write(mark);
     if (!next) return;
@@ -276,7 +278,7 @@ class MemoryStore implements Store {
 
   #forgetOtherAnswers(): void {
     const excess = this.#otherAnswers - this.#maxOtherAnswers;
-    const forgotten = new Set(this.#audit.filter(({ status }) => status !== 'applied').slice(0, excess));
+    const forgotten = new Set(this.#audit.filter((entry) => !this.#ofVersions.has(entry)).slice(0, excess));
     this.#audit = this.#audit.filter((entry) => !forgotten.has(entry));
     this.#otherAnswers = this.#maxOtherAnswers;
     this.#recallResults();

@@ -139,6 +139,35 @@ export function holdStoreFile(path: string): HeldFile {
   };
 }
 
+/**
+ * Keeps a database that is about to be copied from being opened by a store, until it is released. What is no database
+ * of SQLite, or lies where nobody may write, is not kept: its copy tells.
+ * @throws SetpointError `store_locked` where a store has it open: a copy of what is being written is not sound
+ */
+export function keepFromStores(path: string): Disposable {
+  const isThere = (suffix: string): boolean => statSync(path + suffix, { throwIfNoEntry: false }) !== undefined;
+  if (!isThere('')) return { [Symbol.dispose]: () => undefined };
+  // A reader makes what a log needs; it goes again while the lock still keeps others from needing it.
+  const made = ['-wal', '-shm'].filter((suffix) => !isThere(suffix));
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { readOnly: true, timeout: 250 });
+    db.exec('BEGIN; SELECT 1 FROM sqlite_schema');
+  } catch (cause) {
+    if (sqliteCode(cause) === busy) {
+      db?.close();
+      const message = `${path} is open in ${readOwner(path)}: restore what "setpoint backup" writes, or stop that process first`;
+      throw new SetpointError('store_locked', message, { cause });
+    }
+  }
+  return {
+    [Symbol.dispose]() {
+      for (const suffix of made) rmSync(path + suffix, { force: true });
+      db?.close();
+    },
+  };
+}
+
 function readEpoch(db: DatabaseSync): number | undefined {
   const hasLineage = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'lineage'").get() !== undefined;
   const epoch = hasLineage ? db.prepare('SELECT epoch FROM lineage').get()?.epoch : undefined;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, it } from 'vitest';
-import { clock, commit } from './contract.ts';
+import { answer, clock, commit } from './contract.ts';
 import { openSqliteStore } from './sqlite.ts';
 import { migrate, migrations } from './sqlite-migrations.ts';
 import type { Commit } from './store.ts';
@@ -111,4 +111,12 @@ it('prunes a version too of which nobody knows the answer', async () => {
   }
   await using store = await openSqliteStore({ file, now: clock });
   expect(await store.prune({ keepVersions: 2 })).toEqual({ versions: 1, answers: 0, sources: 0 });
+});
+
+it('tells answers that made a version from those that made none, whatever they say', async () => {
+  const file = join(folder, 'marked.db');
+  writeFirstSchema(file, [...commits, ...[1, 2, 3].map((i) => answer('api', 3, 'applied', `tag-${i}`))]);
+  await using store = await openSqliteStore({ file, now: clock, maxOtherAnswers: 1 });
+  const ids = ['r-1', 'r-2', 'r-3', 'tag-1', 'tag-2', 'tag-3'];
+  expect([...(await store.findResults(ids)).keys()]).toEqual(['r-1', 'r-2', 'r-3', 'tag-3']);
 });

@@ -94,6 +94,12 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (service, first)
   ) STRICT, WITHOUT ROWID;
   `,
+  // An answer in the column `applied` made a version, and goes with it; of all others only the newest are kept. What was
+  // applied and made none, a tag say, is one of those: its entry says what was answered.
+  `
+  UPDATE audit SET status = 'marked'
+  WHERE status = 'applied' AND number NOT IN (SELECT audit FROM version WHERE audit IS NOT NULL);
+  `,
 ];
 
 /** Brings a file to the newest version, each step all or nothing. Needs no step when it is there already. */

@@ -217,6 +217,37 @@ describe('a restore that can not be', () => {
     expect((await failureOf(restore(file))).code).toBe('options_invalid');
   });
 
+  it('is refused where what it names is the database of a store that is open, here or in another process', async () => {
+    const running = join(folder, 'running.db');
+    {
+      await using store = await open(running);
+      await store.append([commit('api', 1)]);
+      const failure = await failureOf(restore(running));
+      expect(failure.code).toBe('store_locked');
+      expect(failure.message).toContain('running.db is open in process');
+      expect(failure.message).toContain('setpoint backup');
+      // The lock of the store itself did not go with the try.
+      expect((await failureOf(open(running))).code).toBe('store_locked');
+      await store.append([commit('api', 2)]);
+    }
+    const writer = spawnScript(`
+      const store = await openSqliteStore({ file: ${JSON.stringify(running)} });
+      await store.append(${JSON.stringify([commit('api', 3)])});
+      process.stdout.write('open');
+      setTimeout(() => store.epoch, 60_000);
+    `);
+    await once(writer.stdout as Readable, 'data');
+    expect((await failureOf(restore(running))).code).toBe('store_locked');
+    writer.kill('SIGKILL');
+    await once(writer, 'close');
+    const left = readdirSync(folder).sort();
+    expect(left).toEqual(['running.db', 'running.db-owner', 'running.db-wal']);
+    await restore(running);
+    await using store = await open();
+    expect((await store.services()).map(({ latest }) => latest.snapshot.version)).toEqual([4]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('running'))).toEqual(left);
+  });
+
   it('is refused in the place of a database of another program', async () => {
     const backup = await fill();
     rmSync(file);

@@ -2,7 +2,7 @@ import { copyFileSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Result, SetpointError } from '@setpoint/protocol';
 import { fileTime, removeWithLogs, syncPath } from './database-files.ts';
-import { type HeldFile, holdStoreFile, openStoreFile, type StoreFile } from './sqlite-file.ts';
+import { type HeldFile, holdStoreFile, keepFromStores, openStoreFile, type StoreFile } from './sqlite-file.ts';
 import { createSourceTables, type SourceTables } from './sqlite-sources.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 import type { Commit, Store, StoredService } from './store.ts';
@@ -32,7 +32,7 @@ export interface Restored {
  * Puts a backup in the place of a database. Every service, the deleted ones too, gets a version more in a new epoch,
  * with the values of the backup and still to be published: so what is restored wins over all that was published
  * before. Whenever it is interrupted, either the old database is in its place or the new one, whole.
- * @throws SetpointError `store_locked` when another process has the database open; `store_damaged` when the backup is
+ * @throws SetpointError `store_locked` when another process has the database or the backup open; `store_damaged` when the backup is
  * not sound or not ours; `store_newer` when a newer release wrote it; `store_unavailable` when a file can't be read or
  * written; `options_invalid` when the backup is the database itself
  */
@@ -66,9 +66,12 @@ function refuseSame(backup: string, path: string): void {
 }
 
 function copyBackup(backup: string, fresh: string): void {
+  const hasLog = statSync(`${backup}-wal`, { throwIfNoEntry: false }) !== undefined;
+  using _ = keepFromStores(backup);
   try {
+    if (hasLog) copyFileSync(`${backup}-wal`, `${fresh}-wal`);
+    // The last one: with the descriptor that it closes, the lock on the file goes.
     copyFileSync(backup, fresh);
-    if (statSync(`${backup}-wal`, { throwIfNoEntry: false })) copyFileSync(`${backup}-wal`, `${fresh}-wal`);
   } catch (cause) {
     throw new SetpointError('store_unavailable', `${backup} could not be copied (${(cause as Error).message})`, {
       cause,

@@ -46,7 +46,7 @@ export interface SqliteStoreOptions {
    */
   readonly now?: () => number;
   /**
-   * How many answers other than `applied` are kept for requests that come twice; the newest ones.
+   * How many answers that made no version are kept for requests that come twice; the newest ones.
    * @default 100_000
    */
   readonly maxOtherAnswers?: number;
@@ -293,8 +293,9 @@ class SqliteStore implements Store {
     const overrides = new Map<string, readonly Override[] | undefined>();
     let commitNumber = this.#commitCount;
     let committedAt = this.#lastCommitAt;
-    for (const { service, next, audit, marks } of batch) {
-      const texts = [audit.status, JSON.stringify(audit)] as const;
+    for (const commit of batch) {
+      const { service, next, audit, marks } = commit;
+      const texts = [statusOf(commit), JSON.stringify(audit)] as const;
       const { lastInsertRowid } = this.#sql.insertAudit.run(service, audit.requestId ?? null, ...texts);
       if (marks) for (const mark of marks) this.#marks.write(mark);
       if (!next) continue;
@@ -328,8 +329,9 @@ class SqliteStore implements Store {
     } else if (this.#overridden.has(service)) this.#sql.dropOverrides.run(service);
   }
 
-  #remember({ service, next, audit }: Commit): void {
-    if (audit.status !== 'applied') this.#otherAnswers += 1;
+  #remember(commit: Commit): void {
+    const { service, next } = commit;
+    if (statusOf(commit) !== 'applied') this.#otherAnswers += 1;
     if (!next?.record) return;
     const { version, committedAt } = next.record.snapshot;
     this.#lastCommitAt = Math.max(this.#lastCommitAt, Date.parse(committedAt));
@@ -450,6 +452,10 @@ class SqliteStore implements Store {
     if (!this.#file.db.isOpen) throw new SetpointError('stopped', 'The store is closed: open it again');
   }
 }
+
+/** Only what made a version is kept as `applied`, as long as that. */
+const statusOf = ({ next, audit: { status } }: Commit): string =>
+  status === 'applied' && !next?.record ? 'marked' : status;
 
 type Row = Record<string, SQLOutputValue>;
 

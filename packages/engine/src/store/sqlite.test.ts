@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SetpointError } from '@setpoint/protocol';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { answer, clock, commit, describeStoreContract } from './contract.ts';
+import { answer, clock, commit, describeStoreContract, tagOf } from './contract.ts';
 import { openSqliteStore, type SqliteStoreOptions } from './sqlite.ts';
 import { migrate } from './sqlite-migrations.ts';
 import type { Store } from './store.ts';
@@ -111,6 +111,24 @@ describe('a file that is opened again', () => {
       'r-1997',
       'kept',
     ]);
+  });
+
+  it('forgets the oldest answers that made no version past its bound, also those of what was applied', async () => {
+    const ids = Array.from({ length: 2000 }, (_, i) => `r-${i}`);
+    {
+      await using store = await open({ maxOtherAnswers: 500 });
+      await store.append([commit('api', 1, { requestId: 'kept' })]);
+      await store.append(ids.map((id) => ({ ...answer('api', 1, 'applied', id), marks: [tagOf('api', 'stable', 1)] })));
+      expect([...(await store.findResults(ids)).keys()]).toEqual(ids.slice(1500));
+    }
+    await using store = await open({ maxOtherAnswers: 2 });
+    const kept = await store.listAudit('api', 9);
+    expect(kept.map(({ requestId, status }) => [requestId, status])).toEqual([
+      ['r-1999', 'applied'],
+      ['r-1998', 'applied'],
+      ['kept', 'applied'],
+    ]);
+    expect(await store.tags('api')).toHaveLength(1);
   });
 });
 
@@ -241,7 +259,7 @@ describe('a file that is not sound', () => {
     change('PRAGMA user_version = 1000');
     const failure = await failureOf(open());
     expect(failure.code).toBe('store_newer');
-    expect(failure.message).toContain('schema 1000, this one knows 2');
+    expect(failure.message).toContain('schema 1000, this one knows 3');
   });
 
   it('is refused where its tables are gone', async () => {
@@ -369,7 +387,7 @@ describe('what the file looks like', () => {
     await fill(file);
     using db = new DatabaseSync(file);
     expect(db.prepare('PRAGMA application_id').get()).toEqual({ application_id: 1_399_157_840 });
-    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
     expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
   });
 

@@ -38,8 +38,8 @@ export interface Store extends AsyncDisposable {
 
   /**
    * What was answered to these requests before, the first answer where there are several; those never seen are left
-   * out. Keyed by request id. `applied` is remembered as long as the version that it made, other answers only the
-   * newest (100,000 by default).
+   * out. Keyed by request id. An answer that made a version is remembered as long as that, the others only the newest
+   * (100,000 by default).
    */
   findResults(requestIds: readonly string[]): Promise<ReadonlyMap<string, Result>>;
 

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
+import type { InstanceState } from '../convergence.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import { compileSchema } from '../schema.ts';
 import { createMemoryStore } from '../store/memory.ts';
@@ -118,5 +119,72 @@ describe('the difference of two versions', () => {
         problem: { code: 'version_unknown', detail: `vad has no version ${missing}, or keeps it no more; see its log` },
       });
     }
+  });
+});
+
+describe('the instances', () => {
+  const running = (instance: string, service: string, rest: object = {}): InstanceState => ({
+    standing: 'applied',
+    silent: false,
+    since: '2026-06-01T00:00:00.000Z',
+    health: {
+      instance,
+      service,
+      session: 's',
+      ok: true,
+      state: 'ready',
+      event: 'ready',
+      startedAt: '2026-06-01T00:00:00.000Z',
+      config: { source: 'live', epoch: 1, version: 7, pendingRestart: [], masked: ['/a'] },
+      ...rest,
+    },
+  });
+
+  async function engineWithInstances(...instances: InstanceState[]): Promise<Engine> {
+    const engine = await engineWith({ a: 1 });
+    engine.setInstances(() => instances);
+    return engine;
+  }
+
+  const ask = async (engine: Engine, request: object = {}) =>
+    (await read(engine, { service: 'config-authority', op: 'instances', ...request })).found?.instances;
+
+  it('are told with what they run and since when, short enough for many of them', async () => {
+    const error = { type: 't', title: 't', detail: 'x'.repeat(5000), code: 'document_invalid' };
+    const engine = await engineWithInstances(running('vad-1', 'vad', { ok: false, error }));
+    expect(await ask(engine)).toEqual([
+      {
+        instance: 'vad-1',
+        service: 'vad',
+        ok: false,
+        state: 'ready',
+        event: 'ready',
+        startedAt: '2026-06-01T00:00:00.000Z',
+        silent: false,
+        standing: 'applied',
+        since: '2026-06-01T00:00:00.000Z',
+        source: 'live',
+        epoch: 1,
+        version: 7,
+        detail: 'x'.repeat(300),
+      },
+    ]);
+  });
+
+  it('are told by name, a page at a time, of one service or of all', async () => {
+    const engine = await engineWithInstances(running('c', 'web'), running('a', 'vad'), running('b', 'vad'));
+    const names = async (request: object) => (await ask(engine, request))?.map(({ instance }) => instance);
+    expect(await names({})).toEqual(['a', 'b', 'c']);
+    expect(await names({ limit: 2 })).toEqual(['a', 'b']);
+    expect(await names({ limit: 2, after: 'b' })).toEqual(['c']);
+    expect(await names({ of: 'vad' })).toEqual(['a', 'b']);
+  });
+
+  it('of services that a key is not for are none of who asks', async () => {
+    const engine = await engineWithInstances(running('a', 'vad'), running('c', 'web'));
+    const request = { service: 'config-authority', author: 'ann', op: 'instances' } as const;
+    const signedBy = { keyId: 'k', services: ['web'] };
+    const { found } = await engine.request(request, 'h-limited', { requester: 'ann', signedBy });
+    expect(found?.instances?.map(({ instance }) => instance)).toEqual(['c']);
   });
 });

@@ -15,6 +15,7 @@ import {
   type Side,
 } from '@setpoint/protocol';
 import { authorise, type Identity, mayRead } from '../access.ts';
+import type { InstanceState } from '../convergence.ts';
 import { explain } from '../explain.ts';
 import { exportDocument } from '../export/export-document.ts';
 import { redactDocument } from '../export/redacted-document.ts';
@@ -40,6 +41,7 @@ import type { HistoryEntry, HistoryQuery, Store, VersionRecord, VersionSummary }
 import { blame } from './blame.ts';
 import { type ComparedSide, differencesBetween } from './difference.ts';
 import { verifyChains } from './fsck.ts';
+import { pageOfInstances } from './known-instances.ts';
 import { findMoment, findNumbered, findTagged } from './moment.ts';
 
 export type ReadRequest = Extract<
@@ -59,10 +61,12 @@ export type ReadRequest = Extract<
       | 'profiles'
       | 'history'
       | 'search'
+      | 'instances'
       | 'fsck';
   }
 >;
 type Read<Op extends ReadRequest['op']> = Extract<ReadRequest, { op: Op }>;
+type StoreRead = Read<'profiles' | 'history' | 'search' | 'instances' | 'fsck'>;
 
 /** What reading looks at besides the service. */
 export interface ReadContext {
@@ -72,6 +76,7 @@ export interface ReadContext {
   readonly now: number;
   /** Every service that exists. */
   readonly states: () => readonly ServiceState[];
+  readonly instances: () => readonly InstanceState[];
   readonly stateOf: (service: string) => ServiceState;
   readonly findService: FindService;
   /** The document that a merge would make. */
@@ -100,8 +105,8 @@ export async function read(state: ServiceState, request: ReadRequest, context: R
 }
 
 async function readStore(
-  request: Read<'profiles' | 'history' | 'search' | 'fsck'>,
-  { store, states, identity }: ReadContext,
+  request: StoreRead,
+  { store, states, instances, identity }: ReadContext,
 ): Promise<Outcome> {
   switch (request.op) {
     case 'profiles':
@@ -120,6 +125,8 @@ async function readStore(
       const services = states().filter(({ service }) => mayRead(identity, service));
       return found({ hits: search(services.map(toSearchable), text, limit) });
     }
+    case 'instances':
+      return found({ instances: pageOfInstances(instances(), request, identity) });
     case 'fsck': {
       const { verified, faults } = await verifyChains(store);
       return found({ verified, faults });
@@ -153,7 +160,7 @@ const toSearchable = (state: ServiceState) => ({
   shapes: schemasOf(state).map(({ shape }) => shape),
 });
 
-type ServiceRead = Exclude<ReadRequest, Read<'profiles' | 'history' | 'search' | 'fsck'>>;
+type ServiceRead = Exclude<ReadRequest, StoreRead>;
 
 async function readService(state: ServiceState, request: ServiceRead, context: ReadContext): Promise<Outcome> {
   const { service, latest } = state;
@@ -323,7 +330,7 @@ async function readSide(state: ServiceState, side: Side, context: ReadContext): 
   if (side === 'present') return { values: latest?.snapshot.values ?? {}, isSecret };
   if (typeof side === 'number') return ofVersion(state, await findNumbered(store, service, side));
   if ('tag' in side) return ofVersion(state, await findTagged(store, service, side.tag));
-  if ('values' in side) return { values: side.values, isSecret };
+  if ('values' in side) return { values: side.values, isSecret, isGiven: true };
   if ('layer' in side) return { values: readLayer(state, side.layer), isSecret };
   if ('service' in side) {
     const other = stateOf(side.service);
