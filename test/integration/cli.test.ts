@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { connect } from '@setpoint/client';
 import { startAuthority } from '@setpoint/config-authority';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
-import { createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import {
+  createEnvelopeWriter,
+  createKeyRing,
+  createSigner,
+  createSigningKey,
+  type Health,
+  trustedKeyOf,
+} from '@setpoint/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
@@ -30,6 +37,7 @@ interface Stage extends AsyncDisposable {
   cli(...args: string[]): Promise<CliRun>;
   json(...args: string[]): Promise<{ code: number | null; answer: Record<string, unknown> }>;
   watch(...args: string[]): CliWatch;
+  stopAuthority(): Promise<void>;
 }
 
 /** An authority of its own, with one service, and the command line pointed at it. */
@@ -46,7 +54,7 @@ async function openStage({ isSigned = false } = {}): Promise<Stage> {
   await writeFile(join(keyFolder, 'trusted.json'), JSON.stringify(trusted));
   await writeFile(join(keyFolder, 'operator.json'), JSON.stringify(operatorKey));
   const store = stack.use(createMemoryStore());
-  stack.use(
+  const authority = stack.use(
     await startAuthority({
       prefix,
       store,
@@ -75,6 +83,7 @@ async function openStage({ isSigned = false } = {}): Promise<Stage> {
       stack.defer(async () => void (await watch.end('SIGKILL')));
       return watch;
     },
+    stopAuthority: () => authority.stop(),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -140,6 +149,25 @@ describe('setpoint get', () => {
 });
 
 describe('setpoint set', () => {
+  it('Operate-02-No-Service-By-Slip: makes no service of a misspelt name unless it is told to', async () => {
+    await using stage = await openStage();
+    const [slip, stray, taken] = [
+      await stage.cli('set', 'stt-wroker', '/vad/threshold=0.7'),
+      await stage.cli('set', 'nope', '/items/0=1'),
+      await stage.cli('unset', 'nope', '/a'),
+    ];
+    expect([slip.code, slip.stdout, stray.code, taken.code]).toEqual([2, '', 2, 2]);
+    expect(slip.stderr).toMatch(
+      /there is no service stt-wroker; did you mean stt-worker\? To make one of this name, add --create\n/,
+    );
+    expect(taken.stderr).toMatch(/there is no service nope; there is stt-worker\n/);
+    expect((await stage.cli('get', 'nope')).stderr).toContain('; it has stt-worker\n');
+
+    expect((await stage.cli('set', 'nope', '/a=1', '--create')).stdout).toContain('applied: nope is at version 1');
+    const made = await stage.cli('set', 'other', '/a=1', '--if-version', '0');
+    expect(made.stdout).toContain('applied: other is at version 1');
+  });
+
   it('Validation-05-Restart-Refused: makes one version of all that it is given, and says what needs a restart', async () => {
     await using stage = await openStage();
     const change = ['set', 'stt-worker', '/vad/threshold=0.7', '/whisper/device=cuda'];
@@ -296,6 +324,77 @@ it('setpoint health lists who is there and what each runs', async () => {
   ]);
 });
 
+it('Operate-01-Lost-Instance: setpoint health says what an instance that was killed ran, and since when it is lost', async () => {
+  await using stage = await openStage();
+  const writer = createEnvelopeWriter({ source: '/instance/stt-1' });
+  const topic = `${stage.prefix}/system/health/stt-1`;
+  const seal = (version: number, rest: object): Uint8Array => {
+    const own = { instance: 'stt-1', service: 'stt-worker', session: 's1', startedAt: '2026-01-01T00:00:00.000Z' };
+    const config = { source: 'live', epoch: 1, version, pendingRestart: [], masked: [] };
+    const data = { ...own, config, ...rest } as unknown as Health;
+    return writer.seal({ type: 'setpoint.health.v1', subject: 'stt-worker', data }).bytes;
+  };
+  const payload = seal(3, { ok: false, state: 'offline', event: 'lost' });
+  const instance = broker.connect({ will: () => ({ topic, payload, qos: 1, retain: true }) });
+  await instance.start();
+  await instance.publish(topic, seal(3, { ok: true, state: 'ready', event: 'ready' }), { retain: true });
+  await instance.publish(topic, seal(17, { ok: true, state: 'ready', event: 'config_applied' }), { retain: true });
+  const killedAt = new Date().toISOString();
+  await instance.stop({ abrupt: true });
+
+  const lost = { id: 'stt-1', state: 'offline', note: 'lost', version: 17, startedAt: '2026-01-01T00:00:00.000Z' };
+  const standing = async (): Promise<unknown> => (await stage.json('health')).answer[1];
+  await expect.poll(standing, { timeout: 10_000 }).toMatchObject(lost);
+  const { since } = (await standing()) as { since: string };
+  expect(since >= killedAt && since <= new Date().toISOString()).toBe(true);
+
+  await stage.stopAuthority();
+  const { code, stdout, stderr } = await stage.cli('health');
+  expect(code).toBe(0);
+  expect(stderr).toBe(
+    'warning: config-authority is not there; this is what the broker has kept, which does not say when one was lost\n',
+  );
+  expect(stdout).toMatch(/\nconfig-authority +- +offline +- +\d.* stopped\nstt-1 +stt-worker +offline +17 +- +lost\n/);
+});
+
+/** Says of itself that it is there, by a clock that is long past. */
+const sealReady = (instance: string): Uint8Array => {
+  const own = { instance, service: 'stt-worker', session: 's1', startedAt: '2026-01-01T00:00:00.000Z' };
+  const data: Health = { ...own, ok: true, state: 'ready', event: 'ready' };
+  const now = (): number => Date.parse('2026-01-01T00:00:00Z');
+  return createEnvelopeWriter({ source: `/instance/${instance}`, now }).seal({
+    type: 'setpoint.health.v1',
+    subject: 'stt-worker',
+    data,
+  }).bytes;
+};
+
+it('setpoint health asks for all instances, however many there are', async () => {
+  await using stage = await openStage();
+  await using fleet = broker.connect();
+  await fleet.start();
+  const names = Array.from({ length: 230 }, (_, i) => `stt-${String(i).padStart(3, '0')}`);
+  await Promise.all(
+    names.map((name) => fleet.publish(`${stage.prefix}/system/health/${name}`, sealReady(name), { retain: true })),
+  );
+  const standings = (await stage.json('health')).answer as unknown as { id: string; since: string }[];
+  expect(standings.map(({ id }) => id)).toEqual(['config-authority', ...names]);
+  // By the clock of the authority, which heard of all of them just now.
+  expect(standings.filter(({ since }) => since < '2026-01-02')).toEqual([]);
+});
+
+it('setpoint health does not wait for an authority that says it is there and does not answer', async () => {
+  await using frozen = broker.connect();
+  await frozen.start();
+  await frozen.publish('frozen/system/health/config-authority', sealReady('config-authority'), { retain: true });
+  const { code, stdout, stderr } = await runCli(['health'], {
+    SETPOINT_MQTT_URL: broker.url,
+    SETPOINT_PREFIX: 'frozen',
+  });
+  expect([code, stderr]).toEqual([0, expect.stringContaining('config-authority did not answer within 2000 ms')]);
+  expect(stdout).toMatch(/\nconfig-authority +- +ready/);
+});
+
 describe('setpoint watch', () => {
   it('prints each change with both values, who runs it, and who overwrote it, and ends with 0 at Ctrl-C', async () => {
     await using stage = await openStage();
@@ -325,7 +424,7 @@ describe('setpoint watch', () => {
     await using stage = await openStage();
     const watch = stage.watch('stt-worker', '--json');
     expect(JSON.parse(await watch.line('"present"'))).toMatchObject({ service: 'stt-worker', version: 1 });
-    await stage.cli('set', 'lamp', '/on=true');
+    await stage.cli('set', 'lamp', '/on=true', '--create');
     await stage.cli('set', 'stt-worker', '/vad/threshold=0.7');
     expect(JSON.parse(await watch.line('"change"'))).toMatchObject({
       service: 'stt-worker',
@@ -382,6 +481,16 @@ describe('setpoint', () => {
     [['set', 'stt-worker', '/vad/threshold'], 'is not <pointer>=<value>'],
     [['set', 'stt-worker', '/a=1', '--if-version', 'two'], '--if-version must be a whole number'],
     [['log', 'stt-worker', '--limit', '0'], '--limit must be a whole number from 1 to 500'],
+    [['log', 'stt-worker', '--author', ''], '--author takes a name of 1 to 200 characters'],
+    [['search', ''], 'nothing to look for; give 1 to 200 characters'],
+    [['search', 'x'.repeat(201)], 'a text of 201 characters; give 1 to 200'],
+    [['show', 'stt-worker', '-1'], '"-1" names no version; give its number'],
+    [['rollback', 'stt-worker', '1.5.'.repeat(20)], 'names no version'],
+    [['tag', 'stt-worker', 'Release 12'], '"Release 12" is not a name for a tag; take 1 to 63 of'],
+    [['untag', 'stt-worker', ''], '"" is not a name for a tag'],
+    [['draft', 'drop', 'stt-worker', 'My draft'], 'is not a name for a draft'],
+    [['profile', 'drop', 'Night'], 'is not a name for a profile'],
+    [['diff', 'stt-worker', 'draft:My draft', 'present'], 'is not a name for a draft'],
     [['validate', 'stt-worker', '--file', '/nowhere.yaml'], "can't read /nowhere.yaml: there is no such file"],
     [['get', 'stt-worker', '--url', 'http://u:hunter2@x'], 'it must begin with mqtt://, mqtts://, ws:// or wss://'],
     [['get', 'stt-worker', '--name', 'Ada Lovelace'], 'is not a name for an operator'],

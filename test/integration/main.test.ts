@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startEmbeddedBroker } from '../../apps/config-authority/src/embedded-broker.ts';
 import { type AuthorityProcess, spawnAuthority } from '../support/authority-process.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -20,13 +21,13 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function start(environment: Record<string, string> = {}): Promise<AuthorityProcess> {
-  const authority = spawnAuthority({
+async function start(environment: Record<string, string> = {}, args: string[] = []): Promise<AuthorityProcess> {
+  const own = {
     SETPOINT_BROKER_PORT: String(await freePort()),
     SETPOINT_CONFIG_DIR: join(root, 'config'),
     SETPOINT_DATA_DIR: join(root, 'data'),
-    ...environment,
-  });
+  };
+  const authority = spawnAuthority({ ...own, ...environment }, args);
   running.push(authority);
   return authority;
 }
@@ -45,6 +46,20 @@ async function takePort(): Promise<{ port: string; release: () => void }> {
 }
 
 describe('the authority as a process', () => {
+  it('says that its broker is not there yet, and when it is', async () => {
+    const port = await freePort();
+    const authority = await start({ SETPOINT_MQTT_URL: `mqtt://127.0.0.1:${port}` });
+    await authority.up;
+    await expect.poll(() => authority.output).toMatch(/the authority is up; no broker yet: .*ECONNREFUSED/);
+    const broker = await startEmbeddedBroker('127.0.0.1', port);
+    try {
+      await expect.poll(() => authority.output, { timeout: 20_000 }).toMatch(/"connected to the broker after \d+ s"/);
+    } finally {
+      await authority.end('SIGTERM');
+      await broker.stop();
+    }
+  });
+
   it('runs everything embedded, keeps what it decided, and makes a key that only its owner can read', async () => {
     await mkdir(join(root, 'config'));
     await writeFile(join(root, 'config', 'lamp.yaml'), 'brightness: 7\n');
@@ -159,6 +174,24 @@ describe('the authority as a process', () => {
     expect(output).toMatch(/^setpoint: .*setpoint\.db/);
     expect(output.split('\n')).toHaveLength(1);
     expect(await first.end('SIGTERM')).toBe(0);
+  });
+
+  it('Version-12-Restore-Of-Running: refuses to restore the store of an authority that runs, which goes on, and takes it when that has ended', async () => {
+    const first = await start();
+    await first.up;
+    const elsewhere = join(root, 'elsewhere');
+    await mkdir(elsewhere);
+    const restore = () => start({ SETPOINT_DATA_DIR: elsewhere }, ['restore', join(root, 'data', 'setpoint.db')]);
+    const refused = await restore();
+    expect(await refused.exit).toBe(1);
+    expect(refused.output).toMatch(
+      /^setpoint: .*setpoint\.db is open in process \d+ .*: restore what "setpoint backup" writes/,
+    );
+    expect(await readdir(elsewhere)).toEqual([]);
+    expect(await first.end('SIGTERM')).toBe(0);
+    const done = await restore();
+    expect(await done.exit).toBe(0);
+    expect(done.output).toMatch(/^setpoint: restored \d+ services? in epoch/);
   });
 
   it('refuses a signing key that is none, without repeating it', async () => {

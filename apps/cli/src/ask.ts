@@ -1,3 +1,4 @@
+import { findTracing } from '@setpoint/client/find-tracing';
 import { createOperator, type OperatorRequestOptions } from '@setpoint/client/operator';
 import { type Operation, parseName, type Result } from '@setpoint/protocol';
 import { openConnection } from './connection.ts';
@@ -12,9 +13,10 @@ export async function ask(
   { settings }: Context,
 ): Promise<Result> {
   parseName(service, 'a service');
+  const tracing = await findTracing();
   await using connection = openConnection(settings);
   const { bus, failed } = connection;
-  const operator = createOperator({ bus, ...settings });
+  const operator = createOperator({ bus, ...settings, tracing });
   // Awaited here: the connection is closed when this function returns.
   return await Promise.race([failed, operator.request(service, operation)]);
 }

@@ -1,4 +1,5 @@
 import type { OperatorRequestOptions } from '@setpoint/client/operator';
+import { isLabel } from '@setpoint/protocol';
 import { CommandError } from './exit-codes.ts';
 import { parseCount } from './settings.ts';
 
@@ -29,9 +30,22 @@ export function changeOptions({ reason, ifVersion, acceptRestart }: ChangeOption
 export const parseVersion = (text: string, what: string): number =>
   parseCount(text.replace(/^v(?=\d)/, ''), what, 1, Number.MAX_SAFE_INTEGER);
 
-/** A version as an operator names it: by number, or by tag. */
-export const parseVersionName = (text: string): { readonly version: number } | { readonly tag: string } =>
-  /^v?\d+$/.test(text) ? { version: parseVersion(text, '<version>') } : { tag: text };
+/**
+ * A version as an operator names it: by number, or by tag.
+ * @throws CommandError usage
+ */
+export function parseVersionName(text: string): { readonly version: number } | { readonly tag: string } {
+  if (/^v?\d+$/.test(text)) return { version: parseVersion(text, '<version>') };
+  if (isLabel(text)) return { tag: text };
+  throw new CommandError('usage', `"${text}" names no version; give its number, 3 for instance, or its tag`);
+}
+
+/** @throws CommandError usage */
+export function parseLabel(text: string, what: string): string {
+  if (isLabel(text)) return text;
+  const cure = 'take 1 to 63 of a–z, 0–9, ".", "_" and "-", with a letter or a digit first';
+  throw new CommandError('usage', `"${text}" is not a name for ${what}; ${cure}`);
+}
 
 /**
  * RFC 3339, or a date, or how long ago: `90s`, `15m`, `24h`, `30d`. Returns RFC 3339.

@@ -53,21 +53,28 @@ function explain(cause: unknown, service: string): unknown {
   return new SetpointError(cause.code, message, { cause });
 }
 
+/** A message that the broker has kept. */
+export interface CollectedMessage<Data> {
+  readonly data: Data;
+  /** When it was made. RFC 3339. */
+  readonly time: string;
+}
+
 /** Every retained message of some kinds, each once, when no more come. Messages that can't be read are left out. */
 export async function collectRetained<Type extends MessageType>(
   { bus, failed }: Connection,
   filters: Readonly<Record<Type, string>>,
   settings: Settings,
-): Promise<{ [Kind in Type]: Messages[Kind][] }> {
-  const byTopic = new Map<string, { type: Type; data: Messages[Type] }>();
+): Promise<{ [Kind in Type]: CollectedMessage<Messages[Kind]>[] }> {
+  const byTopic = new Map<string, CollectedMessage<Messages[Type]> & { type: Type }>();
   const types = Object.keys(filters) as Type[];
   let heard = (): void => undefined;
   const take =
     (type: Type) =>
     ({ topic, payload }: BusMessage): void => {
       heard();
-      const data = tryOpenMessage(type, payload, { keys: settings.keys, now: Date.now() })?.data;
-      if (data) byTopic.set(topic, { type, data });
+      const opened = tryOpenMessage(type, payload, { keys: settings.keys, now: Date.now() });
+      if (opened) byTopic.set(topic, { type, data: opened.data, time: opened.envelope.time });
       else byTopic.delete(topic);
     };
   const granted = Promise.all(types.map((type) => bus.subscribe(filters[type], take(type)).ready));
@@ -77,7 +84,7 @@ export async function collectRetained<Type extends MessageType>(
   const message = `the broker did not answer within ${settings.timeoutMs} ms`;
   await within(settings.timeoutMs, Promise.race([quiet, failed]), message);
   const found = types.map((type) => [type, [...byTopic.values()].filter((entry) => entry.type === type)] as const);
-  return Object.fromEntries(found.map(([type, entries]) => [type, entries.map(({ data }) => data)])) as never;
+  return Object.fromEntries(found) as never;
 }
 
 /** Resolves when, after a subscription was granted, nothing has come for a while. */

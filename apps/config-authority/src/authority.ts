@@ -15,6 +15,7 @@ import {
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { createBeacon } from './beacon.ts';
+import { createBrokerLog, firstTry } from './broker-log.ts';
 import type { Readiness } from './http/server.ts';
 import { createInstanceWatch, type InstanceView } from './instances.ts';
 import { createOutboxPublisher } from './outbox.ts';
@@ -70,6 +71,11 @@ export interface Authority extends AsyncDisposable {
   readonly carryOut: TracedRequests['carryOut'];
   readonly instances: InstanceView;
   readiness(): Readiness;
+  /**
+   * Resolves when the broker was reached, or with why it was not at the first attempt; it is tried again. Waits 2 seconds
+   * at most.
+   */
+  reached(): Promise<string | undefined>;
   /** Reads the sources of a service again. Resolves when they are taken in, with what has become of them. */
   reload(service: string): Promise<Result>;
   /** The same for every service, and for the env file. */
@@ -83,6 +89,8 @@ export interface Authority extends AsyncDisposable {
 
 /** What is under way and what is decided get this long when the authority stops, however slow the broker. Milliseconds. */
 const flushMs = 2000;
+/** Whoever started it is told where things are after this long, whatever the broker does. Milliseconds. */
+const firstTryMs = 2000;
 /** The last report gets this long after it. Milliseconds. */
 const farewellMs = 1000;
 
@@ -122,6 +130,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
     carryOut: parts.traced.carryOut,
     instances,
     readiness: () => readinessOf(bus, parts.isListening(), parts.engine, houseRules),
+    reached: () => firstTry(bus, firstTryMs),
     async reload(service) {
       if (files) return files.reload(service);
       throw new SetpointError('options_invalid', 'this authority has no folder of files that could be read again');
@@ -259,8 +268,9 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     now,
     carryOut: parts.traced.carryOut,
   });
+  const tellOfBroker = createBrokerLog(logger, () => performance.now());
   bus.onStatus((status) => {
-    logger.info({ ...status }, `broker: ${status.kind}`);
+    tellOfBroker(status);
     if (status.kind !== 'connected') return;
     readBack({ bus, topics, keys, latest: () => [...stored.values()], reassert, now }).catch((cause) =>
       logger.warn({ err: cause }, 'the retained snapshots could not be read back'),

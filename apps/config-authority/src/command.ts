@@ -33,7 +33,8 @@ async function run(settings: Settings, { settings: named }: Arguments): Promise<
     const starting = serve(settings, logger, { environment: process.env, arguments: named });
     stopOnSignal(starting, logger);
     reloadOnSignal(starting, logger);
-    announce(await starting, settings, logger);
+    const served = await starting;
+    announce(served, await served.authority.reached(), settings, logger);
   } catch (cause) {
     if (!(cause instanceof SetpointError)) throw cause;
     fail(cause.message);
@@ -104,8 +105,8 @@ function reloadOnSignal(starting: Promise<Served>, logger: Logger): void {
   });
 }
 
-/** Says where everything is, and what to try first. */
-function announce(served: Served, settings: Settings, logger: Logger): void {
+/** Says where everything is, and what to try first; `away` is why the broker is not there. */
+function announce(served: Served, away: string | undefined, settings: Settings, logger: Logger): void {
   const { authority, brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile } = served;
   const services = authority.engine.services();
   const example = services.includes('stt-worker') ? 'stt-worker' : (services[0] ?? '<service>');
@@ -118,15 +119,17 @@ function announce(served: Served, settings: Settings, logger: Logger): void {
   ];
   if (settings.logFormat === 'json') {
     const places = { brokerUrl, configDir, dataDir, httpUrl, trustedKeysFile, services, try: commands };
-    return logger.info(places, 'the authority is up');
+    if (away === undefined) return logger.info(places, 'the authority is up');
+    return logger.warn(places, `the authority is up; no broker yet: ${away}`);
   }
   const near = (path: string): string => relative(process.cwd(), path) || '.';
+  const absence = away === undefined ? '' : `   is not there yet: ${away}`;
   process.stdout.write(
     [
       '',
       `  Setpoint is up with ${services.length} services: ${services.join(', ')}`,
       '',
-      `  broker   ${brokerUrl}${settings.mqttUrl === undefined ? ' (embedded)' : ''}`,
+      `  broker   ${brokerUrl}${settings.mqttUrl === undefined ? ' (embedded)' : ''}${absence}`,
       `  files    ${near(configDir)}   edit one and watch it arrive`,
       `  data     ${near(dataDir)}   services verify snapshots with ${near(trustedKeysFile)}`,
       ...(httpUrl === undefined ? [] : [`  http     ${httpUrl}/api/v1/services   and ${httpUrl}/health/ready`]),

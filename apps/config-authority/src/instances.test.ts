@@ -67,7 +67,16 @@ beforeEach(async () => {
   await fleet.start();
   told = await listen();
   engine = await createEngine({ store: createMemoryStore({ now: () => midnight }), now: () => now });
-  watch = createInstanceWatch({
+  watch = openWatch();
+  await authority.subscribe('marker', () => {}).ready;
+});
+afterEach(async () => {
+  await stack.disposeAsync();
+  vi.useRealTimers();
+});
+
+function openWatch(): InstanceWatch {
+  const opened = createInstanceWatch({
     bus: authority,
     engine,
     topics: createTopics(),
@@ -77,15 +86,12 @@ beforeEach(async () => {
     now: () => now,
     elapsed: () => now - wallClockJump,
   });
-  stack.defer(() => watch.stop());
-  await authority.subscribe('marker', () => {}).ready;
-});
-afterEach(async () => {
-  await stack.disposeAsync();
-  vi.useRealTimers();
-});
+  stack.defer(() => opened.stop());
+  return opened;
+}
 
-const writer = createEnvelopeWriter({ source: '/instance/any' });
+/** The clock of the instances is a minute late. */
+const writer = createEnvelopeWriter({ source: '/instance/any', now: () => midnight - 60_000 });
 const target = snapshotOf(2, { threshold: 0.5 });
 
 const healthOf = (instance: string, rest: Partial<Health> = {}): Health => ({
@@ -507,6 +513,43 @@ describe('stop', () => {
   });
 });
 
+describe('the moment from which on an instance stands so', () => {
+  const known = () => watch.list().map(({ since, health: { config } }) => [since, config?.version]);
+  const will = { ok: false, state: 'offline', event: 'lost', ...running(snapshotOf(1, {})) } as const;
+
+  it('is that of the arrival of its Last Will, with what it ran until then', async () => {
+    const said: Health[] = [];
+    watch.onHealth((health) => said.push(health));
+    await report(healthOf('vad-1', running(target)));
+    await settle();
+    now += 90_000;
+    await report(healthOf('vad-1', will));
+    await settle();
+    expect(known()).toEqual([['2026-06-01T00:01:30.000Z', 2]]);
+    expect(said.at(-1)).toMatchObject({ event: 'lost', config: { version: 2 } });
+  });
+
+  it('is that of its own report where the broker had kept it, and nobody knows it of a Last Will', async () => {
+    await watch.stop();
+    await report(healthOf('vad-1', running(target)));
+    await report(healthOf('vad-2', will));
+    now += 90_000;
+    watch = openWatch();
+    await settle();
+    expect(known()).toEqual([
+      ['2026-05-31T23:59:00.000Z', 2],
+      [null, undefined],
+    ]);
+  });
+
+  it('is that of the silence', async () => {
+    await report(healthOf('vad-1', running(target)));
+    await settle();
+    await pass(17_000);
+    expect(known()).toEqual([['2026-06-01T00:00:16.000Z', 2]]);
+  });
+});
+
 describe('who looks on', () => {
   it('is told of every instance, what it said, and each new summary', async () => {
     const said: Health[] = [];
@@ -516,7 +559,14 @@ describe('who looks on', () => {
     await report(healthOf('vad-1', running(target)));
     await settle();
     await vi.advanceTimersByTimeAsync(100);
-    expect(watch.list()).toEqual([{ standing: 'applied', silent: false, health: healthOf('vad-1', running(target)) }]);
+    expect(watch.list()).toEqual([
+      {
+        standing: 'applied',
+        silent: false,
+        since: '2026-06-01T00:00:00.000Z',
+        health: healthOf('vad-1', running(target)),
+      },
+    ]);
     expect(said.map(({ instance }) => instance)).toEqual(['vad-1']);
     expect(summaries.at(-1)).toMatchObject({ service: 'vad', version: 2, instances: { applied: 1 } });
     for (const end of ends) end();

@@ -1,5 +1,6 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
 import { type Tracing, untraced } from '@setpoint/client';
+import { createThrottle } from '@setpoint/client/throttle';
 import { createConvergenceTracker, type Engine, type InstanceState } from '@setpoint/engine';
 import {
   anyName,
@@ -17,7 +18,6 @@ import {
   type Topics,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
-import { createThrottle } from './throttle.ts';
 
 export interface InstanceWatchOptions {
   readonly bus: Bus;
@@ -135,14 +135,15 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
       }
     };
 
-  const takeHealth = guard('health', ({ topic, payload }) => {
+  const takeHealth = guard('health', ({ topic, payload, retained }) => {
     const address = topics.parse(topic);
     if (address?.kind !== 'health' || address.id === id) return;
     if (payload.length === 0) return forget(address.id);
-    const { data: health, envelope } = openMessage(healthType, payload, { now: now() });
-    if (health.instance !== address.id) throw new SetpointError('message_unexpected', 'health of another instance');
-    const moved = tracker.serviceOf(health.instance);
-    if (!tracker.report(health)) return;
+    const { data: said, envelope } = openMessage(healthType, payload, { now: now() });
+    if (said.instance !== address.id) throw new SetpointError('message_unexpected', 'health of another instance');
+    const moved = tracker.serviceOf(said.instance);
+    const health = tracker.report(said, retained ? momentOf(said, envelope.time, moved !== undefined) : nowText());
+    if (!health) return;
     if (health.state === 'offline') leave(health.instance);
     else hear(health.instance, lastHeard.get(health.instance)?.intervalMs ?? usualIntervalMs);
     if (moved !== undefined && moved !== health.service) touch(moved);
@@ -150,6 +151,14 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     trace(health, envelope.traceparent);
     for (const listener of healthListeners) listener(health);
   });
+
+  const nowText = (): string => new Date(now()).toISOString();
+
+  /** When it was so what the broker has kept. A Last Will does not say; one that was known was lost just now. */
+  function momentOf({ event }: Health, saidAt: string, isKnown: boolean): string | undefined {
+    if (event !== 'lost') return saidAt;
+    return isKnown ? nowText() : undefined;
+  }
 
   /** The end of a change: an instance says how it does with it. */
   function trace({ instance, service, state, event, error }: Health, parent: string | undefined): void {
@@ -171,7 +180,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     const service = tracker.serviceOf(address.id);
     if (data.instance !== address.id || service === undefined) return;
     if (lastHeard.get(address.id)?.isSilent) {
-      tracker.setSilent(address.id, false);
+      tracker.setSilent(address.id, false, nowText());
       touch(service);
     }
     hear(address.id, data.intervalMs);
@@ -216,7 +225,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
       if (!isSilent || heard.isSilent) continue;
       lastHeard.set(instance, { ...heard, isSilent });
       gone.set(instance, elapsed());
-      tracker.setSilent(instance, true);
+      tracker.setSilent(instance, true, nowText());
       const service = tracker.serviceOf(instance);
       if (service !== undefined) touch(service);
     }
@@ -230,6 +239,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     bus.subscribe(topics.keepalive(anyName), takeKeepalive, { qos: 0 }),
     bus.subscribe(topics.contract(anyName, anyName), takeContract),
   ];
+  engine.setInstances(() => tracker.instances());
   const sweeping = setInterval(sweep, sweepMs);
   const endStatus = bus.onStatus((status) => {
     if (status.kind !== 'connected') return;

@@ -1,4 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
+import { createThrottle } from '@setpoint/client/throttle';
 import type { ConflictNotice, Engine } from '@setpoint/engine';
 import {
   anyName,
@@ -18,7 +19,6 @@ import {
   type Topics,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
-import { createThrottle } from './throttle.ts';
 import type { TracedRequests } from './traced-requests.ts';
 
 export interface RequestHandlerOptions {

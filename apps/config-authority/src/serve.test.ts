@@ -101,6 +101,25 @@ describe('a start that fails', () => {
     });
   });
 
+  it.each(['SETPOINT_CONFIG_DIR', 'SETPOINT_DATA_DIR'])('ends at once where %s can not be made', async (name) => {
+    // Where there is no /proc, somebody would have to be allowed to make it.
+    await expect(start({ [name]: '/proc/setpoint/folder' })).rejects.toMatchObject({
+      code: 'options_invalid',
+      message: expect.stringContaining('/proc/setpoint/folder'),
+    });
+  });
+
+  it('names the folder of rules that was asked for and is not there', async () => {
+    await expect(start({ SETPOINT_RULES_DIR: join(root, 'none') })).rejects.toMatchObject({
+      code: 'options_invalid',
+      message: `the folder of rules ${join(root, 'none')} is not there; make it, or set SETPOINT_RULES_DIR to another`,
+    });
+    await writeFile(join(root, 'file'), '');
+    await expect(start({ SETPOINT_RULES_DIR: join(root, 'file') })).rejects.toMatchObject({
+      message: expect.stringContaining('is no folder'),
+    });
+  });
+
   it('ends what began before it, in the reverse order', async () => {
     const taken = createServer();
     await new Promise<void>((settle) => taken.listen(0, '127.0.0.1', settle));

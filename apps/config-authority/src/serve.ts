@@ -1,12 +1,12 @@
-import { access, constants, mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { findTracing } from '@setpoint/client/find-tracing';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
 import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
-import { findTracing } from './find-tracing.ts';
 import { openApiKeys } from './http/api-keys.ts';
 import { type Identify, identifyByKey, identifyByName, identifyNobody } from './http/caller.ts';
 import { isLoopback } from './http/own-host.ts';
@@ -145,7 +145,7 @@ async function startBroker(stack: AsyncDisposableStack, { brokerHost, brokerPort
 async function openFolder(folder: string, setting: string, mode: number): Promise<string> {
   const path = resolve(folder);
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     await access(path, mode);
     return path;
   } catch (cause) {
@@ -153,6 +153,26 @@ async function openFolder(folder: string, setting: string, mode: number): Promis
     const { code } = cause as NodeJS.ErrnoException;
     const message = `${path} can't be ${what} (${code}); give it to this user, or set ${setting} to another folder`;
     throw new SetpointError('options_invalid', message, { cause });
+  }
+}
+
+/** By steps: `mkdir` with `recursive` goes on for ever in a file system that takes no folders, `/proc` for one. */
+async function makeFolder(path: string): Promise<void> {
+  const error = await tryMake(path);
+  if (error?.code === 'ENOENT' && dirname(path) !== path) {
+    await makeFolder(dirname(path));
+    const again = await tryMake(path);
+    if (again) throw again;
+  } else if (error) throw error;
+}
+
+async function tryMake(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  try {
+    await mkdir(path);
+    return undefined;
+  } catch (cause) {
+    const isThere = (cause as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(path)).isDirectory();
+    return isThere ? undefined : (cause as NodeJS.ErrnoException);
   }
 }
 

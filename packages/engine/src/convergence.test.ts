@@ -48,10 +48,12 @@ const refusal = (version: number, epoch = 1): Partial<Config> => ({
   lastAttempt: { epoch, version, digest: `sha256:${version}`, outcome: 'rejected', message: 'must be at most 1' },
 });
 
+const [noon, later, latest] = ['2026-06-01T12:00:00.000Z', '2026-06-01T12:00:05.000Z', '2026-06-01T12:00:09.000Z'];
+
 function trackerAt(version: number, ...reports: Health[]) {
   const tracker = createConvergenceTracker();
   tracker.target(snapshot(version));
-  for (const report of reports) tracker.report(report);
+  for (const report of reports) tracker.report(report, noon);
   return tracker;
 }
 
@@ -76,14 +78,14 @@ describe('where an instance stands', () => {
 
   it('is offline while it is silent, and comes back', () => {
     const tracker = trackerAt(8, health('i', running(8)));
-    tracker.setSilent('i', true);
+    tracker.setSilent('i', true, noon);
     expect(tracker.summary('api', 0)?.instances.offline).toBe(1);
-    tracker.setSilent('i', false);
+    tracker.setSilent('i', false, noon);
     expect(tracker.summary('api', 0)?.instances.applied).toBe(1);
-    tracker.setSilent('i', true);
-    tracker.report(health('i', running(8)));
+    tracker.setSilent('i', true, noon);
+    tracker.report(health('i', running(8)), noon);
     expect(tracker.summary('api', 0)?.instances.applied).toBe(1);
-    tracker.setSilent('nobody', true);
+    tracker.setSilent('nobody', true, noon);
     expect(tracker.summary('api', 0)?.instances.offline).toBe(0);
   });
 });
@@ -91,22 +93,32 @@ describe('where an instance stands', () => {
 describe('a report', () => {
   it('of the death of an earlier session is ignored', () => {
     const tracker = trackerAt(8, health('i', running(8), { session: 's-2' }));
-    expect(tracker.report(lost('i', 's-1'))).toBe(false);
+    expect(tracker.report(lost('i', 's-1'), noon)).toBeUndefined();
     expect(tracker.summary('api', 0)?.instances.applied).toBe(1);
-    expect(tracker.report(lost('i', 's-2'))).toBe(true);
+    expect(tracker.report(lost('i', 's-2'), noon)).toBeDefined();
     expect(tracker.summary('api', 0)?.instances.offline).toBe(1);
   });
 
   it('of a death is taken where the instance is unknown or gone already', () => {
     const tracker = trackerAt(8, health('i', running(8), { state: 'offline', event: 'shutdown' }));
-    expect(tracker.report(lost('i', 's-0'))).toBe(true);
-    expect(tracker.report(lost('new', 's-0'))).toBe(true);
+    expect(tracker.report(lost('i', 's-0'), noon)).toBeDefined();
+    expect(tracker.report(lost('new', 's-0'), noon)).toBeDefined();
     expect(tracker.summary('api', 0)?.instances.offline).toBe(2);
   });
 
   it('of a death keeps what was last known of the configuration', () => {
     const tracker = trackerAt(8, health('i', running(7)), lost('i'));
     expect(tracker.summary('api', 0)?.stragglers).toEqual([{ instance: 'i', standing: 'offline', version: 7 }]);
+  });
+
+  it('of a death says nothing of the configuration: its will was written at connect', () => {
+    const will = { ...lost('i'), config: running(3) };
+    const tracker = trackerAt(8, health('i', running(7)));
+    expect(tracker.report(will, noon)?.config?.version).toBe(7);
+    expect(tracker.summary('api', 0)?.stragglers).toEqual([{ instance: 'i', standing: 'offline', version: 7 }]);
+
+    expect(trackerAt(8).report(will, noon)?.config).toBeUndefined();
+    expect(trackerAt(8, will).summary('api', 0)?.stragglers).toEqual([{ instance: 'i', standing: 'offline' }]);
   });
 
   it('moves an instance that now runs another service', () => {
@@ -142,7 +154,7 @@ describe('the summary', () => {
       since: '2026-06-01T00:00:00.000Z',
       convergedAt: null,
     });
-    tracker.report(health('i', running(8)));
+    tracker.report(health('i', running(8)), noon);
     expect(tracker.summary('api', start)).toMatchObject({ convergedAt: '2026-06-01T00:00:01.000Z', stragglers: [] });
     expect(tracker.summary('api', later)?.convergedAt).toBe('2026-06-01T00:00:01.000Z');
   });
@@ -152,14 +164,14 @@ describe('the summary', () => {
     expect(tracker.summary('api', 0)?.convergedAt).not.toBeNull();
     tracker.target(snapshot(9));
     expect(tracker.summary('api', 0)?.convergedAt).toBeNull();
-    tracker.report(health('i', running(9)));
+    tracker.report(health('i', running(9)), noon);
     expect(tracker.summary('api', 1000)?.convergedAt).toBe('1970-01-01T00:00:01.000Z');
   });
 
   it('loses what it had when an instance falls back', () => {
     const tracker = trackerAt(8, health('i', running(8)));
     tracker.summary('api', 0);
-    tracker.report(health('i', running(7)));
+    tracker.report(health('i', running(7)), noon);
     expect(tracker.summary('api', 5)?.convergedAt).toBeNull();
   });
 
@@ -204,7 +216,7 @@ describe('the live contracts', () => {
       health('d', running(8), { contract: 'sha256:c3' }),
       health('e', running(8), { contract: 'sha256:c4', service: 'web' }),
     );
-    tracker.setSilent('d', true);
+    tracker.setSilent('d', true, noon);
     expect([...tracker.liveContracts('api')]).toEqual([['a', 'sha256:c1']]);
     expect([...tracker.liveContracts('none')]).toEqual([]);
   });
@@ -213,15 +225,38 @@ describe('the live contracts', () => {
 describe('the instances', () => {
   it('are told with where they stand, until they are forgotten', () => {
     const tracker = trackerAt(2, health('a-1', running(2)), health('a-2', running(1)));
-    tracker.report(health('b-1', running(1), { service: 'other' }));
-    tracker.setSilent('a-2', true);
+    tracker.report(health('b-1', running(1), { service: 'other' }), noon);
+    tracker.setSilent('a-2', true, noon);
     expect(tracker.instances().map(({ health: { instance }, ...rest }) => [instance, rest])).toEqual([
-      ['a-1', { standing: 'applied', silent: false }],
-      ['a-2', { standing: 'offline', silent: true }],
+      ['a-1', { standing: 'applied', silent: false, since: noon }],
+      ['a-2', { standing: 'offline', silent: true, since: noon }],
       // Nobody says what it should run.
-      ['b-1', { standing: null, silent: false }],
+      ['b-1', { standing: null, silent: false, since: noon }],
     ]);
     tracker.forget('a-1');
     expect(tracker.instances()).toHaveLength(2);
+  });
+
+  it('are told with the moment from which on they stand so', () => {
+    const tracker = trackerAt(8, health('i', running(7)));
+    const since = (): (string | null)[] => tracker.instances().map((instance) => instance.since);
+    tracker.report(health('i', running(7), { event: 'reconnected' }), later);
+    expect(since()).toEqual([noon]);
+    tracker.report(health('i', running(8)), later);
+    expect(since()).toEqual([later]);
+    tracker.setSilent('i', true, latest);
+    tracker.setSilent('i', true, noon);
+    expect(since()).toEqual([latest]);
+    tracker.report(lost('i'), '2026-06-01T12:01:00.000Z');
+    tracker.report(lost('i', 's-3'), '2026-06-01T12:02:00.000Z');
+    expect(since()).toEqual(['2026-06-01T12:01:00.000Z']);
+  });
+
+  it('are told without it where nobody knows it', () => {
+    const tracker = trackerAt(8);
+    tracker.report(lost('i'), undefined);
+    expect(tracker.instances()).toMatchObject([{ since: null }]);
+    tracker.report(health('i', running(8)), later);
+    expect(tracker.instances()).toMatchObject([{ since: later }]);
   });
 });

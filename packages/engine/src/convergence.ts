@@ -15,12 +15,13 @@ export interface ConvergenceTracker {
   /** The service was deleted. */
   release(service: string): void;
   /**
-   * An instance reported, or its Last Will arrived. Returns false for what is ignored: the death of a session that
-   * is not the instance's present one.
+   * An instance reported, or its Last Will arrived. Returns what is known of it then: a Last Will was written at connect,
+   * and says nothing of the configuration. Undefined for what is ignored: the death of a session that is not the
+   * instance's present one. `at` is when it was so (RFC 3339); undefined where nobody knows.
    */
-  report(health: Health): boolean;
+  report(health: Health, at: string | undefined): Health | undefined;
   /** Three keepalives of an instance were missed, or one came again. */
-  setSilent(instance: string, isSilent: boolean): void;
+  setSilent(instance: string, isSilent: boolean, at: string): void;
   /** Which contracts the live instances of a service have. */
   liveContracts(service: string): ReadonlyMap<string, string>;
   /** The service of an instance; undefined for one that never reported. */
@@ -39,13 +40,18 @@ export interface InstanceState {
   readonly standing: InstanceStanding | null;
   /** Nothing is heard of it. */
   readonly silent: boolean;
-  /** What it said last. */
+  /**
+   * From when on it is in this state and runs this version; null where it was lost while nobody looked on. RFC 3339.
+   */
+  readonly since: string | null;
+  /** What it said last. Of one that was lost `config` is what it ran until then, and left out where nobody knows. */
   readonly health: Health;
 }
 
 interface Follower {
   readonly health: Health;
   readonly isSilent: boolean;
+  readonly since: string | null;
 }
 
 interface Aim {
@@ -79,16 +85,18 @@ export function createConvergenceTracker(): ConvergenceTracker {
       aims.set(snapshot.service, { snapshot, convergedAt: null });
     },
     release: (service) => void aims.delete(service),
-    report(health) {
-      const known = followers.get(health.instance);
-      const isLateDeath = health.event === 'lost' && known !== undefined && known.health.session !== health.session;
-      if (isLateDeath && known.health.state !== 'offline') return false;
-      follow(health.instance, { health: withLastConfig(health, known?.health), isSilent: false });
-      return true;
+    report(said, at) {
+      const known = followers.get(said.instance);
+      const isLateDeath = said.event === 'lost' && known !== undefined && known.health.session !== said.session;
+      if (isLateDeath && known.health.state !== 'offline') return undefined;
+      const health = said.event === 'lost' ? withLastConfig(said, known?.health) : said;
+      const isAsBefore = known !== undefined && !known.isSilent && standsAlike(known.health, health);
+      follow(health.instance, { health, isSilent: false, since: isAsBefore ? known.since : (at ?? null) });
+      return health;
     },
-    setSilent(instance, isSilent) {
+    setSilent(instance, isSilent, at) {
       const known = followers.get(instance);
-      if (known) followers.set(instance, { ...known, isSilent });
+      if (known && known.isSilent !== isSilent) followers.set(instance, { ...known, isSilent, since: at });
     },
     liveContracts: (service) =>
       new Map(
@@ -126,17 +134,25 @@ export function createConvergenceTracker(): ConvergenceTracker {
     },
     instances: () =>
       [...followers.values()].map((follower) => {
-        const { health, isSilent } = follower;
+        const { health, isSilent, since } = follower;
         const aim = aims.get(health.service);
-        return { standing: aim ? standingOf(follower, aim.snapshot) : null, silent: isSilent, health };
+        return { standing: aim ? standingOf(follower, aim.snapshot) : null, silent: isSilent, since, health };
       }),
     forget,
   };
 }
 
 /** A Last Will was written at connect and knows nothing of what was applied since. */
-const withLastConfig = (health: Health, known: Health | undefined): Health =>
-  health.config || !known?.config ? health : { ...health, config: known.config };
+function withLastConfig({ config: _, ...will }: Health, known: Health | undefined): Health {
+  return known?.config ? { ...will, config: known.config } : will;
+}
+
+/** Of the same service, in the same state, with the same version? */
+const standsAlike = (a: Health, b: Health): boolean =>
+  a.service === b.service &&
+  a.state === b.state &&
+  a.config?.epoch === b.config?.epoch &&
+  a.config?.version === b.config?.version;
 
 const isGone = (health: Health, isSilent: boolean): boolean => isSilent || health.state === 'offline';
 

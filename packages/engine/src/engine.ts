@@ -21,6 +21,7 @@ import {
 } from './batch.ts';
 import type { RequestChange, SourcesChange } from './change.ts';
 import { type ConflictNotice, createConflictWatch } from './conflict.ts';
+import type { InstanceState } from './convergence.ts';
 import { createFollowers } from './followers.ts';
 import { unpackLayers } from './layer/packed-sources.ts';
 import { defaultPolicies, type Policies } from './policy.ts';
@@ -58,6 +59,8 @@ export interface Engine {
   announceContract(contract: Contract): void;
   /** Says which contracts the running instances of a service have: instance → digest of the contract. */
   setLiveContracts(service: string, live: ReadonlyMap<string, string>): void;
+  /** Says who knows the running instances; until then there are none. */
+  setInstances(list: () => readonly InstanceState[]): void;
   /** What the household decides about its services; counts from the next change on. */
   setPolicies(policies: Policies): void;
   /** What is asked of documents besides their schema; counts from the next change on. */
@@ -114,6 +117,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   let isDraining = false;
   let policies = defaultPolicies;
   let rules = noRules;
+  let instances = (): readonly InstanceState[] => [];
   /** Services of the present batch; some of them may come into being with it. */
   let deciding: readonly string[] = [];
 
@@ -213,6 +217,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       identity,
       now: now(),
       states: existing,
+      instances,
       stateOf,
       findService: followers.findService(stateOf),
       preview(state, patch) {
@@ -320,6 +325,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       });
       if (!states.has(service) && running.length === 0) return;
       states.set(service, { ...state, contracts: running });
+    },
+    setInstances(list) {
+      instances = list;
     },
     setPolicies(next) {
       policies = next;

@@ -1,6 +1,6 @@
 import type { ConfigReport, Explanation } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import type { Standing } from '../commands/health.ts';
+import type { Standing } from '../standings.ts';
 import { createTrace, type Process, type TraceSources, traceLines } from './trace-tree.ts';
 
 const explanation: Explanation = {
@@ -27,6 +27,7 @@ const standing = (id: string, version: number | null, rest: Partial<Standing> = 
   version,
   source: 'live',
   since: '2026-06-01T00:00:00.000Z',
+  startedAt: '2026-06-01T00:00:00.000Z',
   note: null,
   ...rest,
 });
@@ -51,6 +52,8 @@ const sources: TraceSources = {
     processOf(standing('stt-4', 9), { epoch: 1 }),
     processOf(standing('stt-5', 9), { pendingRestart: ['/vad'] }),
     processOf(standing('stt-6', 9), { masked: ['/vad/threshold'] }),
+    { standing: standing('stt-7', 8, { state: 'offline', note: 'lost' }), report: undefined },
+    { standing: standing('stt-8', null, { state: 'offline', note: 'lost' }), report: undefined },
     processOf(standing('tts-1', 9, { service: 'tts' })),
   ],
   valueAt: (version, epoch) => (version === 9 && epoch === 2 ? 0.7 : undefined),
@@ -74,7 +77,9 @@ describe('a trace', () => {
       '   ├─ stt-3 (ready), no configuration',
       '   ├─ stt-4 (ready), version 9',
       '   ├─ stt-5 (ready), version 9; takes it over at its next start',
-      '   └─ stt-6 (ready), version 9; has its own value',
+      '   ├─ stt-6 (ready), version 9; has its own value',
+      '   ├─ stt-7 (offline), version 8; lost',
+      '   └─ stt-8 (offline), nobody knows what it ran; lost',
     ]);
   });
 

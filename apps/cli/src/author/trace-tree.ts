@@ -7,7 +7,7 @@ import {
   type LayerValue,
   type Pointer,
 } from '@setpoint/protocol';
-import type { Standing } from '../commands/health.ts';
+import type { Standing } from '../standings.ts';
 import { printable, timeText, valueText } from '../value-text.ts';
 
 /** The whole path of one value: from its layers to the processes that run it. */
@@ -137,7 +137,7 @@ const publishedText = ({ version, author, committedAt }: Published): string =>
   printable(`version ${version} by ${author}, ${timeText(committedAt)}`);
 
 function runningText({ id, state, version, value, note }: Running): string {
-  const what =
-    version === null ? 'no configuration' : `version ${version}${value === undefined ? '' : `: ${valueText(value)}`}`;
+  const nothing = state === 'offline' ? 'nobody knows what it ran' : 'no configuration';
+  const what = version === null ? nothing : `version ${version}${value === undefined ? '' : `: ${valueText(value)}`}`;
   return printable(`${id} (${state}), ${what}${note === null ? '' : `; ${note}`}`);
 }

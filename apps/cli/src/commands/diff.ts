@@ -1,8 +1,8 @@
-import { type Difference, type LayerName, layerNames, type Side } from '@setpoint/protocol';
+import { type Difference, type LayerName, layerNames, parseName, type Side } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { CommandError, type ExitCode } from '../exit-codes.ts';
-import { parseVersionName } from '../request-options.ts';
+import { parseLabel, parseVersionName } from '../request-options.ts';
 import { faultLines } from '../result-text.ts';
 import { alignColumns } from '../table.ts';
 import { readTextFile } from '../text-file.ts';
@@ -34,8 +34,10 @@ async function parseSide(text: string): Promise<Side> {
       const lines = parsed.faults.flatMap(faultLines);
       throw new CommandError('usage', [`${name} can't be read as a document`, ...lines].join('\n'));
     }
+    case 'service':
+      return { service: parseName(name, 'a service') };
     default:
-      return { [kind]: name } as { tag: string } | { service: string } | { draft: string };
+      return { [kind]: parseLabel(name, `a ${kind}`) } as { tag: string } | { draft: string };
   }
 }
 

@@ -4,10 +4,12 @@ import { parseAssignment, toSettings } from '../assignment.ts';
 import { planChange } from '../change-plan.ts';
 import type { Context } from '../context.ts';
 import { CommandError, type ExitCode } from '../exit-codes.ts';
-import { type ChangeOptions, changeOptions } from '../request-options.ts';
+import { type ChangeOptions, changeOptions, parseLabel } from '../request-options.ts';
 import { tableLines } from '../table.ts';
 import { printable, timeText } from '../value-text.ts';
 import { printDifferences } from './diff.ts';
+
+const parseName = (text: string): string => parseLabel(text, 'a draft');
 
 /** Merges settings into a draft, which nobody runs; it is made where it is not there. */
 export async function saveDraft(
@@ -22,12 +24,13 @@ export async function saveDraft(
     throw new CommandError('usage', 'a draft takes settings and sections, no items of lists and no null');
   }
   const { patch } = operation;
-  return conclude(await ask(service, { op: 'draft_save', draft, patch, ...changeOptions(options) }, context), context);
+  const saving = { op: 'draft_save', draft: parseName(draft), patch, ...changeOptions(options) } as const;
+  return conclude(await ask(service, saving, context), context);
 }
 
 /** Prints what a draft would change now. */
 export async function diffDraft(service: string, draft: string, context: Context): Promise<ExitCode> {
-  const operation = { op: 'diff', from: 'present', to: { draft } } as const;
+  const operation = { op: 'diff', from: 'present', to: { draft: parseName(draft) } } as const;
   return conclude(await ask(service, operation, context), context, ({ diff = [] }) => printDifferences(diff, context));
 }
 
@@ -43,11 +46,12 @@ export async function publishDraft(
   options: ChangeOptions,
   context: Context,
 ): Promise<ExitCode> {
-  return conclude(await ask(service, { op: 'draft_publish', draft, ...changeOptions(options) }, context), context);
+  const operation = { op: 'draft_publish', draft: parseName(draft), ...changeOptions(options) } as const;
+  return conclude(await ask(service, operation, context), context);
 }
 
 export async function dropDraft(service: string, draft: string, context: Context): Promise<ExitCode> {
-  return conclude(await ask(service, { op: 'draft_drop', draft }, context), context);
+  return conclude(await ask(service, { op: 'draft_drop', draft: parseName(draft) }, context), context);
 }
 
 function print(drafts: readonly DraftSummary[], { printer }: Context): void {

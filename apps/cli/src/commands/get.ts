@@ -47,7 +47,7 @@ async function read(service: string, settings: Settings): Promise<Snapshot> {
 async function failWithNames(connection: Connection, service: string, settings: Settings): Promise<never> {
   const filters = { [snapshotType]: createTopics(settings.prefix).snapshot(anyName) };
   const { [snapshotType]: snapshots } = await collectRetained(connection, filters, settings);
-  const names = snapshots.map((snapshot) => snapshot.service).sort();
+  const names = snapshots.map(({ data }) => data.service).sort();
   const known = names.length === 0 ? 'it has none at all; is the authority running?' : `it has ${names.join(', ')}`;
   throw new CommandError('refused', `the broker has no configuration of ${service}; ${known}`, {
     code: 'service_unknown',

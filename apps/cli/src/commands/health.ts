@@ -1,83 +1,20 @@
-import { anyName, type Convergence, convergenceType, createTopics, type Health, healthType } from '@setpoint/protocol';
-import { openConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { collectRetained } from '../retained.ts';
-import type { Settings } from '../settings.ts';
+import { readFleet, type Standing } from '../standings.ts';
 import { alignColumns } from '../table.ts';
 import { printable, timeText } from '../value-text.ts';
 
-/** A process as it stands. */
-export interface Standing {
-  readonly id: string;
-  readonly service: string;
-  /** What it says of itself; `stale` where it says it is there and the authority has missed its signs of life. */
-  readonly state: Health['state'] | 'stale';
-  readonly ok: boolean;
-  /** What it runs; null where it has no configuration. */
-  readonly version: number | null;
-  /** Where the configuration comes from. */
-  readonly source: string | null;
-  /** When it started. RFC 3339. */
-  readonly since: string;
-  readonly note: string | null;
-}
-
 /** Prints how the authority and every instance are. */
 export async function health(context: Context): Promise<ExitCode> {
-  const { settings, printer } = context;
-  const standings = await readStandings(settings);
+  const { printer } = context;
+  const { standings, unasked } = await readFleet(context.settings);
+  if (unasked !== undefined && standings.length > 0) {
+    const what = 'this is what the broker has kept, which does not say when one was lost';
+    printer.error(`${printer.errorStyle('yellow', 'warning:')} ${printable(unasked)}; ${what}`);
+  }
   if (printer.isJson) printer.json(standings);
   else print(standings, context);
   return exitCodes.done;
-}
-
-async function readStandings(settings: Settings): Promise<Standing[]> {
-  await using connection = openConnection(settings);
-  const topics = createTopics(settings.prefix);
-  const filters = { [healthType]: topics.health(anyName), [convergenceType]: topics.convergence(anyName) };
-  const found = await collectRetained(connection, filters, settings);
-  return toStandings(found[healthType], found[convergenceType], settings.authority);
-}
-
-/** The authority first, then by service and id. */
-export function toStandings(
-  healths: readonly Health[],
-  convergences: readonly Convergence[],
-  authority: string,
-): Standing[] {
-  const silent = new Set(
-    convergences.flatMap(({ stragglers }) =>
-      stragglers.filter(({ standing }) => standing === 'offline').map(({ instance }) => instance),
-    ),
-  );
-  const rank = ({ id, service }: Standing): string => `${id === authority ? '' : service} ${id}`;
-  return healths
-    .map((report) => toStanding(report, silent.has(report.instance)))
-    .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-}
-
-function toStanding(report: Health, isSilent: boolean): Standing {
-  const { instance: id, service, startedAt: since, config } = report;
-  const isStale = isSilent && report.state !== 'offline';
-  return {
-    id,
-    service,
-    state: isStale ? 'stale' : report.state,
-    ok: report.ok && !isStale,
-    version: config?.version ?? null,
-    source: config?.source ?? null,
-    since,
-    note: noteOf(report, isStale),
-  };
-}
-
-function noteOf({ event, error, config, state }: Health, isStale: boolean): string | null {
-  if (isStale) return 'no sign of life';
-  if (state === 'offline') return event === 'shutdown' ? 'stopped' : 'lost';
-  if (error) return error.detail;
-  if (config && config.pendingRestart.length > 0) return `restart needed for ${config.pendingRestart.join(', ')}`;
-  return config?.source === 'cache' || config?.source === 'defaults' ? `runs on its ${config.source}` : null;
 }
 
 const colours = {
@@ -99,7 +36,7 @@ function print(standings: readonly Standing[], { printer, settings }: Context): 
     id === settings.authority ? '-' : service,
     state,
     version === null ? '-' : String(version),
-    timeText(since),
+    since === null ? '-' : timeText(since),
     printable(note ?? ''),
   ]);
   const paint = (cell: string, column: number, row: number): string => {

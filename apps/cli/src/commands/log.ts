@@ -2,7 +2,7 @@ import { type HistoryFilter, type LogEntry, maxLogEntries } from '@setpoint/prot
 import { ask, conclude } from '../ask.ts';
 import { checkPointer } from '../assignment.ts';
 import type { Context } from '../context.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { CommandError, type ExitCode } from '../exit-codes.ts';
 import { parseTime, parseVersion } from '../request-options.ts';
 import { parseCount } from '../settings.ts';
 import { tableLines } from '../table.ts';
@@ -26,10 +26,18 @@ export async function log(service: string, options: LogOptions, context: Context
 export const historyFilter = ({ limit, before, author, since, pointer }: LogOptions): HistoryFilter => ({
   limit: parseCount(limit, '--limit', 1, maxLogEntries),
   ...(before !== undefined && { before: parseVersion(before, '--before') }),
-  ...(author !== undefined && { by: author }),
+  ...(author !== undefined && { by: parseAuthor(author) }),
   ...(since !== undefined && { since: parseTime(since, '--since') }),
   ...(pointer !== undefined && { pointer: checkPointer(pointer) }),
 });
+
+const maxAuthorLength = 200;
+
+/** An operator, or a file. */
+function parseAuthor(text: string): string {
+  if (text !== '' && text.length <= maxAuthorLength) return text;
+  throw new CommandError('usage', `--author takes a name of 1 to ${maxAuthorLength} characters, as the log has it`);
+}
 
 export function printLog(entries: readonly LogEntry[], { printer }: Context): void {
   // Only a history of all services names them.

@@ -2,13 +2,14 @@ import type { Profile } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { type ChangeOptions, changeOptions } from '../request-options.ts';
+import { type ChangeOptions, changeOptions, parseLabel } from '../request-options.ts';
 import { alignColumns, tableLines } from '../table.ts';
 import { printable, timeText } from '../value-text.ts';
 
 /** Remembers the present version of every service under a name. */
-export async function saveProfile(profile: string, options: ChangeOptions, context: Context): Promise<ExitCode> {
+export async function saveProfile(name: string, options: ChangeOptions, context: Context): Promise<ExitCode> {
   const { authority } = context.settings;
+  const profile = parseLabel(name, 'a profile');
   const result = await ask(authority, { op: 'profile_save', profile, ...changeOptions(options) }, context);
   const [saved] = result.found?.profiles ?? [];
   if (context.printer.isJson || !saved) return conclude(result, context);
@@ -18,8 +19,9 @@ export async function saveProfile(profile: string, options: ChangeOptions, conte
 }
 
 /** Brings every service of a profile back to its version in it, all or none. */
-export async function activateProfile(profile: string, options: ChangeOptions, context: Context): Promise<ExitCode> {
+export async function activateProfile(name: string, options: ChangeOptions, context: Context): Promise<ExitCode> {
   const { authority } = context.settings;
+  const profile = parseLabel(name, 'a profile');
   const result = await ask(authority, { op: 'profile_activate', profile, ...changeOptions(options) }, context);
   const { printer } = context;
   if (printer.isJson || result.status !== 'applied') return conclude(result, context);
@@ -34,7 +36,8 @@ export async function listProfiles(context: Context): Promise<ExitCode> {
   return conclude(result, context, ({ found }) => print(found?.profiles ?? [], context));
 }
 
-export async function dropProfile(profile: string, context: Context): Promise<ExitCode> {
+export async function dropProfile(name: string, context: Context): Promise<ExitCode> {
+  const profile = parseLabel(name, 'a profile');
   return conclude(await ask(context.settings.authority, { op: 'profile_drop', profile }, context), context);
 }
 

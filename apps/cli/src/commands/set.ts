@@ -1,4 +1,4 @@
-import { parseName } from '@setpoint/protocol';
+import { parseName, type Result } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import { type Assignment, parseAssignment, toSettings } from '../assignment.ts';
 import { type ChangePlan, needsDocument, planChange } from '../change-plan.ts';
@@ -8,11 +8,15 @@ import type { ExitCode } from '../exit-codes.ts';
 import { type ChangeOptions, changeOptions } from '../request-options.ts';
 import { readSnapshot } from '../retained.ts';
 
+export interface SetOptions extends ChangeOptions {
+  readonly create?: boolean;
+}
+
 /** Sets settings of a service: all of them in one request, or none. */
 export async function set(
   service: string,
   assignments: readonly string[],
-  options: ChangeOptions,
+  { create = false, ...options }: SetOptions,
   context: Context,
 ): Promise<ExitCode> {
   parseName(service, 'a service');
@@ -23,12 +27,20 @@ export async function set(
     service,
     {
       ...plan.operation,
+      // Who expects a version, be it 0, knows what is there.
+      ...(!create && requestOptions.expectedVersion === undefined && { create }),
       ...(plan.isBoundToDocument && version !== undefined && { expectedVersion: version }),
       ...requestOptions,
     },
     context,
   );
-  return conclude(result, context);
+  return conclude(withAdvice(result), context);
+}
+
+function withAdvice({ problem, ...result }: Result): Result {
+  if (problem?.code !== 'service_unknown') return { ...result, ...(problem && { problem }) };
+  const detail = `${problem.detail}${problem.detail.endsWith('?') ? '' : '.'} To make one of this name, add --create`;
+  return { ...result, problem: { ...problem, detail } };
 }
 
 async function makePlan(

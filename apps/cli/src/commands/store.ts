@@ -1,6 +1,6 @@
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { parseCount } from '../settings.ts';
 import { tableLines } from '../table.ts';
 import { printable, valueText } from '../value-text.ts';
@@ -17,8 +17,17 @@ export async function history({ service, ...options }: HistoryOptions, context: 
   return conclude(result, context, ({ log = [] }) => printLog(log, context));
 }
 
+const maxTextLength = 200;
+
 /** Prints the settings whose place, value or description holds a text, best first. */
 export async function search(text: string, { limit }: { limit: string }, context: Context): Promise<ExitCode> {
+  if (text === '' || text.length > maxTextLength) {
+    const what = text === '' ? 'nothing to look for' : `a text of ${text.length} characters`;
+    throw new CommandError(
+      'usage',
+      `${what}; give 1 to ${maxTextLength} characters, the name of a setting for instance`,
+    );
+  }
   const operation = { op: 'search', text, limit: parseCount(limit, '--limit', 1, 500) } as const;
   return conclude(await ask(context.settings.authority, operation, context), context, ({ found }) => {
     const rows = (found?.hits ?? []).map((hit) => [

@@ -2,7 +2,7 @@ import type { Tag } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { type ChangeOptions, changeOptions, parseVersion } from '../request-options.ts';
+import { type ChangeOptions, changeOptions, parseLabel, parseVersion } from '../request-options.ts';
 import { tableLines } from '../table.ts';
 import { printable, timeText } from '../value-text.ts';
 
@@ -19,7 +19,11 @@ export async function tag(
     return conclude(result, context, ({ found }) => print(found?.tags ?? [], context));
   }
   const at = version === undefined ? {} : { toVersion: parseVersion(version, '<version>') };
-  const result = await ask(service, { op: 'tag', tag: name, ...at, ...changeOptions(options) }, context);
+  const result = await ask(
+    service,
+    { op: 'tag', tag: parseLabel(name, 'a tag'), ...at, ...changeOptions(options) },
+    context,
+  );
   const [made] = result.found?.tags ?? [];
   if (context.printer.isJson || !made) return conclude(result, context);
   context.printer.line(context.printer.style('green', `tagged: ${name} is version ${made.version} of ${service}`));
@@ -33,7 +37,8 @@ export async function untag(
   options: ChangeOptions,
   context: Context,
 ): Promise<ExitCode> {
-  return conclude(await ask(service, { op: 'untag', tag: name, ...changeOptions(options) }, context), context);
+  const operation = { op: 'untag', tag: parseLabel(name, 'a tag'), ...changeOptions(options) } as const;
+  return conclude(await ask(service, operation, context), context);
 }
 
 function print(tags: readonly Tag[], { printer }: Context): void {

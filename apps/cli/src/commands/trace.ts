@@ -1,13 +1,4 @@
-import {
-  anyName,
-  convergenceType,
-  createTopics,
-  healthType,
-  type JsonValue,
-  type Pointer,
-  readPointer,
-  type Snapshot,
-} from '@setpoint/protocol';
+import { type JsonValue, type Pointer, readPointer, type Snapshot } from '@setpoint/protocol';
 import { ask, conclude } from '../ask.ts';
 import { checkPointer } from '../assignment.ts';
 import { createTrace, type Process, type Published, traceLines } from '../author/trace-tree.ts';
@@ -15,8 +6,8 @@ import { openConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { maskSecrets } from '../masking.ts';
-import { collectRetained, readSnapshot } from '../retained.ts';
-import { toStandings } from './health.ts';
+import { readSnapshot } from '../retained.ts';
+import { readFleet } from '../standings.ts';
 
 /** Prints the whole path of a value, or of each in a section: where it comes from, who changed it, who runs it. */
 export async function trace(service: string, pointer: Pointer, context: Context): Promise<ExitCode> {
@@ -61,19 +52,8 @@ const readValue = (document: JsonValue | undefined, pointer: Pointer): JsonValue
   document === undefined ? undefined : readPointer(document, pointer);
 
 async function readProcesses({ settings }: Context): Promise<Process[]> {
-  await using connection = openConnection(settings);
-  const topics = createTopics(settings.prefix);
-  const filters = { [healthType]: topics.health(anyName), [convergenceType]: topics.convergence(anyName) };
-  const { [healthType]: healths, [convergenceType]: convergences } = await collectRetained(
-    connection,
-    filters,
-    settings,
-  );
-  const reports = new Map(healths.map(({ instance, config }) => [instance, config]));
-  return toStandings(healths, convergences, settings.authority).map((standing) => ({
-    standing,
-    report: reports.get(standing.id),
-  }));
+  const { standings, reports } = await readFleet(settings);
+  return standings.map((standing) => ({ standing, report: reports.get(standing.id) }));
 }
 
 /** The document of every version that somebody runs, secrets masked; the published one is at hand. */

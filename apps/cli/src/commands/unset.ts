@@ -13,7 +13,8 @@ export async function unset(
   context: Context,
 ): Promise<ExitCode> {
   const settings = toSettings(pointers.map((pointer) => ({ pointer: checkMember(pointer), value: nothing })));
-  const operation = { op: 'merge', patch: toMergePatch(settings), ...changeOptions(options) } as const;
+  const patch = toMergePatch(settings);
+  const operation = { op: 'merge', patch, create: false, ...changeOptions(options) } as const;
   return conclude(await ask(service, operation, context), context);
 }
 

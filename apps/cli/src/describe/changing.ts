@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RollbackOptions } from '../commands/rollback.ts';
+import type { SetOptions } from '../commands/set.ts';
 import type { ChangeOptions } from '../request-options.ts';
 import type { Act } from './act.ts';
 import { acceptRestart, ifVersion, reason } from './flags.ts';
@@ -12,8 +13,9 @@ export function describeChanging(program: Command, act: Act): void {
     .option(...reason)
     .option(...ifVersion)
     .option(...acceptRestart)
+    .option('--create', 'also where there is no such service yet')
     .addHelpText('after', setNotes)
-    .action((service: string, assignments: string[], options: ChangeOptions) =>
+    .action((service: string, assignments: string[], options: SetOptions) =>
       act(async (context) => (await import('../commands/set.ts')).set(service, assignments, options, context)),
     );
   program

@@ -264,12 +264,9 @@ export const instances: z.ZodType<{ readonly instances: readonly InstanceState[]
           .nullable()
           .register(apiSchemas, { description: 'null: there is nothing that it should run.' }),
         silent: z.boolean(),
-        since: z
-          .string()
-          .nullable()
-          .register(apiSchemas, {
-            description: 'From when on it is in this state and runs this version; null where nobody knows.',
-          }),
+        since: z.string().nullable().register(apiSchemas, {
+          description: 'From when on it is in this state and runs this version; null where nobody knows.',
+        }),
         // What an instance says of itself is described where the messages are.
         health: jsonObject,
       })

@@ -18,11 +18,12 @@ const reason = z.string().max(1000);
 
 export const changeQuery: z.ZodType<ChangeQuery> = z.strictObject({
   reason: reason.exactOptional().register(apiSchemas, { description: 'Why; also as X-Setpoint-Reason.' }),
+  // `optional`, as in questions.ts.
   expectedVersion: z.coerce
     .number()
     .int()
     .nonnegative()
-    .exactOptional()
+    .optional()
     .register(apiSchemas, { description: 'Refused with 409 where the service is at another version.' }),
   acceptRestart: z
     .enum(['true', 'false'])

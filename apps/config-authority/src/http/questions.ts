@@ -4,10 +4,12 @@ import { apiSchemas, label, name, pointer, time } from './fields.ts';
 
 /** What is asked for, in paths and queries. */
 
+// `optional` after `coerce`: before zod 4.5 the exact one made NaN of what is not there.
+
 export const serviceParams: z.ZodType<{ readonly service: string }> = z.object({ service: name });
 
 const moment = {
-  version: z.coerce.number().int().positive().exactOptional(),
+  version: z.coerce.number().int().positive().optional(),
   tag: label.exactOptional(),
   at: time.exactOptional(),
 };
@@ -32,13 +34,13 @@ export const historyQuery: z.ZodType<HistoryQuery> = z.strictObject({
     .int()
     .min(1)
     .max(500)
-    .exactOptional()
+    .optional()
     .register(apiSchemas, { description: 'At most this many; 50 where it is left out.' }),
   before: z.coerce
     .number()
     .int()
     .positive()
-    .exactOptional()
+    .optional()
     .register(apiSchemas, { description: 'Only what is older: `next` of the page before.' }),
   author: z.string().min(1).max(1000).exactOptional(),
   since: time.exactOptional(),

@@ -1,6 +1,7 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '@setpoint/engine';
-import type { Fault } from '@setpoint/protocol';
+import { type Fault, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { openPolicyFile } from './policy-file.ts';
 import { openRuleFiles } from './rule-files.ts';
@@ -14,7 +15,7 @@ export interface HouseRules {
 
 export interface HouseRulesOptions {
   readonly configDir: string;
-  /** @default `_rules` in the folder of configuration */
+  /** It has to be there. @default `_rules` in the folder of configuration, where there is one */
   readonly rulesDir?: string | undefined;
   readonly engine: Engine;
   readonly logger: Logger;
@@ -22,9 +23,13 @@ export interface HouseRulesOptions {
   readonly onRead: () => void;
 }
 
-/** Puts both into force; to be called before the first document is taken in. */
+/**
+ * Puts both into force; to be called before the first document is taken in.
+ * @throws SetpointError `options_invalid` where the folder that was named is not there
+ */
 export async function openHouseRules(options: HouseRulesOptions): Promise<HouseRules> {
   const { configDir, rulesDir = join(configDir, '_rules'), engine, logger, onRead } = options;
+  if (options.rulesDir !== undefined) await requireFolder(options.rulesDir);
   const policy = await openPolicyFile({
     path: join(configDir, '_policy.yaml'),
     onPolicies: (policies) => engine.setPolicies(policies),
@@ -42,4 +47,20 @@ export async function openHouseRules(options: HouseRulesOptions): Promise<HouseR
       await Promise.all([policy.stop(), rules.stop()]);
     },
   };
+}
+
+/** Without it none of its rules would be asked, and nobody would notice. */
+async function requireFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => cause);
+  if (!(found instanceof Error) && found.isDirectory()) return;
+  const why =
+    found instanceof Error
+      ? found.code === 'ENOENT'
+        ? 'is not there'
+        : `can't be read (${found.code})`
+      : 'is no folder';
+  throw new SetpointError(
+    'options_invalid',
+    `the folder of rules ${path} ${why}; make it, or set SETPOINT_RULES_DIR to another`,
+  );
 }

@@ -34,6 +34,7 @@ import { type Invalid, maxFaults, propose } from './propose.ts';
 import { type Attribution, isSame, nextRecord, restartRequiredBy } from './record.ts';
 import { isFile, sourceWords } from './source-words.ts';
 import { guessedSecrets, tellGuesses } from './told-change.ts';
+import { refuseUnknownService } from './unknown-service.ts';
 
 /** Carries out what an operator asks for. */
 export function decideRequest(
@@ -41,7 +42,7 @@ export function decideRequest(
   { request, identity }: RequestChange,
   options: DecideOptions,
 ): Decision {
-  const refusal = refusalOf(state, request, identity, options.now);
+  const refusal = refusalOf(state, request, identity, options);
   if (refusal) return refuse(state, options, refusal.status, refusal.problem);
   return request.op === 'delete' ? remove(state, request, options) : rewrite(state, request, options);
 }
@@ -49,7 +50,12 @@ export function decideRequest(
 const rejected = (problem: Problem): Refusal => ({ status: 'rejected', problem });
 
 /** What can be refused before the document is looked at. */
-function refusalOf(state: ServiceState, request: WriteRequest, identity: Identity, now: number): Refusal | undefined {
+function refusalOf(
+  state: ServiceState,
+  request: WriteRequest,
+  identity: Identity,
+  { now, neighbours }: DecideOptions,
+): Refusal | undefined {
   const denied = authorise(identity, request);
   if (denied) return { status: 'denied', problem: createProblem('access_denied', denied) };
   const { expiresAt, expectedVersion } = request;
@@ -62,6 +68,8 @@ function refusalOf(state: ServiceState, request: WriteRequest, identity: Identit
     const detail = `expected version ${expectedVersion}, the service is at ${current}; read it again and decide anew`;
     return { status: 'conflict', problem: createProblem('version_conflict', detail) };
   }
+  const unknown = request.create === false ? refuseUnknownService(state, identity, neighbours) : undefined;
+  if (unknown) return rejected(unknown);
   return state.isUncheckable && state.sourceProblem ? rejected(state.sourceProblem) : undefined;
 }
 

@@ -104,10 +104,7 @@ export async function read(state: ServiceState, request: ReadRequest, context: R
   return 'problem' in outcome ? answer(state, epoch, 'rejected', outcome) : answer(state, epoch, 'found', outcome);
 }
 
-async function readStore(
-  request: StoreRead,
-  { store, states, instances, identity }: ReadContext,
-): Promise<Outcome> {
+async function readStore(request: StoreRead, { store, states, instances, identity }: ReadContext): Promise<Outcome> {
   switch (request.op) {
     case 'profiles':
       return found({ profiles: await store.profiles() });

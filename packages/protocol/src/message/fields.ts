@@ -3,6 +3,7 @@ import type { JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { Fault, Problem } from '../problem.ts';
 import { levels, severities, wireCodes } from '../problem.ts';
+import { timeText } from '../time-text.ts';
 import { namePattern } from '../topic.ts';
 
 /** The parts that several messages share, each checked the same way everywhere. */
@@ -13,14 +14,15 @@ export const pointer: z.ZodType<string> = z
   .string()
   .refine((text) => text === '' || (text.startsWith('/') && !/~(?![01])/.test(text)), 'must be a JSON Pointer')
   .meta({ pattern: '^(/([^~]|~[01])*)?$' });
-export const time: z.ZodType<string> = z.iso.datetime({ offset: true, error: 'must be RFC 3339' });
+export const time: z.ZodType<string> = timeText({ offset: true, error: 'must be RFC 3339' });
 export const count: z.ZodType<number> = z.int().nonnegative();
 export const version: z.ZodType<number> = z.int().positive();
 /** Any text that an operator writes about a change. */
 export const note: z.ZodType<string> = z.string().max(1000);
 export const jsonObject: z.ZodType<JsonObject> = z.custom<JsonObject>(isJsonObject, { error: 'must be an object' });
 
-export const fault: z.ZodType<Fault> = z.object({
+/** For those who answer with faults by another way too. */
+export const faultMembers: { readonly [Member in keyof Fault]-?: z.ZodType } = {
   pointer,
   message: z.string(),
   expected: z.string().exactOptional(),
@@ -32,7 +34,8 @@ export const fault: z.ZodType<Fault> = z.object({
   severity: z.enum(severities).exactOptional(),
   level: z.enum(levels).exactOptional(),
   rule: z.string().exactOptional(),
-}) as z.ZodType<Fault>;
+};
+export const fault: z.ZodType<Fault> = z.object(faultMembers) as unknown as z.ZodType<Fault>;
 
 export const problem: z.ZodType<Problem> = z.object({
   type: z.string(),

@@ -1,6 +1,8 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
 import type { Fault } from '../problem.ts';
+import type { InstanceStanding } from './convergence.ts';
+import type { ConfigReport, Health } from './health.ts';
 import type { Difference } from './result.ts';
 
 /** Where a value may come from, highest first. */
@@ -91,6 +93,20 @@ export interface SearchHit {
   readonly description?: string;
 }
 
+/** An instance, as the authority knows it. Without `version` it runs none, or was lost while nobody looked on. */
+export interface KnownInstance
+  extends Pick<Health, 'instance' | 'service' | 'ok' | 'state' | 'event' | 'startedAt'>,
+    Partial<Pick<ConfigReport, 'source' | 'epoch' | 'version' | 'appliedAt' | 'pendingRestart'>> {
+  /** Nothing is heard of it. */
+  readonly silent: boolean;
+  /** Beside the present version; null where there is none. */
+  readonly standing: InstanceStanding | null;
+  /** From when on it is in this state and runs this version; null where nobody knows. RFC 3339. */
+  readonly since: string | null;
+  /** What is wrong. */
+  readonly detail?: string;
+}
+
 /** One thing that is wrong with a chain of versions. */
 export interface ChainFault {
   readonly service: string;
@@ -123,6 +139,7 @@ export interface Found {
   readonly drafts?: readonly DraftSummary[];
   readonly profiles?: readonly Profile[];
   readonly hits?: readonly SearchHit[];
+  readonly instances?: readonly KnownInstance[];
   /** With `fsck`: how many versions were verified, and what is wrong; empty when all is well. */
   readonly verified?: number;
   readonly faults?: readonly ChainFault[];

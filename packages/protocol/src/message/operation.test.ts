@@ -19,6 +19,7 @@ it('tells what only looks', () => {
     'profiles',
     'history',
     'search',
+    'instances',
     'fsck',
   ]);
 });
@@ -31,6 +32,7 @@ it('tells what concerns every service', () => {
     'profiles',
     'history',
     'search',
+    'instances',
     'fsck',
     'backup',
   ]);

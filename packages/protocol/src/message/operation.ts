@@ -81,6 +81,8 @@ export type StoreOperation =
   | ({ readonly op: 'history'; readonly of?: string } & HistoryFilter)
   /** Settings whose place, value or description holds this text. */
   | { readonly op: 'search'; readonly text: string; readonly limit?: number }
+  /** What runs where, by name; at most `limit`, 100 where it is left out, after the one of this name. */
+  | { readonly op: 'instances'; readonly of?: string; readonly limit?: number; readonly after?: string }
   /** Verifies every chain of versions. */
   | { readonly op: 'fsck' }
   /** Writes the store into a file of its own beside it, while it is in use. */
@@ -137,7 +139,10 @@ const patchOperation = z.discriminatedUnion('op', [
 
 export const maxLogEntries = 500;
 /** Tags, drafts and profiles: a name that may hold dots. */
-const label = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be 1 to 63 of a–z, 0–9, ".", "_", "-"');
+const labelPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const label = z.string().regex(labelPattern, 'must be 1 to 63 of a–z, 0–9, ".", "_", "-"');
+/** Can it name a tag, a draft or a profile? */
+export const isLabel = (text: string): boolean => labelPattern.test(text);
 const limit = z.int().min(1).max(maxLogEntries);
 
 const filter = {
@@ -204,7 +209,17 @@ export const operationShapes: readonly OperationShape[] = [
   { op: z.literal('profile_drop'), profile: label },
   { op: z.literal('profiles') },
   { op: z.literal('history'), of: name.exactOptional(), ...filter },
-  { op: z.literal('search'), text: z.string().min(1).max(200), limit: limit.exactOptional() },
+  {
+    op: z.literal('search'),
+    text: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters'),
+    limit: limit.exactOptional(),
+  },
+  {
+    op: z.literal('instances'),
+    of: name.exactOptional(),
+    limit: limit.exactOptional(),
+    after: name.exactOptional(),
+  },
   { op: z.literal('fsck') },
   { op: z.literal('backup') },
 ];
@@ -234,6 +249,7 @@ const storeOperations: ReadonlySet<string> = new Set<StoreOperation['op']>([
   'profiles',
   'history',
   'search',
+  'instances',
   'fsck',
   'backup',
 ]);
@@ -257,6 +273,7 @@ const readOperations: ReadonlySet<string> = new Set<Operation['op']>([
   'profiles',
   'history',
   'search',
+  'instances',
   'fsck',
 ]);
 

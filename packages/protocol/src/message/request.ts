@@ -19,6 +19,8 @@ export interface RequestOptions {
   readonly expiresAt?: string;
   /** Also where a running process can't take the change over, and the service's policy refuses that. */
   readonly acceptRestart?: boolean;
+  /** `false`: refused where nobody knows the service; its name may be misspelt. @default true */
+  readonly create?: boolean;
 }
 
 export const requestType = 'setpoint.request.v1';
@@ -30,6 +32,7 @@ const options = {
   author: name,
   expiresAt: time.exactOptional(),
   acceptRestart: z.boolean().exactOptional(),
+  create: z.boolean().exactOptional(),
 };
 
 const [first, ...rest] = operationShapes.map((shape: OperationShape) => {
