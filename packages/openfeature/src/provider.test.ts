@@ -233,7 +233,15 @@ describe('2. Provider', () => {
         ['TYPE_MISMATCH', 'ERROR', []],
         ['TYPE_MISMATCH', 'ERROR', 'x'],
       ]);
-      expect(details[0]?.errorMessage).toBe('"/model" is a string, and a boolean was asked for');
+      expect(details.map(({ errorMessage }) => errorMessage)).toEqual([
+        '"/model" is a string, and a boolean was asked for',
+        '"/vad/threshold" is a number, and a string was asked for',
+        '"/vad/enabled" is a boolean, and a number was asked for',
+        '"/model" is a string, and an object was asked for',
+        '"/languages" is an array, and an object was asked for',
+        '"/limits" is an object, and an array was asked for',
+        '"/nothing" is null, and a string was asked for',
+      ]);
     });
 
     it('TYPE_MISMATCH for what a schema made of a value and JSON does not know', async () => {
@@ -298,6 +306,22 @@ describe('2. Provider', () => {
         'no configuration for vad',
       );
       expect(client.providerStatus).toBe('ERROR');
+    });
+
+    it('2.5.1: stops it as well where it was replaced before it was open', async () => {
+      const go = Promise.withResolvers<void>();
+      const opened = Promise.withResolvers<Connection<JsonObject>>();
+      const slow = new SetpointProvider(async () => {
+        await go.promise;
+        const connection = await open();
+        opened.resolve(connection);
+        return connection;
+      });
+      const starting = slow.initialize();
+      await slow.onClose();
+      go.resolve();
+      await expect(starting).rejects.toMatchObject({ code: 'PROVIDER_NOT_READY' });
+      expect((await opened.promise).state).toBe('stopped');
     });
 
     it('2.5.1, 2.5.2: stops it when it is replaced, and is not ready any more', async () => {

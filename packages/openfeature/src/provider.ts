@@ -33,6 +33,8 @@ export class SetpointProvider implements Provider {
   readonly #given: FlagSource | (() => Promise<FlagSource>);
   #source: FlagSource | undefined;
   #unfollow: (() => void) | undefined;
+  /** Of how often it was set and replaced: who was replaced while it opened must not begin. */
+  #turn = 0;
 
   /**
    * @param source an open connection, which stays its owner's to stop; or a function that opens one, which the provider
@@ -44,7 +46,12 @@ export class SetpointProvider implements Provider {
 
   /** @throws ProviderFatalError, GeneralError where the connection says that it is not to be relied on; those of the function */
   async initialize(): Promise<void> {
+    const turn = ++this.#turn;
     const source = typeof this.#given === 'function' ? await this.#given() : this.#given;
+    if (turn !== this.#turn) {
+      if (source !== this.#given) await source.stop();
+      throw new ProviderNotReadyError('the provider was replaced while it opened its connection');
+    }
     const { providerState } = source;
     const refusal = refusalOf(providerState, source);
     if (refusal && refusal.code !== ErrorCode.GENERAL) {
@@ -58,6 +65,7 @@ export class SetpointProvider implements Provider {
   }
 
   async onClose(): Promise<void> {
+    this.#turn += 1;
     const source = this.#source;
     this.#unfollow?.();
     this.#unfollow = undefined;
@@ -77,7 +85,7 @@ export class SetpointProvider implements Provider {
     return this.#resolve(key, 'number', otherwise);
   }
 
-  /** A default that is a list asks for a list; every other one asks for an object. */
+  /** A default that is an array asks for an array; every other one asks for an object. */
   resolveObjectEvaluation<T extends JsonValue>(key: string, otherwise: T): Promise<ResolutionDetails<T>> {
     return this.#resolve(key, kindOf(otherwise) === 'list' ? 'list' : 'object', otherwise);
   }

@@ -36,7 +36,10 @@ export function resolveFlag<T extends JsonValue>(
   const found = kindOf(value);
   if (found !== kind) {
     // The value is not repeated: it may be a secret.
-    return fail(ErrorCode.TYPE_MISMATCH, `"${formatPointer(names)}" is a ${found}, and a ${kind} was asked for`);
+    return fail(
+      ErrorCode.TYPE_MISMATCH,
+      `"${formatPointer(names)}" is ${named[found]}, and ${named[kind]} was asked for`,
+    );
   }
   return { value: value as T, reason: reasonOf(document.state, document.providerState), flagMetadata };
 }
@@ -49,6 +52,16 @@ function tryParse(key: string): string[] | SetpointError {
     throw cause;
   }
 }
+
+const named: Readonly<Record<ReturnType<typeof kindOf>, string>> = {
+  boolean: 'a boolean',
+  string: 'a string',
+  number: 'a number',
+  object: 'an object',
+  list: 'an array',
+  null: 'null',
+  'value without JSON form': 'a value without JSON form',
+};
 
 /** An object of a class, as a schema may make one, is none that JSON knows. */
 export function kindOf(value: unknown): FlagKind | 'null' | 'value without JSON form' {

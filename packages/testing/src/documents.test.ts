@@ -98,6 +98,64 @@ describe('documents', () => {
     fc.assert(fc.property(validDocuments(bounded), (document) => bounded.safeParse(document).success));
   });
 
+  it('of a schema that leads back to itself end, at several depths', () => {
+    interface Tree {
+      name: string;
+      children: Tree[];
+      next?: Tree | undefined;
+    }
+    const tree: z.ZodType<Tree> = z.object({
+      name: z.string(),
+      children: z.array(z.lazy(() => tree)).max(3),
+      next: z.lazy(() => tree).optional(),
+    });
+    const depthOf = ({ children, next }: Tree): number =>
+      1 + Math.max(0, ...[...children, ...(next ? [next] : [])].map(depthOf));
+    const found = fc.sample(validDocuments(tree), { numRuns: 200, seed: 1 }) as unknown as Tree[];
+    expect(found.every((one) => tree.safeParse(one).success)).toBe(true);
+    expect([...new Set(found.map(depthOf))].sort()).toEqual([1, 2, 3, 4]);
+    const wrong = fc.sample(invalidDocuments(tree), { numRuns: 200, seed: 1 });
+    expect(wrong.every(({ document }) => !tree.safeParse(document).success)).toBe(true);
+    expect(wrong.some(({ pointer }) => pointer.startsWith('/children/0/next/'))).toBe(true);
+  });
+
+  it('of schemas that lead to one another, or to any JSON, pass them', () => {
+    const room = z.object({
+      lamps: z.array(z.lazy(() => lamp)).min(1),
+      free: z.json(),
+      label: z.string().meta({ id: 'Label of a room' }),
+    });
+    const lamp: z.ZodType = z.object({ rooms: z.record(z.string(), z.union([z.lazy(() => room), z.null()])) });
+    fc.assert(fc.property(validDocuments(room), (document) => room.safeParse(document).success));
+    fc.assert(fc.property(invalidDocuments(room), ({ document }) => !room.safeParse(document).success));
+  });
+
+  it('are refused at once for a schema whose documents have no end', () => {
+    const endless: z.ZodType = z.object({ next: z.lazy(() => endless) });
+    expect(() => validDocuments(endless)).toThrow('leads back to itself without an end');
+  });
+
+  it('of a union are of each choice, and wrong within the one that they say they are', () => {
+    const union = z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('lamp'), brightness: z.int().min(0).max(10) }),
+      z.object({ kind: z.enum(['door', 'gate']), open: z.boolean() }),
+    ]);
+    const found = fc.sample(validDocuments(union), { numRuns: 100, seed: 1 });
+    expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(['lamp', 'door', 'gate']));
+    const wrong = fc.sample(invalidDocuments(union), { numRuns: 200, seed: 1 });
+    expect(wrong.every(({ document }) => !union.safeParse(document).success)).toBe(true);
+    expect(new Set(wrong.map(({ pointer }) => pointer))).toEqual(new Set(['/kind', '/brightness', '/open']));
+    const plain = z.union([z.object({ a: z.int() }), z.object({ b: z.string() })]);
+    expect(fc.sample(invalidDocuments(plain), 1)).toEqual([
+      { document: { 'not-in-the-schema': true }, pointer: '', wrong: 'none of the choices' },
+    ]);
+  });
+
+  it('are made wrong also where everything has a default', () => {
+    const easy = z.object({ n: z.int().default(5), room: z.object({ name: z.string().default('x') }).prefault({}) });
+    fc.assert(fc.property(invalidDocuments(easy), ({ document }) => !easy.safeParse(document).success));
+  });
+
   it('are objects, and there has to be something to get wrong', () => {
     expect(() => validDocuments(z.string())).toThrow('a document is an object');
     expect(() => fc.sample(invalidDocuments(z.object({})), 1)).toThrow('nothing in this schema');

@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue, Pointer } from '@setpoint/protocol';
 import fc, { type Arbitrary } from 'fast-check';
 import { z } from 'zod';
-import { type JsonSchema, valuesOf } from './json-schema-values.ts';
+import { createReferences, type JsonSchema } from './json-schema.ts';
+import { valuesOf } from './json-schema-values.ts';
 import { isWrongAt, spoilersOf } from './json-schema-wrongs.ts';
 
 /** A document that the schema refuses, and why. */
@@ -19,11 +20,13 @@ const patience = 1000;
 /**
  * Documents that the schema accepts, as fast-check makes them: small ones first, with and without what is optional.
  * Refinements are kept to by trying, so one that hardly any document passes is refused.
- * @throws Error from a run, where a thousand documents in a row did not pass the schema
+ * @throws Error for a schema that leads back to itself without end; from a run, where a thousand documents in a row did
+ * not pass the schema
  */
 export function validDocuments(schema: z.ZodType): Arbitrary<JsonObject> {
   let refused = 0;
-  return valuesOf(toJsonSchema(schema)).filter((document) => {
+  const root = toJsonSchema(schema);
+  return valuesOf(root, createReferences(root)).filter((document) => {
     if (schema.safeParse(document).success) {
       refused = 0;
       return true;
@@ -42,23 +45,24 @@ export function validDocuments(schema: z.ZodType): Arbitrary<JsonObject> {
  */
 export function invalidDocuments(schema: z.ZodType): Arbitrary<InvalidDocument> {
   const root = toJsonSchema(schema);
+  const references = createReferences(root);
   let refused = 0;
   return validDocuments(schema)
     .chain((document) => {
-      const spoilers = spoilersOf(root, document as JsonValue);
-      if (spoilers.length === 0) throw new Error('there is nothing in this schema that a document could get wrong');
-      return fc.constantFrom(...spoilers);
+      const spoilers = spoilersOf(root, references, document as JsonValue);
+      // Where everything is optional, there is nothing in an empty document to spoil.
+      return spoilers.length > 0 ? fc.constantFrom(...spoilers) : fc.constant(undefined);
     })
-    .filter(({ document, pointer }) => {
-      if (isWrongAt(schema, document, pointer)) {
+    .filter((spoiled): spoiled is InvalidDocument => {
+      if (spoiled && isWrongAt(schema, spoiled.document, spoiled.pointer)) {
         refused = 0;
         return true;
       }
       refused += 1;
       if (refused < patience) return false;
-      throw new Error(
-        `the schema accepts whatever is made wrong, at ${pointer || 'its root'} last; it checks too little`,
-      );
+      if (!spoiled) throw new Error('there is nothing in this schema that a document could get wrong');
+      const place = spoiled.pointer || 'its root';
+      throw new Error(`the schema accepts whatever is made wrong, at ${place} last; it checks too little`);
     });
 }
 
@@ -69,6 +73,6 @@ function toJsonSchema(schema: z.ZodType): JsonSchema {
     unrepresentable: 'any',
     reused: 'inline',
   });
-  if (found.type === 'object' || found.anyOf || found.allOf) return found as JsonSchema;
+  if (found.type === 'object' || found.anyOf || found.oneOf || found.allOf || found.$ref) return found as JsonSchema;
   throw new Error('a document is an object; give the schema of the whole document');
 }

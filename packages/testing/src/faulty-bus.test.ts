@@ -1,6 +1,7 @@
 import type { Bus } from '@setpoint/bus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFaultyBus, type Faults, type FaultyBus } from './faulty-bus.ts';
+import type { Faults } from './faults.ts';
+import { createFaultyBus, type FaultyBus } from './faulty-bus.ts';
 import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 let clock: VirtualClock;
@@ -16,6 +17,15 @@ async function connect(broker: FaultyBus, clientId: string): Promise<Bus> {
   void bus.start().catch(() => undefined);
   await clock.settle();
   return bus;
+}
+
+function refusalOf(work: () => unknown): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (cause) {
+    return cause;
+  }
 }
 
 function listen(bus: Bus, filter = '#'): string[] {
@@ -194,5 +204,47 @@ describe('a faulty bus', () => {
     expect(Number.isInteger(broker.seed)).toBe(true);
     for (let count = 0; count < 3000; count += 1) broker.log.note('x');
     expect(broker.log.lines).toHaveLength(500);
+  });
+});
+
+describe('the options of a faulty bus', () => {
+  it('are refused with all their faults at once', () => {
+    const faults = { drop: 2, cut: -1, drp: 0.5, delay: Number.NaN, maxDelayMs: -5 } as Faults;
+    const wrong = { seed: 'x' as never, faults, fault: {} };
+    expect(refusalOf(() => createFaultyBus(wrong))).toMatchObject({
+      code: 'options_invalid',
+      message:
+        'createFaultyBus was called with wrong options: fault is unknown, there are seed and faults; ' +
+        'seed must be a whole number, and is x; faults/drop must be 0 to 1, and is 2; ' +
+        'faults/cut must be 0 to 1, and is -1; faults/drp is unknown, there are drop, overflow, cut, duplicate, delay, ' +
+        'reorder, maxDelayMs and staleRetained; faults/delay must be 0 to 1, and is NaN; ' +
+        'faults/maxDelayMs must be 0 to 2147483647, and is -5',
+      faults: [
+        { pointer: '/fault', message: 'is unknown, there are seed and faults' },
+        { pointer: '/seed', message: 'must be a whole number, and is x' },
+        { pointer: '/faults/drop', message: 'must be 0 to 1, and is 2' },
+        { pointer: '/faults/cut', message: 'must be 0 to 1, and is -1' },
+        { pointer: '/faults/drp' },
+        { pointer: '/faults/delay', message: 'must be 0 to 1, and is NaN' },
+        { pointer: '/faults/maxDelayMs', message: 'must be 0 to 2147483647, and is -5' },
+      ],
+    });
+    expect(refusalOf(() => createFaultyBus({ faults: 0.5 as never }))).toMatchObject({
+      faults: [{ pointer: '/faults', message: 'must be an object of faults, and is 0.5' }],
+    });
+  });
+
+  it('are refused later too, and those before stay in force', async () => {
+    const broker = createFaultyBus({ seed: 1, faults: { drop: 1 } });
+    expect(refusalOf(() => broker.setFaults({ drop: 0, duplicate: 1.5 }))).toMatchObject({
+      code: 'options_invalid',
+      message: 'setFaults was called with wrong options: duplicate must be 0 to 1, and is 1.5',
+    });
+    const bus = await connect(broker, 'a');
+    const heard = listen(bus);
+    await clock.settle();
+    await bus.publish('a', 'x', { qos: 0 });
+    await clock.advance(5000);
+    expect(heard).toEqual([]);
   });
 });

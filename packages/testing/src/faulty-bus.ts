@@ -1,35 +1,9 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryPacket } from '@setpoint/bus/memory';
 import { createFaultLog, type FaultLog } from './fault-log.ts';
+import { checkFaults, checkFaultyBusOptions, type Faults, type FaultyBusOptions } from './faults.ts';
 import { createLane, type Lane } from './lane.ts';
 import { createRandom, seedOf } from './random.ts';
-
-/** How often what goes wrong: each a probability from 0 to 1, asked for every message. What is left out never happens. */
-export interface Faults {
-  /** A QoS 0 message is lost, in either direction. */
-  readonly drop?: number;
-  /** The broker loses a QoS 1 message on its way to a client, as one with a full queue does. */
-  readonly overflow?: number;
-  /** The connection is cut under the message: it is lost with the session, at any QoS. */
-  readonly cut?: number;
-  /** The message comes twice. */
-  readonly duplicate?: number;
-  /** The message is late, and those after it wait for it. */
-  readonly delay?: number;
-  /** The message is late, and those after it overtake it. */
-  readonly reorder?: number;
-  /** The most that a message is late. Milliseconds. @default 1000 */
-  readonly maxDelayMs?: number;
-  /** A subscriber is given one of the last retained messages of a topic instead of the last one. */
-  readonly staleRetained?: number;
-}
-
-export interface FaultyBusOptions {
-  /** Decides everything; the same seed, the same faults. @default a new one, that the log names */
-  readonly seed?: number;
-  /** @default nothing goes wrong */
-  readonly faults?: Faults;
-}
 
 /** A broker in this process and a bad network around it. */
 export interface FaultyBus {
@@ -38,7 +12,10 @@ export interface FaultyBus {
   readonly connect: (options?: BusOptions & { readonly clientId?: string }) => Bus;
   /** The client ids that are connected now. */
   readonly clientIds: readonly string[];
-  /** From now on these faults, and no others. */
+  /**
+   * From now on these faults, and no others.
+   * @throws SetpointError `options_invalid` with every fault; those before stay
+   */
   setFaults(faults: Faults): void;
   /** Nothing passes between the broker and this client, though both still believe in their connection. */
   partition(clientId: string): void;
@@ -62,8 +39,12 @@ export interface FaultyBus {
 const rememberedRetained = 4;
 const defaultMaxDelayMs = 1000;
 
-/** Creates a broker in memory whose network does what `faults` says, decided by `seed`. It begins running. */
+/**
+ * Creates a broker in memory whose network does what `faults` says, decided by `seed`. It begins running.
+ * @throws SetpointError `options_invalid` with every fault
+ */
 export function createFaultyBus(options: FaultyBusOptions = {}): FaultyBus {
+  checkFaultyBusOptions(options);
   const { seed = Math.floor(Math.random() * 2 ** 31) } = options;
   let faults = options.faults ?? {};
   const log = createFaultLog(seed);
@@ -165,6 +146,7 @@ export function createFaultyBus(options: FaultyBusOptions = {}): FaultyBus {
       return broker.clientIds;
     },
     setFaults: (next) => {
+      checkFaults(next);
       log.note(`faults: ${JSON.stringify(next)}`);
       faults = next;
     },

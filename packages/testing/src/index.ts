@@ -1,7 +1,8 @@
 export type { FakeAuthority, FakeAuthorityOptions, PublishedAs } from './fake-authority.ts';
 export { createFakeAuthority } from './fake-authority.ts';
 export type { FaultKind, FaultLog } from './fault-log.ts';
-export type { Faults, FaultyBus, FaultyBusOptions } from './faulty-bus.ts';
+export type { Faults, FaultyBusOptions } from './faults.ts';
+export type { FaultyBus } from './faulty-bus.ts';
 export { createFaultyBus } from './faulty-bus.ts';
 export { createRandom, seedOf } from './random.ts';
 export type { SnapshotRest } from './snapshot.ts';

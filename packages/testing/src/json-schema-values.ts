@@ -1,86 +1,107 @@
 import type { JsonValue } from '@setpoint/protocol';
 import fc, { type Arbitrary } from 'fast-check';
-
-/** What zod writes of a schema, as far as it is read here. */
-export interface JsonSchema {
-  readonly type?: string;
-  readonly const?: JsonValue;
-  readonly enum?: readonly JsonValue[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-  readonly allOf?: readonly JsonSchema[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: boolean | JsonSchema;
-  readonly propertyNames?: JsonSchema;
-  readonly items?: JsonSchema | boolean;
-  readonly prefixItems?: readonly JsonSchema[];
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly format?: string;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly exclusiveMaximum?: number;
-  readonly multipleOf?: number;
-}
+import type { JsonSchema, References } from './json-schema.ts';
 
 const manyItems = 4;
 const longText = 24;
 const largest = 1e6;
 
-/** Values that this schema describes. What it can't say (a refinement) is not kept to. */
-export function valuesOf(schema: JsonSchema): Arbitrary<JsonValue> {
-  if (schema.const !== undefined) return fc.constant(schema.const);
-  if (schema.enum) return fc.constantFrom(...schema.enum);
-  const choices = schema.anyOf ?? schema.oneOf;
-  if (choices) return fc.oneof(...choices.map(valuesOf));
-  if (schema.allOf) return fc.tuple(...schema.allOf.map(valuesOf)).map(merge);
-  switch (schema.type) {
-    case 'object':
-      return objects(schema);
-    case 'array':
-      return arrays(schema);
-    case 'string':
-      return texts(schema);
-    case 'integer':
-    case 'number':
-      return numbers(schema);
-    case 'boolean':
-      return fc.boolean();
-    case 'null':
-      return fc.constant(null);
-    default:
-      return fc.oneof(fc.string({ maxLength: longText }), fc.integer(), fc.boolean());
+/** How often a schema may lead back to itself within one document; more only where none of its documents ends sooner. */
+const depths = [3, 6, 12, 24];
+
+/**
+ * Values that this schema describes. What it can't say (a refinement) is not kept to.
+ * @throws Error for a schema that leads back to itself without end
+ */
+export function valuesOf(schema: JsonSchema, references: References): Arbitrary<JsonValue> {
+  for (const depth of depths) {
+    const values = createMaker(references)(schema, depth);
+    if (values) return values;
   }
+  throw new Error('this schema leads back to itself without an end; let one of the steps be optional, or a list');
 }
+
+/** Undefined where no value ends within `depth` steps. */
+type Make = (schema: JsonSchema, depth: number) => Arbitrary<JsonValue> | undefined;
+
+function createMaker(references: References): Make {
+  const made = new Map<string, Arbitrary<JsonValue> | undefined>();
+
+  const makeReferred = (reference: string, depth: number): Arbitrary<JsonValue> | undefined => {
+    const left = references.isRecursive(reference) ? depth - 1 : depth;
+    if (left < 0) return undefined;
+    const key = `${left} ${reference}`;
+    if (!made.has(key)) made.set(key, make(references.follow(reference), left));
+    return made.get(key);
+  };
+
+  const make: Make = (schema, depth) => {
+    if (schema.$ref !== undefined) return makeReferred(schema.$ref, depth);
+    if (schema.const !== undefined) return fc.constant(schema.const);
+    if (schema.enum) return fc.constantFrom(...schema.enum);
+    const choices = (schema.anyOf ?? schema.oneOf)?.map((choice) => make(choice, depth)).filter(isThere);
+    if (choices) return choices.length > 0 ? fc.oneof(...choices) : undefined;
+    if (schema.allOf) return allOf(schema.allOf.map((part) => make(part, depth)))?.map(merge);
+    switch (schema.type) {
+      case 'object':
+        return objects(schema, (part) => make(part, depth));
+      case 'array':
+        return arrays(schema, (part) => make(part, depth));
+      case 'string':
+        return texts(schema);
+      case 'integer':
+      case 'number':
+        return numbers(schema);
+      case 'boolean':
+        return fc.boolean();
+      case 'null':
+        return fc.constant(null);
+      default:
+        return fc.oneof(fc.string({ maxLength: longText }), fc.integer(), fc.boolean());
+    }
+  };
+  return make;
+}
+
+type MakePart = (part: JsonSchema) => Arbitrary<JsonValue> | undefined;
+
+const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 
 const merge = (parts: readonly JsonValue[]): JsonValue => Object.assign({}, ...parts);
 
-function objects({ properties, required = [], additionalProperties, propertyNames }: JsonSchema): Arbitrary<JsonValue> {
+const allOf = (parts: readonly (Arbitrary<JsonValue> | undefined)[]): Arbitrary<JsonValue[]> | undefined =>
+  parts.every(isThere) ? fc.tuple(...parts) : undefined;
+
+function objects(
+  { properties, required = [], additionalProperties, propertyNames }: JsonSchema,
+  make: MakePart,
+): Arbitrary<JsonValue> | undefined {
   if (!properties && typeof additionalProperties === 'object') {
-    const names = propertyNames ? valuesOf({ type: 'string', ...propertyNames }) : fc.stringMatching(/^[a-z]{1,8}$/);
-    return fc.dictionary(names as Arbitrary<string>, valuesOf(additionalProperties), {
+    const names = propertyNames && make({ type: 'string', ...propertyNames });
+    const values = make(additionalProperties);
+    if (!values) return fc.constant({});
+    return fc.dictionary((names ?? fc.stringMatching(/^[a-z]{1,8}$/)) as Arbitrary<string>, values, {
       maxKeys: manyItems,
       noNullPrototype: true,
     });
   }
-  const members = Object.fromEntries(Object.entries(properties ?? {}).map(([name, part]) => [name, valuesOf(part)]));
+  const members: Record<string, Arbitrary<JsonValue>> = {};
+  for (const [name, part] of Object.entries(properties ?? {})) {
+    const values = make(part);
+    if (values) members[name] = values;
+    else if (required.includes(name)) return undefined;
+  }
   const requiredKeys = required.filter((name) => Object.hasOwn(members, name));
   return fc.record(members, { requiredKeys, noNullPrototype: true }) as Arbitrary<JsonValue>;
 }
 
-function arrays({
-  items,
-  prefixItems,
-  minItems = 0,
-  maxItems = minItems + manyItems,
-}: JsonSchema): Arbitrary<JsonValue> {
-  if (prefixItems) return fc.tuple(...prefixItems.map(valuesOf));
-  const item = typeof items === 'object' ? valuesOf(items) : fc.integer();
+function arrays(
+  { items, prefixItems, minItems = 0, maxItems = minItems + manyItems }: JsonSchema,
+  make: MakePart,
+): Arbitrary<JsonValue> | undefined {
+  if (prefixItems) return allOf(prefixItems.map(make));
+  const item = typeof items === 'object' ? make(items) : fc.integer();
+  if (!item) return minItems === 0 ? fc.constant([]) : undefined;
   return fc.array(item, { minLength: minItems, maxLength: maxItems });
 }
 

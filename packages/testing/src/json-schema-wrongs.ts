@@ -7,7 +7,7 @@ import {
   type Pointer,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import type { JsonSchema } from './json-schema-values.ts';
+import type { JsonSchema, References } from './json-schema.ts';
 
 /** A document with one thing wrong. */
 interface Spoiled {
@@ -28,10 +28,10 @@ const missing = Symbol('missing');
 const unknownMember = 'not-in-the-schema';
 
 /** Every way in which this right document can be made wrong in one place. */
-export function spoilersOf(schema: JsonSchema, document: JsonValue): readonly Spoiled[] {
-  return wrongsOf(schema, document, [])
-    .filter(({ path }) => path.length > 0)
-    .map(({ path, value, pointer, wrong }) => ({ document: put(document, path, value) as JsonObject, pointer, wrong }));
+export function spoilersOf(schema: JsonSchema, references: References, document: JsonValue): readonly Spoiled[] {
+  return createSpoiler(references)(schema, document, [])
+    .map(({ path, value, pointer, wrong }) => ({ document: put(document, path, value), pointer, wrong }))
+    .filter((spoiled): spoiled is Spoiled => isJsonObject(spoiled.document));
 }
 
 /** Whether the schema refuses the document at this very place. */
@@ -45,38 +45,71 @@ export function isWrongAt(schema: z.ZodType, document: JsonObject, pointer: Poin
   });
 }
 
-function wrongsOf(schema: JsonSchema, value: JsonValue, path: readonly string[]): readonly Wrong[] {
-  const at = (wrong: string, other: JsonValue | typeof missing, name?: string): Wrong => {
-    const place = name === undefined ? path : [...path, name];
-    return { path: place, pointer: formatPointer(place), value: other, wrong };
+type WrongsOf = (schema: JsonSchema, value: JsonValue, path: readonly string[]) => readonly Wrong[];
+
+function createSpoiler(references: References): WrongsOf {
+  const resolve = (schema: JsonSchema): JsonSchema =>
+    schema.$ref === undefined ? schema : resolve(references.follow(schema.$ref));
+
+  const wrongsOf: WrongsOf = (given, value, path) => {
+    const schema = resolve(given);
+    const at = (wrong: string, other: JsonValue | typeof missing, name?: string): Wrong => {
+      const place = name === undefined ? path : [...path, name];
+      return { path: place, pointer: formatPointer(place), value: other, wrong };
+    };
+    if (schema.allOf) return schema.allOf.flatMap((part) => wrongsOf(part, value, path));
+    const choices = (schema.anyOf ?? schema.oneOf)?.map(resolve);
+    if (choices) {
+      // A document is an object, also a wrong one.
+      const none = at('none of the choices', path.length === 0 ? { [unknownMember]: true } : noneOf(choices, resolve));
+      const [meant, ...others] = choices.filter((choice) => isNamedBy(choice, value));
+      // Unless its members say which of them was meant, only the place itself can get what none of them takes.
+      return meant && others.length === 0 ? [none, ...wrongsOf(meant, value, path)] : [none];
+    }
+    if (schema.const !== undefined || schema.enum) return [at('not among the choices', unknownMember)];
+    switch (schema.type) {
+      case 'object':
+        return [at('not an object', 'text'), ...wrongMembers(schema, value, path, at, wrongsOf)];
+      case 'array':
+        return [at('not a list', 'text'), ...wrongItems(schema, value, path, at, wrongsOf)];
+      case 'string':
+        return [at('not a text', 7), ...wrongTexts(schema).map(([wrong, other]) => at(wrong, other))];
+      case 'integer':
+      case 'number':
+        return [at('not a number', 'seven'), ...wrongNumbers(schema).map(([wrong, other]) => at(wrong, other))];
+      case 'boolean':
+        return [at('neither true nor false', 'yes')];
+      case 'null':
+        return [at('not null', 'text')];
+      default:
+        return [];
+    }
   };
-  if (schema.allOf) return schema.allOf.flatMap((part) => wrongsOf(part, value, path));
-  // Which of them was meant is not known, so that the place itself gets what none of them takes.
-  const choices = schema.anyOf ?? schema.oneOf;
-  if (choices) return [at('none of the choices', noneOf(choices))];
-  if (schema.const !== undefined || schema.enum) return [at('not among the choices', unknownMember)];
-  switch (schema.type) {
-    case 'object':
-      return [at('not an object', 'text'), ...wrongMembers(schema, value, path, at)];
-    case 'array':
-      return [at('not a list', 'text'), ...wrongItems(schema, value, path, at)];
-    case 'string':
-      return [at('not a text', 7), ...wrongTexts(schema).map(([wrong, other]) => at(wrong, other))];
-    case 'integer':
-    case 'number':
-      return [at('not a number', 'seven'), ...wrongNumbers(schema).map(([wrong, other]) => at(wrong, other))];
-    case 'boolean':
-      return [at('neither true nor false', 'yes')];
-    case 'null':
-      return [at('not null', 'text')];
-    default:
-      return [];
-  }
+  return wrongsOf;
+}
+
+/** Whether the value has what tells this choice from the others, as `kind: 'lamp'`. */
+function isNamedBy({ properties = {}, required = [] }: JsonSchema, value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  const names = required.filter((name) => properties[name]?.const !== undefined || properties[name]?.enum);
+  return (
+    names.length > 0 &&
+    names.every((name) => {
+      const { const: only, enum: several = [only] } = properties[name] ?? {};
+      return several.some((one) => one === value[name]);
+    })
+  );
 }
 
 type At = (wrong: string, other: JsonValue | typeof missing, name?: string) => Wrong;
 
-function wrongMembers(schema: JsonSchema, value: JsonValue, path: readonly string[], at: At): readonly Wrong[] {
+function wrongMembers(
+  schema: JsonSchema,
+  value: JsonValue,
+  path: readonly string[],
+  at: At,
+  wrongsOf: WrongsOf,
+): readonly Wrong[] {
   if (!isJsonObject(value)) return [];
   const { properties = {}, required = [], additionalProperties } = schema;
   const rest = typeof additionalProperties === 'object' ? additionalProperties : undefined;
@@ -89,7 +122,13 @@ function wrongMembers(schema: JsonSchema, value: JsonValue, path: readonly strin
   return [...members, ...absent, ...unknown];
 }
 
-function wrongItems(schema: JsonSchema, value: JsonValue, path: readonly string[], at: At): readonly Wrong[] {
+function wrongItems(
+  schema: JsonSchema,
+  value: JsonValue,
+  path: readonly string[],
+  at: At,
+  wrongsOf: WrongsOf,
+): readonly Wrong[] {
   if (!Array.isArray(value)) return [];
   const { items, prefixItems, minItems = 0, maxItems } = schema;
   const partOf = (index: number): JsonSchema | undefined =>
@@ -127,22 +166,25 @@ function wrongNumbers({ type, minimum, maximum, exclusiveMinimum, exclusiveMaxim
 }
 
 /** A value of a kind that none of these is. */
-function noneOf(choices: readonly JsonSchema[]): JsonValue {
+function noneOf(choices: readonly JsonSchema[], resolve: (schema: JsonSchema) => JsonSchema): JsonValue {
   const types = new Set(
-    choices.flatMap(({ type, anyOf, oneOf }) => [type, ...[...(anyOf ?? []), ...(oneOf ?? [])].map((one) => one.type)]),
+    choices.flatMap(({ type, anyOf = [], oneOf = [] }) => [
+      type,
+      ...[...anyOf, ...oneOf].map((one) => resolve(one).type),
+    ]),
   );
   if (!types.has('object')) return { [unknownMember]: true };
   if (!types.has('boolean')) return true;
   return types.has('array') ? unknownMember : [unknownMember];
 }
 
-function put(target: JsonValue, [name = '', ...rest]: readonly string[], value: JsonValue | typeof missing): JsonValue {
+function put(target: JsonValue, path: readonly string[], value: JsonValue | typeof missing): JsonValue {
+  const [name, ...rest] = path;
+  if (name === undefined) return value as JsonValue;
   if (Array.isArray(target)) {
-    return target.map((item, index) =>
-      index === Number(name) ? (rest.length > 0 ? put(item, rest, value) : (value as JsonValue)) : item,
-    );
+    return target.map((item, index) => (index === Number(name) ? put(item, rest, value) : item));
   }
   const { [name]: before, ...others } = target as JsonObject;
   if (value === missing && rest.length === 0) return others;
-  return { ...(target as JsonObject), [name]: rest.length > 0 ? put(before ?? {}, rest, value) : (value as JsonValue) };
+  return { ...(target as JsonObject), [name]: put(before ?? {}, rest, value) };
 }

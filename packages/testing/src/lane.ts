@@ -6,6 +6,9 @@ export interface Lane {
   overtake(lateMs: number, arrive: () => void): void;
 }
 
+/** A longer one would fire at once. Milliseconds. */
+export const longestTimerMs = 2_147_483_647;
+
 export function createLane(): Lane {
   let waiting: { readonly dueMs: number; readonly arrive: () => void }[] = [];
   let isSet = false;
@@ -13,7 +16,7 @@ export function createLane(): Lane {
   const set = (ms: number): void => {
     if (isSet) return;
     isSet = true;
-    setTimeout(pump, ms);
+    setTimeout(pump, Math.min(ms, longestTimerMs));
   };
 
   const pump = (): void => {

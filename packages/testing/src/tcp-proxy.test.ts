@@ -104,6 +104,36 @@ describe('a TCP proxy', () => {
     accepted.destroy();
   });
 
+  it('refuses what can not be, and says what to call instead', async () => {
+    await using on = await open();
+    for (const bytes of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '10' as never]) {
+      expect(() => on.wire.throttle(bytes)).toThrow(
+        `throttle takes 1 or more bytes a second, or undefined for no limit, and was given ${bytes}; freeze() stops all`,
+      );
+    }
+    for (const ms of [-1, Number.NaN, 2_147_483_648, '10' as never]) {
+      expect(() => on.wire.delay(ms)).toThrow(`delay takes 0 to 2147483647 milliseconds, and was given ${ms}`);
+    }
+    await on.bus.publish(on.topic, 'as before');
+    expect(await on.heard.next()).toBe('as before');
+  });
+
+  it.each([
+    ['http://a', 'http://a: a TCP proxy stands before a broker at mqtt://host:port; this is http:'],
+    [
+      'mqtts://a',
+      'mqtts://a: a TCP proxy stands before a broker at mqtt://host:port; through TLS it can not see packets',
+    ],
+    ['mqtt://', 'mqtt://: a TCP proxy stands before a broker at mqtt://host:port; there is no host'],
+    ['nowhere', 'nowhere: a TCP proxy stands before a broker at mqtt://host:port; this is no URL'],
+    [
+      'wss://u:secret@a',
+      'wss://a: a TCP proxy stands before a broker at mqtt://host:port; through TLS it can not see packets',
+    ],
+  ])('does not stand before %s', async (url, message) => {
+    await expect(openTcpProxy(url)).rejects.toThrow(expect.objectContaining({ code: 'options_invalid', message }));
+  });
+
   it('loses single packets on their way to a client', async () => {
     await using on = await open();
     on.wire.dropToClients((packet) => packet.cmd === 'publish' && String(packet.payload) === 'lost');

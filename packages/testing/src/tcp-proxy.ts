@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { SetpointError } from '@setpoint/protocol';
 import { type Packet, parser } from 'mqtt-packet';
-import { createLane } from './lane.ts';
+import { createLane, longestTimerMs } from './lane.ts';
+import { isWithin } from './wrong-options.ts';
 
 /** A wire between clients and a real broker that a test can spoil. */
 export interface TcpProxy extends AsyncDisposable {
@@ -17,9 +19,15 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** The same by a TCP reset, as a router that has forgotten the connection does. */
   reset(): void;
-  /** Every byte, of every connection, takes this much longer in each direction. Milliseconds; 0: no longer. */
+  /**
+   * Every byte, of every connection, takes this much longer in each direction. Milliseconds; 0: no longer.
+   * @throws SetpointError `options_invalid` unless it is 0 to 2147483647
+   */
   delay(ms: number): void;
-  /** So many bytes a second pass at most, in each direction of each connection; undefined: as many as there are. */
+  /**
+   * So many bytes a second pass at most, in each direction of each connection; undefined: as many as there are.
+   * @throws SetpointError `options_invalid` unless it is 1 or more; what lets nothing through is `freeze`
+   */
   throttle(bytesPerSecond: number | undefined): void;
   /** Ends every new connection at once, until `accept`. Those there are stay. */
   refuse(): void;
@@ -41,9 +49,12 @@ interface Wire {
   readonly bytesPerSecond: number | undefined;
 }
 
-/** Opens a proxy on a free port of 127.0.0.1 before the broker at `mqtt://…`. */
+/**
+ * Opens a proxy on a free port of 127.0.0.1 before the broker at `mqtt://…`.
+ * @throws SetpointError `options_invalid` for any other URL
+ */
 export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
-  const target = new URL(brokerUrl);
+  const target = readTarget(brokerUrl);
   const pairs = new Set<Pair>();
   let accepted = 0;
   let isFrozen = false;
@@ -56,7 +67,7 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
       return;
     }
     accepted += 1;
-    const broker = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    const broker = connect({ ...target, noDelay: true });
     const pair: Pair = { client, broker };
     pairs.add(pair);
     wire(pair, () => spoiled);
@@ -121,9 +132,16 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
       }
     },
     delay: (ms) => {
+      if (!isWithin(ms, 0, longestTimerMs)) {
+        throw wrong(`delay takes 0 to ${longestTimerMs} milliseconds, and was given ${String(ms)}`);
+      }
       spoiled = { ...spoiled, delayMs: ms };
     },
     throttle: (bytesPerSecond) => {
+      if (bytesPerSecond !== undefined && !isWithin(bytesPerSecond, 1, Number.MAX_VALUE)) {
+        const takes = 'throttle takes 1 or more bytes a second, or undefined for no limit';
+        throw wrong(`${takes}, and was given ${String(bytesPerSecond)}; freeze() stops all`);
+      }
       spoiled = { ...spoiled, bytesPerSecond };
     },
     refuse: () => {
@@ -138,6 +156,25 @@ export async function openTcpProxy(brokerUrl: string): Promise<TcpProxy> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+const wrong = (message: string): SetpointError => new SetpointError('options_invalid', message);
+
+const encrypted = ['mqtts:', 'wss:', 'ssl:', 'tls:'];
+
+/** Where the broker listens. Refused is what MQTT packets can't be seen in. */
+function readTarget(brokerUrl: string): { readonly host: string; readonly port: number } {
+  const url = URL.parse(brokerUrl);
+  const refuse = (why: string): SetpointError => {
+    const shown = brokerUrl.replace(/\/\/[^/]*@/, '//');
+    return wrong(`${shown}: a TCP proxy stands before a broker at mqtt://host:port; ${why}`);
+  };
+  if (!url) throw refuse('this is no URL');
+  if (encrypted.includes(url.protocol)) throw refuse('through TLS it can not see packets');
+  if (url.protocol !== 'mqtt:') throw refuse(`this is ${url.protocol}`);
+  if (url.hostname === '') throw refuse('there is no host');
+  // A URL has an IPv6 address in brackets, a socket has not.
+  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(url.port || 1883) };
 }
 
 function hold({ client, broker }: Pair): void {
