@@ -68,6 +68,18 @@ describe('a bus over TLS', () => {
     expect(status).toMatchObject({ reason: expect.stringContaining('Hostname/IP does not match') });
   });
 
+  it('offers the protocols that it is told to, and expects the name that is said beside a URL', async () => {
+    const port = await secureBroker({ ALPNProtocols: ['mqtt'] });
+    const tls = { ca: testCertificate, servername: 'other.test', alpn: ['mqtt'] };
+    const own = { url: `mqtts://127.0.0.1:${port}`, tls: { servername: 'broker.test' } };
+    const { bus } = create(port, { url: [own], tls });
+    await bus.start();
+    const { bus: other } = create(port, { url: [{ ...own, tls: { ...own.tls, alpn: ['http/1.1'] } }], tls });
+    void other.start().catch(() => {});
+    const status = await reached(other, (now) => now.kind === 'connecting' && now.attempt === 1);
+    expect(status).toMatchObject({ reason: expect.stringContaining('no application protocol') });
+  });
+
   it('shows its own certificate to a broker that asks for one', async () => {
     const port = await secureBroker({ requestCert: true, ca: testCertificate });
     const tls = { ca: testCertificate, cert: Buffer.from(testCertificate), key: Buffer.from(testKey) };

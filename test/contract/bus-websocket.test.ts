@@ -64,6 +64,21 @@ describe('a bus over a WebSocket', () => {
     expect(faults[0]?.message).toContain(`can't connect to wss://localhost:${broker.port}: `);
   });
 
+  it('is the next of several, whose TLS options are its own where they have to be', async () => {
+    const broker = stack.use(await openWebSocketBroker({ secure: true }));
+    const first = `mqtts://127.0.0.1:${await freePort()}`;
+    const second = `wss://127.0.0.1:${broker.port}/mqtt`;
+    const tls = { ca: testCertificate, alpn: ['mqtt'] };
+    const { bus } = create('', { url: [{ url: first, tls: { servername: 'first.example' } }, second], tls });
+    await bus.start();
+    expect(bus.status.kind).toBe('connected');
+    // Said for all, a name is the name of all.
+    const { bus: other } = create('', { url: [first, second], tls: { ...tls, servername: 'first.example' } });
+    other.start().catch(() => {});
+    const status = await reached(other, (now) => now.kind === 'connecting' && now.attempt === 2);
+    expect(status).toMatchObject({ reason: expect.stringContaining('Host: first.example.') });
+  });
+
   it('says why it does not reach one', async () => {
     const { bus } = create(`ws://127.0.0.1:${await freePort()}`);
     bus.start().catch(() => {});

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createMemoryBroker } from '@setpoint/bus/memory';
+import type { SetpointError } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { resolveBusOptions } from '../../packages/bus/src/options.ts';
@@ -130,7 +131,7 @@ describe('docs/configuration.md says the bounds of', () => {
 
   const isTaken = (option: string, place: readonly string[], value: number): boolean => {
     // So that no shortest delay is longer than the longest one.
-    const rest = option === 'reconnectMaxDelayMs' ? { reconnectMinDelayMs: 100 } : {};
+    const rest = { reconnectMinDelayMs: 100, reconnectMaxDelayMs: 2_147_483_647 };
     const given = place.length > 0 ? { messaging: { [option]: value } } : { [option]: value };
     try {
       resolveOptions({ ...right, ...rest, ...given });
@@ -169,6 +170,146 @@ describe('docs/configuration.md says the bounds of', () => {
     };
     expect(faultsOf(least)).toBe(0);
     expect(faultsOf(least === 0 ? -1 : least - 0.05)).toBe(1);
+  });
+});
+
+describe('Client-30-Options-At-Once: a wrong value is refused, and nothing else is said, for', () => {
+  const noNumber = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, '20', true, [5], {}, () => 5];
+  const noName = ['', 'Vad', 'a b', 'a/b', 'x'.repeat(64), 5, [], {}];
+  const noClientName = ['', 'a b', 'a/b', 'x'.repeat(257), 5, Number.NaN, [], {}];
+  const noFunction = ['x', 5, Number.NaN, {}, []];
+  const noSwitch = ['true', 1, 0, Number.NaN, {}, []];
+  const noOptions = ['x', 5, Number.NaN, [], true, () => ({})];
+  const noPem = ['', 'x', 5, Number.NaN, {}, []];
+  const numbers = (least: number, most = 2_147_483_647): unknown[] => [least - 1, most + 1, ...noNumber];
+  const wholes = (least: number, most: number): unknown[] => [least + 0.5, ...numbers(least, most)];
+
+  const wrong: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>> = {
+    connect: {
+      service: [undefined, ...noName],
+      schema: [undefined, {}, [], 'x', 5, Number.NaN, () => {}, { safeParse: () => {} }],
+      instance: noName,
+      prefix: ['a//b', '/a', 'a/', '+', '#', 5, Number.NaN, [], {}],
+      authority: noName,
+      trustedKeys: [{}, [], { keys: [] }, { keys: 'x' }, { keys: [{}] }, 'x', '', 5, false, Number.NaN],
+      cacheDir: ['', ' ', 'a\0b', true, 5, Number.NaN, [], {}],
+      withoutSnapshot: ['', 'Defaults', 'hope', 5, Number.NaN, [], {}],
+      startTimeoutMs: numbers(0),
+      applyTimeoutMs: numbers(1),
+      boot: [...noOptions, { a: 'refuse' }, { '/a': 'x' }, { '/nope': 'refuse' }, { '/a': { default: Number.NaN } }],
+      staleness: [
+        ...noOptions,
+        {},
+        { softMs: 1 },
+        { softMs: 0, hardMs: 1 },
+        { softMs: 2, hardMs: 1 },
+        { softMs: Number.NaN, hardMs: 1 },
+        { softMs: 1, hardMs: 2 ** 31 },
+        { softMs: '1', hardMs: '2' },
+        { softMs: 1, hardMs: 1, x: 1 },
+      ],
+      overrides: [
+        ...noOptions,
+        { allow: ['/a'] },
+        { values: { '/a': 1 } },
+        { allow: '/a', values: {} },
+        { allow: [5], values: {} },
+        { allow: [], values: [] },
+        { allow: [], values: { '/a': 1 } },
+        { allow: ['/a'], values: { '/a': 'x' } },
+      ],
+      messaging: [...noOptions, { x: 1 }],
+      logger: [...noOptions, {}, { debug() {}, info() {}, warn() {} }, { ...console, error: 'x' }],
+      tracing: [...noOptions, {}, { start: 5 }],
+      signal: [...noOptions, {}, new AbortController()],
+      now: [...noFunction, new Date()],
+    },
+    broker: {
+      environment: noOptions.filter((value) => typeof value !== 'function'),
+      url: [
+        '',
+        'x',
+        'http://a',
+        'mqtt://ann:12#34@a',
+        [],
+        ['x'],
+        [{}],
+        [{ url: 'mqtts://a', tls: 5 }],
+        [{ url: 'mqtts://a', tls: null }],
+        5,
+        Number.NaN,
+        {},
+      ],
+      bus: noFunction,
+      clientId: noClientName,
+      sourceName: noClientName,
+      keepaliveSeconds: wholes(1, 3600),
+      enableHealth: noSwitch,
+      enableHeartbeat: noSwitch,
+      heartbeatIntervalMs: numbers(100),
+      dedupeTtlMs: numbers(0),
+      dedupeMaxEntries: wholes(1, 1_000_000),
+      reconnectMinDelayMs: numbers(100),
+      reconnectMaxDelayMs: numbers(100),
+      tls: [...noOptions, { x: 1 }],
+    },
+    tls: {
+      ca: noPem,
+      cert: noPem,
+      key: noPem,
+      servername: ['', '127.0.0.1', '::1', 'a b', 'x'.repeat(254), 5, Number.NaN, {}, []],
+      alpn: [[], [''], ['x'.repeat(256)], [5], 'mqtt', 5, Number.NaN, {}],
+    },
+    messaging: {
+      outboxMaxMessages: wholes(1, 1_000_000),
+      outboxMaxBytes: wholes(1, 4_294_967_296),
+      outboxPolicy: ['', 'drop', 5, Number.NaN, [], {}],
+      maxAgeMs: numbers(1),
+      maxPendingRequests: wholes(1, 1_000_000),
+    },
+  };
+
+  const right = { service: 'vad', schema: z.object({ a: z.number().default(1) }), url: 'mqtts://broker' };
+  const given = (table: string, option: string, value: unknown): object => {
+    if (table === 'tls' || table === 'messaging') return { ...right, [table]: { [option]: value } };
+    return { ...right, ...(option === 'bus' && { url: undefined }), [option]: value };
+  };
+  /** Where the faults are; a surprise is no fault. */
+  const pointersOf = (options: object): string[] => {
+    try {
+      resolveOptions(options as never);
+      return ['taken'];
+    } catch (cause) {
+      const { code, faults } = cause as SetpointError;
+      return code === 'options_invalid' ? faults.map(({ pointer }) => pointer) : [String(cause)];
+    }
+  };
+
+  it('every option', () => {
+    for (const [table, options] of Object.entries(wrong)) {
+      expect(firstCells(tables[table as keyof typeof tables]).sort()).toEqual(Object.keys(options).sort());
+    }
+  });
+
+  it.each(
+    Object.entries(wrong).flatMap(([table, options]) =>
+      Object.entries(options).map(([option, values]) => ({ table, option, values })),
+    ),
+  )('$table, $option', ({ table, option, values }) => {
+    const place = table === 'tls' || table === 'messaging' ? `/${table}/${option}` : `/${option}`;
+    const isOfIt = (pointer: string): boolean => pointer === place || pointer.startsWith(`${place}/`);
+    for (const value of [null, ...values]) {
+      const pointers = pointersOf(given(table, option, value));
+      expect({ value, isToldOfItAlone: pointers.every(isOfIt), pointers }).toMatchObject({ isToldOfItAlone: true });
+      // What the environment says instead is not asked where the code speaks.
+      expect(pointers.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('all of them at once', () => {
+    const all = Object.fromEntries([...tables.connect, ...tables.broker].map(([option = '']) => [option, null]));
+    const options = [...new Set(pointersOf(all).map((pointer) => pointer.slice(1)))];
+    expect(options.sort()).toEqual(Object.keys(all).sort());
   });
 });
 

@@ -1,17 +1,14 @@
 import { execFile } from 'node:child_process';
+import { globSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..');
-const pages = [
-  'docs/client.md',
-  'docs/migrating-from-mqtt.md',
-  'packages/client/README.md',
-  'packages/bus/README.md',
-] as const;
+const readmes = globSync('packages/*/README.md', { cwd: root }).toSorted();
+const pages = ['README.md', 'docs/client.md', 'docs/migrating-from-mqtt.md', ...readmes];
 
 /** What the snippets take for granted; one that says it itself goes before. */
 const surroundings = `
@@ -23,6 +20,12 @@ declare global {
   const z: typeof zod;
   const schema: zod.ZodType<Settings>;
   const connection: Connection<Settings>;
+  const config: Connection<Settings & { readonly whisper: { readonly model: string } }>;
+  const url: string;
+  const service: string;
+  const readFile: typeof import('node:fs/promises').readFile;
+  var model: object | undefined;
+  var next: object | undefined;
   const connect: typeof import('@setpoint/client').connect;
   const recogniser: { use(vad: Settings['vad']): void; errorRate(): number };
   function loadModel(name: string, signal?: AbortSignal): Promise<object>;
@@ -41,7 +44,13 @@ beforeAll(async () => {
     JSON.stringify({
       extends: join(root, 'tsconfig.base.json'),
       // What a snippet shows need not be used.
-      compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false },
+      compilerOptions: {
+        noEmit: true,
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+        // Nothing in the workspace depends on it, so it is installed nowhere.
+        paths: { '@setpoint/openfeature': [join(root, 'packages/openfeature/src/index.ts')] },
+      },
       include: ['.'],
     }),
   );
@@ -51,10 +60,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 it('every snippet of the guides compiles', async () => {
   for (const page of pages) {
     const text = await readFile(join(root, page), 'utf8');
-    const snippets = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
+    const snippets = [...text.matchAll(/^```ts(?: no-run)?\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
     expect([page, snippets.length > 0]).toEqual([page, true]);
     const below = join(folder, page.replaceAll(/\W/g, '-'));
     await mkdir(below);
+    // What a package is made of, its users install beside it.
+    if (page.startsWith('packages/')) {
+      await symlink(join(root, dirname(page), 'node_modules'), join(below, 'node_modules'));
+    }
     for (const [index, snippet] of snippets.entries()) {
       await writeFile(join(below, `snippet-${index + 1}.ts`), `${snippet}export {};\n`);
     }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '#runtime/crypto';
 import { isJsonObject, type JsonValue } from './json.ts';
 
 /** `sha256:<hex>`. */
@@ -9,8 +9,7 @@ export type Digest = string;
  * and never need to.
  * @see docs/protocol.md#4-snapshot
  */
-export const digestOf = (value: JsonValue): Digest =>
-  `sha256:${createHash('sha256').update(stringifySorted(value)).digest('hex')}`;
+export const digestOf = (value: JsonValue): Digest => `sha256:${sha256(stringifySorted(value), 'hex')}`;
 
 /**
  * JSON without white space, the members of every object sorted by UTF-16 code units (RFC 8785). Written member by

@@ -107,6 +107,7 @@ describe('openEnvelope', () => {
     ['source', undefined],
     ['type', null],
     ['time', '2026-06-01'],
+    ['time', '2026-06-01T00:00Z'],
     ['time', '2026-06-01T00:00:00+02:00'],
     ['time', '2026-06-01T00:00:00'],
     ['time', '2026-13-01T00:00:00Z'],
@@ -290,5 +291,111 @@ describe('Wire-02-Only-Known-Errors: openEnvelope', () => {
   ])('survives %s', (_what, text) => {
     throwsOnlyKnown(Buffer.from(text));
     throwsOnlyKnown(Buffer.from(`${JSON.stringify(members).slice(0, -1)},${text.slice(1)}`));
+  });
+});
+
+describe('a writer', () => {
+  const write = (data: unknown) =>
+    createEnvelopeWriter({ source: '/instance/a' }).seal({ type: 'a.v1', subject: 'vad', data: data as object }).bytes;
+  const nested = (levels: number): object => {
+    let inner = {};
+    for (let level = 1; level < levels; level += 1) inner = { inner };
+    return inner;
+  };
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+
+  class Reading {
+    readonly celsius = 21;
+  }
+  class Masked {
+    // What is written is not what is there.
+    readonly #own = circular;
+    readonly own = this.#own;
+    toJSON() {
+      return { own: 'masked' };
+    }
+  }
+
+  it.each([
+    ['nothing', undefined, 'is missing'],
+    ['null', null, 'is null'],
+    ['a text', 'a', 'is a string'],
+    ['a number', 5, 'is a number'],
+    ['a bigint', 10n, 'is a bigint'],
+    ['a function', () => 1, 'is a function'],
+    ['a symbol', Symbol('a'), 'is a symbol'],
+    ['a list', [1, 2], 'is a list'],
+    ['a date', new Date(0), 'does not become an object'],
+    ['a date that is none', new Date(Number.NaN), 'does not become an object'],
+    ['what becomes a list', { toJSON: () => [1] }, 'does not become an object'],
+    ['what becomes nothing', { toJSON: () => undefined }, 'does not become an object'],
+    ['a map', new Map([['a', 1]]), 'is a Map, whose content JSON leaves out'],
+    ['a set', new Set([1]), 'is a Set, whose content JSON leaves out'],
+    ['a promise', Promise.resolve({}), 'is a Promise, whose content JSON leaves out'],
+    ['an object for a text', Object('a'), 'is a String, whose content JSON leaves out'],
+    ['a bigint within', { a: 10n }, 'can not be written as JSON: Do not know how to serialize a BigInt'],
+    ['a circle', circular, 'can not be written as JSON: Converting circular structure to JSON'],
+    [
+      'what throws',
+      {
+        toJSON() {
+          throw new Error('not now');
+        },
+      },
+      'can not be written as JSON: not now',
+    ],
+    [
+      'a member that throws',
+      {
+        get a(): never {
+          throw new Error('not now');
+        },
+      },
+      'can not be written as JSON: not now',
+    ],
+    ['65 levels', nested(65), 'nests deeper than 64 levels'],
+    ['__proto__', JSON.parse('{"a":{"__proto__":{}}}'), 'has a member named "__proto__"'],
+  ])('refuses %s as data, which every reader would refuse', (_, data, fault) => {
+    expect(() => write(data)).toThrow(
+      expect.objectContaining({
+        code: 'message_invalid',
+        message: `the data of the a.v1 of vad ${fault}; give an object that JSON can write`,
+        faults: [{ pointer: '', message: fault }],
+      }),
+    );
+  });
+
+  it.each([
+    ['an object', { a: [1, { b: null }] }, { a: [1, { b: null }] }],
+    ['one without a prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
+    ['one of a class', new Reading(), { celsius: 21 }],
+    ['one that becomes another', new Masked(), { own: 'masked' }],
+    [
+      'one that has such a one',
+      { deep: new Masked(), at: new Date(0) },
+      { deep: { own: 'masked' }, at: '1970-01-01T00:00:00.000Z' },
+    ],
+    ['64 levels', nested(64), nested(64)],
+  ])('takes %s as data', (_, data, read) => {
+    expect(open(write(data)).envelope.data).toEqual(read);
+  });
+
+  it('writes nothing that its reader would refuse', () => {
+    fc.assert(
+      fc.property(
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, maxDepth: 4 }),
+        (data) => {
+          let bytes: Uint8Array;
+          try {
+            bytes = write(data);
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'message_invalid' });
+            return;
+          }
+          expect(open(bytes).envelope.data).toEqual(JSON.parse(JSON.stringify(data)));
+        },
+      ),
+    );
   });
 });

@@ -1,9 +1,11 @@
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { findUnsafeJson, type JsonObject } from './json.ts';
+import { toUtf8 } from '#runtime/bytes';
+import { findUnsafeJson, isJsonObject, type JsonObject, maxDepth } from './json.ts';
 import { isKeyFor, type KeyRing, type KeyRole, type Signer } from './keys.ts';
+import { newMessageId } from './message-id.ts';
 import { SetpointError } from './problem.ts';
 import { joinSignature, splitSignature } from './signature.ts';
+import { hasSeconds, timeText } from './time-text.ts';
 
 /** A CloudEvents 1.0 event in structured JSON form: the one shape of every message. */
 export interface Envelope<Data = JsonObject> {
@@ -45,7 +47,7 @@ export const envelopeSchema: z.ZodType<Envelope> = z.object({
   id: text,
   source: text,
   type: text,
-  time: z.iso.datetime({ error: 'must be RFC 3339 in UTC' }),
+  time: timeText({ offset: false, error: 'must be RFC 3339 in UTC' }),
   subject: text,
   datacontenttype: z.literal('application/json'),
   correlationid: text.optional(),
@@ -118,15 +120,47 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function parseEnvelope(bytes: Uint8Array): Envelope {
   const json = parseJson(bytes);
-  const { success, data, error } = envelopeSchema.safeParse(json);
-  if (!success) {
-    const faults = error.issues.map((issue) => `${issue.path.join('.') || 'message'} ${issue.message}`);
-    throw new SetpointError('envelope_malformed', `not an envelope: ${faults.join('; ')}`);
-  }
-  const unsafe = findUnsafeJson(data.data);
+  const envelope = readFaultless(json) ?? readBySchema(json);
+  const unsafe = findUnsafeJson(envelope.data);
   if (unsafe) throw new SetpointError('envelope_malformed', `data ${unsafe}`);
-  return data;
+  return envelope;
 }
+
+/** @throws SetpointError `envelope_malformed` with every fault */
+function readBySchema(json: unknown): Envelope {
+  const { success, data, error } = envelopeSchema.safeParse(json);
+  if (success) return data;
+  const faults = error.issues.map((issue) => `${issue.path.join('.') || 'message'} ${issue.message}`);
+  throw new SetpointError('envelope_malformed', `not an envelope: ${faults.join('; ')}`);
+}
+
+/**
+ * What the schema makes of a message that has no fault; undefined of any other one, and of a few good ones. The schema
+ * takes as long as parsing the JSON does, for each message that anybody receives; a test holds the two to one another.
+ */
+function readFaultless(json: unknown): Envelope | undefined {
+  if (!isJsonObject(json)) return undefined;
+  const { specversion, id, source, type, time, subject, datacontenttype, data } = json;
+  if (specversion !== '1.0' || datacontenttype !== 'application/json') return undefined;
+  if (!isText(id) || !isText(source) || !isText(type) || !isText(subject)) return undefined;
+  if (!isText(time) || !timePattern.test(time) || !hasSeconds(time) || !isJsonObject(data)) return undefined;
+  const envelope: Writable<Envelope> = { specversion, id, source, type, time, subject, datacontenttype, data };
+  for (const name of optionalTexts) {
+    const value = json[name];
+    if (value === undefined) continue;
+    if (!isText(value)) return undefined;
+    envelope[name] = value;
+  }
+  return envelope;
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+const optionalTexts = ['correlationid', 'traceparent', 'replyto', 'sequence'] as const;
+const timePattern = z.regexes.datetime({});
+
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length > 0 && value.length <= maxTextLength;
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
@@ -172,18 +206,21 @@ export interface SealedEnvelope {
 
 /** Writes the messages of one sender: id, time, source and signature are its business. */
 export interface EnvelopeWriter {
-  /** @throws SetpointError `message_too_large` with the size and the limit */
+  /**
+   * @throws SetpointError `message_too_large` with the size and the limit; `message_invalid` for data that does not become
+   * a JSON object, or one that every reader would refuse
+   */
   seal(draft: Draft<object>): SealedEnvelope;
 }
 
 export function createEnvelopeWriter(options: EnvelopeWriterOptions): EnvelopeWriter {
-  const { source, signer, maxEnvelopeBytes = defaultMaxEnvelopeBytes, now = Date.now, newId = uuidv7 } = options;
+  const { source, signer, maxEnvelopeBytes = defaultMaxEnvelopeBytes, now = Date.now, newId = newMessageId } = options;
   return {
     seal(draft) {
       const id = draft.id ?? newId();
       const time = new Date(now()).toISOString();
-      const json = stringifyEnvelope({ ...draft, id, source, time });
-      const bytes = Buffer.from(signer ? joinSignature(json, signer.keyId, signer.sign(Buffer.from(json))) : json);
+      const json = writeEnvelope(draft, id, source, time);
+      const bytes = toUtf8(signer ? joinSignature(json, signer.keyId, signer.sign(toUtf8(json))) : json);
       if (bytes.length > maxEnvelopeBytes) {
         throw new SetpointError(
           'message_too_large',
@@ -195,14 +232,71 @@ export function createEnvelopeWriter(options: EnvelopeWriterOptions): EnvelopeWr
   };
 }
 
+/** @throws SetpointError `message_invalid`: what everybody who gets it would drop is told to the one who sends it */
+function writeEnvelope(draft: Draft<object>, id: string, source: string, time: string): string {
+  let fault: string | undefined;
+  try {
+    fault = findDataFault(draft.data);
+    if (fault === undefined) return stringifyEnvelope(draft, id, source, time);
+  } catch (cause) {
+    throw dataInvalid(draft, unwritable(cause), cause);
+  }
+  throw dataInvalid(draft, fault);
+}
+
+function findDataFault(data: unknown): string | undefined {
+  if (typeof data !== 'object') return data === undefined ? 'is missing' : `is a ${typeof data}`;
+  if (data === null) return 'is null';
+  if (Array.isArray(data)) return 'is a list';
+  if (typeof (data as { toJSON?: unknown }).toJSON === 'function') return findWrittenFault(data);
+  const prototype: unknown = Object.getPrototypeOf(data);
+  if (prototype !== Object.prototype && prototype !== null) {
+    // A Map, a Set, a Promise: what is in them is not written.
+    const kind = Object.prototype.toString.call(data).slice(8, -1);
+    if (kind !== 'Object') return `is a ${kind}, whose content JSON leaves out`;
+  }
+  // What is written may be less than what is there.
+  return isSuspect(data, 0) ? findWrittenFault(data) : undefined;
+}
+
+function findWrittenFault(data: object): string | undefined {
+  const written: unknown = JSON.parse(JSON.stringify(data) ?? 'null');
+  return isJsonObject(written) ? findUnsafeJson(written) : 'does not become an object';
+}
+
+/** Whether what is written may be what readers refuse. Every message is walked through, so this is all that is looked at. */
+function isSuspect(value: object, depth: number): boolean {
+  if (depth >= maxDepth) return true;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object' && item !== null && isSuspect(item, depth + 1)) return true;
+    return false;
+  }
+  // Faster than a list of the names; one that is inherited makes at most for a closer look.
+  for (const name in value) {
+    if (name === '__proto__') return true;
+    const member: unknown = (value as JsonObject)[name];
+    if (typeof member === 'object' && member !== null && isSuspect(member, depth + 1)) return true;
+  }
+  return false;
+}
+
+/** The first line: the others draw the way through the document. */
+const unwritable = (cause: unknown): string =>
+  `can not be written as JSON: ${(cause instanceof Error ? cause.message : 'it threw what is no error').split('\n', 1)[0]}`;
+
+function dataInvalid({ type, subject }: Draft<object>, fault: string, cause?: unknown): SetpointError {
+  const message = `the data of the ${type} of ${subject} ${fault}; give an object that JSON can write`;
+  return new SetpointError('message_invalid', message, { cause, faults: [{ pointer: '', message: fault }] });
+}
+
 /** Members in one order, `data` last, so that the signature always follows it. */
-function stringifyEnvelope(draft: Draft<object> & { id: string; source: string; time: string }): string {
+function stringifyEnvelope(draft: Draft<object>, id: string, source: string, time: string): string {
   return JSON.stringify({
     specversion: '1.0',
-    id: draft.id,
-    source: draft.source,
+    id,
+    source,
     type: draft.type,
-    time: draft.time,
+    time,
     subject: draft.subject,
     datacontenttype: 'application/json',
     correlationid: draft.correlationid,

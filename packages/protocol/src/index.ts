@@ -26,12 +26,14 @@ export type { Contract } from './message/contract.ts';
 export { contractType } from './message/contract.ts';
 export type { Convergence, InstanceStanding, Straggler } from './message/convergence.ts';
 export { convergenceType, maxStragglers } from './message/convergence.ts';
+export { faultMembers } from './message/fields.ts';
 export type {
   Blame,
   ChainFault,
   DraftSummary,
   Explanation,
   Found,
+  KnownInstance,
   LayerName,
   LayerValue,
   Profile,
@@ -58,13 +60,14 @@ export type {
   Side,
   StoreOperation,
 } from './message/operation.ts';
-export { exportFormats, isReadOperation, isStoreOperation, maxLogEntries } from './message/operation.ts';
+export { exportFormats, isLabel, isReadOperation, isStoreOperation, maxLogEntries } from './message/operation.ts';
 export type { Request, RequestOptions } from './message/request.ts';
 export { requestType } from './message/request.ts';
 export type { Difference, Fix, LogEntry, Result, ResultStatus } from './message/result.ts';
 export { resultType } from './message/result.ts';
 export type { Snapshot } from './message/snapshot.ts';
 export { mask, snapshotType } from './message/snapshot.ts';
+export { newMessageId } from './message-id.ts';
 export type { Stamp, Verdict } from './order.ts';
 export { isNewer, judge } from './order.ts';
 export type { Pointer } from './pointer.ts';

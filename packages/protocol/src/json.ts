@@ -13,12 +13,20 @@ export const maxDepth = 64;
  */
 export function findUnsafeJson(value: unknown, depth = 0): string | undefined {
   // JSON can write 1e400; as a double it would be infinite, and null in every message that repeats it.
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'has a number that is too large';
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'has a number that is too large';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth >= maxDepth) return `nests deeper than ${maxDepth} levels`;
-  for (const [key, member] of Object.entries(value)) {
+  // Every message is walked through, so no list is made of its members with their names.
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const found = findUnsafeJson(item, depth + 1);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
     if (key === '__proto__') return 'has a member named "__proto__"';
-    const found = findUnsafeJson(member, depth + 1);
+    const found = findUnsafeJson((value as JsonObject)[key], depth + 1);
     if (found) return found;
   }
   return undefined;

@@ -1,13 +1,5 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from 'node:crypto';
 import { z } from 'zod';
+import { generateKey, importPublicKey, importSecretKey, sha256 } from '#runtime/crypto';
 import { SetpointError } from './problem.ts';
 import { isKeyId } from './signature.ts';
 
@@ -95,11 +87,8 @@ const signingKey: z.ZodType<SigningKey> = z.object({
 
 /** Makes a fresh Ed25519 key. Its id is the start of its thumbprint (RFC 7638). */
 export function createSigningKey(): SigningKey {
-  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  const { x, d } = jwk as { x: string; d: string };
-  const thumbprint = createHash('sha256')
-    .update(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x }))
-    .digest('base64url');
+  const { x, d } = generateKey();
+  const thumbprint = sha256(JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x }), 'base64url');
   return { kty: 'OKP', crv: 'Ed25519', x, d, kid: thumbprint.slice(0, 16) };
 }
 
@@ -130,29 +119,26 @@ function parseKey<T>(schema: z.ZodType<T>, json: unknown, hint: string): T {
   throw new SetpointError('key_malformed', `${hint}; ${faults.join('; ')}`);
 }
 
-export function createSigner(key: SigningKey): Signer {
-  const privateKey = createPrivateKey({ key: { ...key }, format: 'jwk' });
-  return { keyId: key.kid, sign: (bytes) => sign(null, bytes, privateKey) };
-}
+export const createSigner = (key: SigningKey): Signer => ({ keyId: key.kid, sign: importSecretKey(key) });
 
 /** @throws SetpointError `key_malformed` for a key that is not 32 bytes, or for a key id used twice */
 export function createKeyRing({ keys }: TrustedKeys): KeyRing {
-  const ring = new Map<string, { trusted: TrustedKey; publicKey: KeyObject }>();
+  const ring = new Map<string, { trusted: TrustedKey; hasSigned: HasSigned }>();
   for (const trusted of keys) {
     if (ring.has(trusted.kid)) throw new SetpointError('key_malformed', `key id ${trusted.kid} is used twice`);
-    ring.set(trusted.kid, { trusted, publicKey: importKey(trusted) });
+    ring.set(trusted.kid, { trusted, hasSigned: importKey(trusted) });
   }
   return {
     verify({ keyId: id, role, signed, signature, now }) {
       const entry = ring.get(id);
       if (!entry) throw new SetpointError('key_unknown', `key ${id} is not in the key ring of ${ring.size} keys`);
-      const { trusted, publicKey } = entry;
+      const { trusted, hasSigned } = entry;
       if (trusted.role !== role) throw new SetpointError('key_not_allowed', `key ${id} may not speak as ${role}`);
       // Written so that a time that can't be read has passed.
       if (trusted.expiresAt && !(Date.parse(trusted.expiresAt) > now)) {
         throw new SetpointError('key_expired', `key ${id} expired at ${trusted.expiresAt}`);
       }
-      if (!verify(null, signed, publicKey, signature)) {
+      if (!hasSigned(signed, signature)) {
         throw new SetpointError('signature_invalid', `the signature of key ${id} does not fit the message`);
       }
       return trusted;
@@ -160,9 +146,11 @@ export function createKeyRing({ keys }: TrustedKeys): KeyRing {
   };
 }
 
-function importKey(trusted: TrustedKey): KeyObject {
+type HasSigned = ReturnType<typeof importPublicKey>;
+
+function importKey(trusted: TrustedKey): HasSigned {
   try {
-    return createPublicKey({ key: { kty: trusted.kty, crv: trusted.crv, x: trusted.x }, format: 'jwk' });
+    return importPublicKey(trusted.x);
   } catch (cause) {
     throw new SetpointError('key_malformed', `key ${trusted.kid} is not an Ed25519 public key`, { cause });
   }

@@ -1,3 +1,4 @@
+import { fromBase64Url, headWith, tailAsLatin1, toBase64Url } from '#runtime/bytes';
 import { SetpointError } from './problem.ts';
 
 /**
@@ -18,21 +19,19 @@ const maxKeyIdLength = 64;
 const longestTail = opening.length + maxKeyIdLength + 1 + signatureLength + 2;
 const tailPattern = /,"signature":"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{86})"\}$/;
 const closingBrace = 0x7d;
+const quote = 0x22;
 
 /** Takes a message apart without parsing it. A tail that is not exactly of the form is no signature. */
 export function splitSignature(message: Uint8Array): SplitMessage {
-  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  const tail = bytes.toString('latin1', Math.max(0, bytes.length - longestTail));
-  const match = tailPattern.exec(tail);
+  // Most messages are not signed, and end with the brace of their data.
+  if (message[message.length - 2] !== quote) return { signed: message, signature: undefined };
+  const match = tailPattern.exec(tailAsLatin1(message, longestTail));
   if (!match) return { signed: message, signature: undefined };
   const [whole, keyId, encoded] = match as unknown as [string, string, string];
-  const decoded = Buffer.from(encoded, 'base64url');
+  const decoded = fromBase64Url(encoded);
   // The last character of 86 carries four bits that mean nothing: only one spelling of a signature is accepted.
-  if (decoded.toString('base64url') !== encoded) return { signed: message, signature: undefined };
-  const end = bytes.length - whole.length;
-  const signed = Buffer.allocUnsafe(end + 1);
-  bytes.copy(signed, 0, 0, end);
-  signed[end] = closingBrace;
+  if (toBase64Url(decoded) !== encoded) return { signed: message, signature: undefined };
+  const signed = headWith(message, message.length - whole.length, closingBrace);
   return { signed, signature: { keyId, bytes: decoded } };
 }
 
@@ -40,7 +39,7 @@ export function splitSignature(message: Uint8Array): SplitMessage {
 export function joinSignature(json: string, keyId: string, signature: Uint8Array): string {
   if (!isKeyId(keyId))
     throw new SetpointError('key_malformed', `"${keyId}" is not a key id: use A–Z, a–z, 0–9, "_", "-"`);
-  return `${json.slice(0, -1)}${opening}${keyId}.${Buffer.from(signature).toString('base64url')}"}`;
+  return `${json.slice(0, -1)}${opening}${keyId}.${toBase64Url(signature)}"}`;
 }
 
 export const isKeyId = (text: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(text);

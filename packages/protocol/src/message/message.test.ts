@@ -185,6 +185,16 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     }
   };
 
+  /** A message of what our own writer would not write. */
+  const written = (type: string, data: object): Uint8Array => {
+    const { bytes } = unsigned.seal({ type, subject: 'vad', data: { here: true } });
+    return Buffer.from(
+      Buffer.from(bytes)
+        .toString()
+        .replace('{"here":true}', () => JSON.stringify(data)),
+    );
+  };
+
   it('survives random bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), throwsOnlyKnown));
   });
@@ -193,7 +203,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     const data = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }));
     fc.assert(
       fc.property(data, fc.constantFrom(...types), (value, type) => {
-        throwsOnlyKnown(sealWith(unsigned, type, value));
+        throwsOnlyKnown(written(type, value));
       }),
     );
   });
@@ -213,7 +223,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     const json = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' });
     fc.assert(
       fc.property(place, json, ({ type, data, member }, value) => {
-        throwsOnlyKnown(sealWith(unsigned, type, { ...data, [member]: value }));
+        throwsOnlyKnown(written(type, { ...data, [member]: value }));
       }),
       { numRuns: 1000 },
     );
@@ -250,8 +260,8 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
   it('survives results within results, as deep as data may be', () => {
     const nested = (depth: number): object =>
       JSON.parse(`${'{"original":'.repeat(depth)}{}${'}'.repeat(depth)}`) as object;
-    throwsOnlyKnown(sealWith(unsigned, 'setpoint.result.v1', nested(60)));
-    throwsOnlyKnown(sealWith(unsigned, 'setpoint.result.v1', nested(5000)));
+    throwsOnlyKnown(written('setpoint.result.v1', nested(60)));
+    throwsOnlyKnown(written('setpoint.result.v1', nested(5000)));
   });
 });
 

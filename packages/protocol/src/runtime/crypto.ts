@@ -1,0 +1,31 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+
+/** SHA-256 of a text in UTF-8. */
+export const sha256 = (text: string, encoding: 'hex' | 'base64url'): string =>
+  createHash('sha256').update(text).digest(encoding);
+
+/** Both halves of a fresh Ed25519 key in base64url: the public one and the secret one (RFC 8037). */
+export function generateKey(): { readonly x: string; readonly d: string } {
+  return generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as { x: string; d: string };
+}
+
+/** Returns what signs with a key. */
+export function importSecretKey({
+  x,
+  d,
+}: {
+  readonly x: string;
+  readonly d: string;
+}): (bytes: Uint8Array) => Uint8Array {
+  const key = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d }, format: 'jwk' });
+  return (bytes) => sign(null, bytes, key);
+}
+
+/**
+ * Returns what tells whether a signature is of this key. A key that is no point of the curve has made none.
+ * @throws Error for a key that is not 32 bytes
+ */
+export function importPublicKey(x: string): (signed: Uint8Array, signature: Uint8Array) => boolean {
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return (signed, signature) => verify(null, signed, key, signature);
+}
