@@ -19,7 +19,7 @@ export interface Bus extends AsyncDisposable {
    * A QoS 1 message waits in a bounded outbox while there is no connection, or while as many as the broker takes are
    * unacknowledged; a QoS 0 message is refused without a connection. Don't change `payload` before it resolves.
    * @throws BusError `message_too_large`, `outbox_full`, `publish_timeout`, `publish_refused`, `not_connected`,
-   * `stopped`, `topic_invalid`
+   * `stopped`, `topic_invalid`, `options_invalid`
    */
   publish(topic: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void>;
 
@@ -27,7 +27,7 @@ export interface Bus extends AsyncDisposable {
    * Calls `handler` for every message whose topic matches `filter` (`+` and `#` as in MQTT). The subscription is
    * restored after every reconnect. The handler is called in the order of arrival and must not block; what it throws
    * is caught and reported through `onFault`.
-   * @throws BusError `topic_invalid` (at once, for a filter that is not valid)
+   * @throws BusError `topic_invalid` (at once, for a filter that is not valid), `options_invalid`, `stopped`
    */
   subscribe(filter: string, handler: MessageHandler, options?: SubscribeOptions): Subscription;
 
@@ -46,6 +46,13 @@ export interface Bus extends AsyncDisposable {
    * silent it stays open. Left out by an adapter that can't ask.
    */
   probe?(): Promise<boolean>;
+
+  /**
+   * Holds back what the broker sends until the returned function is called: no handler is called any more, except for
+   * the message of now. Nothing is lost, it waits in the socket and with the broker; but so do its signs of life, and all
+   * handlers wait, so it is for moments. Left out by an adapter that can't.
+   */
+  holdBack?(): () => void;
 
   /**
    * Stops: no message is delivered any more, publishes under way are given `drainTimeoutMs` to be acknowledged, the
@@ -167,6 +174,7 @@ export type BusErrorCode =
   | 'not_connected'
   | 'stopped'
   | 'topic_invalid'
+  | 'options_invalid'
   | 'url_invalid'
   | 'tls_invalid';
 

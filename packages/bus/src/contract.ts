@@ -297,9 +297,9 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         expect(text(await heard.next())).toBe('hello');
       });
 
-      test('that are not valid are refused at once', async () => {
+      test('that are not valid are refused at once, and so are shared ones', async () => {
         const bus = await connect();
-        for (const filter of ['', 'a/#/b', 'a+', '#a']) {
+        for (const filter of ['', 'a/#/b', 'a+', '#a', '$share/group/a', '$share']) {
           expect(() => bus.subscribe(filter, () => {})).toThrow(expect.objectContaining({ code: 'topic_invalid' }));
         }
       });
@@ -355,6 +355,54 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         const heard = await hear(bus, `${root}/a`);
         await bus.publish(`${root}/a`, 'one');
         expect(text(await heard.next())).toBe('one');
+      });
+    });
+
+    describe('what is held back', () => {
+      test('comes when it is let go, all of it and in order', async () => {
+        const bus = await connect();
+        const other = await connect();
+        const holds: (() => void)[] = [];
+        await bus.subscribe(`${root}/a`, () => {
+          if (holds.length === 0) holds.push(bus.holdBack?.() as () => void, bus.holdBack?.() as () => void);
+        }).ready;
+        const heard = await hear(bus, `${root}/a`);
+        const elsewhere = await hear(other, `${root}/a`);
+        for (const payload of ['one', 'two', 'three']) await other.publish(`${root}/a`, payload);
+        await elsewhere.seen(3);
+        holds[0]?.();
+        expect(heard.texts).toEqual(['one']);
+        holds[1]?.();
+        await heard.seen(3);
+        await other.publish(`${root}/a`, 'four');
+        await heard.seen(4);
+        expect(heard.texts).toEqual(['one', 'two', 'three', 'four']);
+      });
+
+      test('keeps nobody from the next connection, and nobody from stopping', async () => {
+        const bus = await connect();
+        const other = await connect();
+        const heard = await hear(bus, `${root}/a`);
+        const elsewhere = await hear(other, `${root}/a`);
+        const letGo = bus.holdBack?.();
+        await other.publish(`${root}/a`, 'before');
+        await elsewhere.seen(1);
+        await stopBroker();
+        letGo?.();
+        await reached(bus, ({ kind }) => kind !== 'connected');
+        await startBroker(false);
+        await reached(bus, ({ kind }) => kind === 'connected');
+        await heard.subscription.refresh();
+        await reached(other, ({ kind }) => kind === 'connected');
+        await elsewhere.subscription.refresh();
+        await other.publish(`${root}/a`, 'after');
+        while (heard.texts.at(-1) !== 'after') await heard.next();
+        bus.holdBack?.();
+        await other.publish(`${root}/a`, 'never');
+        await elsewhere.seen(3);
+        await bus.stop();
+        expect(bus.status.kind).toBe('closed');
+        expect(heard.texts.at(-1)).toBe('after');
       });
     });
 
@@ -489,6 +537,23 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
           await expect(bus.publish(topic, 'x')).rejects.toMatchObject({ code: 'topic_invalid', name: 'BusError' });
         }
       });
+
+      test('a call with options that can not be right, which the next connection hears nothing of', async () => {
+        const bus = await connect();
+        for (const options of [{ qos: 7 }, { qos: '1' }, { retain: 'yes' }, { properties: { user: { a: 5 } } }, null]) {
+          const refused = bus.publish(`${root}/a`, 'x', options as never);
+          await expect(refused).rejects.toMatchObject({ code: 'options_invalid', name: 'BusError' });
+        }
+        const invalid = expect.objectContaining({ code: 'options_invalid' });
+        expect(() => bus.subscribe(`${root}/a`, () => {}, { qos: 7 as never })).toThrow(invalid);
+        expect(() => bus.subscribe(`${root}/a`, undefined as never)).toThrow(invalid);
+        await stopBroker();
+        await startBroker(true);
+        const heard = recorder();
+        await bus.subscribe(`${root}/a`, heard.handler).ready;
+        await bus.publish(`${root}/a`, 'hello');
+        expect(text(await heard.next())).toBe('hello');
+      });
     });
 
     describe('the status', () => {
@@ -531,6 +596,9 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         bus.onStatus(() => {
           throw new Error('broken listener');
         });
+        bus.onStatus(async () => {
+          throw new Error('broken later');
+        });
         const leave = bus.onStatus(({ kind }) => told.push(`early ${kind}`));
         bus.onStatus(({ kind }) => told.push(kind));
         await bus.start();
@@ -538,6 +606,7 @@ export function describeBusContract(name: string, open: () => Promise<BrokerHarn
         await bus.stop();
         expect(told).toEqual(['early connecting', 'connecting', 'early connected', 'connected', 'draining', 'closed']);
         expect(faults[0]?.kind).toBe('handler_threw');
+        expect(faults.map(({ cause }) => (cause as Error).message)).toContain('broken later');
       });
     });
 

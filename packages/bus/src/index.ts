@@ -1,3 +1,4 @@
+export { type BrokersOptions, findBrokerTlsFaults, type TlsFault } from './brokers.ts';
 export type {
   Bus,
   BusErrorCode,
@@ -15,3 +16,5 @@ export type {
   Subscription,
 } from './bus.ts';
 export { BusError } from './bus.ts';
+export { refuseTopic } from './call-refusal.ts';
+export { type BrokerAddress, parseBrokerUrl } from './mqtt-url.ts';

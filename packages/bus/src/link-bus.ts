@@ -26,6 +26,7 @@ export class LinkBus implements Bus {
   readonly #firstConnection = Promise.withResolvers<void>();
   /** Those who wait in `probe` for a sign of life on the connection of now. */
   readonly #probes = new Set<(isAlive: boolean) => void>();
+  readonly #holders = new Set<() => void>();
   #session = 0;
   #stopping: Promise<void> | undefined;
 
@@ -85,6 +86,15 @@ export class LinkBus implements Bus {
       this.#probes.add(resolve);
       this.#link.probe(() => this.#answerProbes(true));
     });
+  }
+
+  holdBack(): () => void {
+    const letGo = (): void => {
+      if (this.#holders.delete(letGo) && this.#holders.size === 0) this.#link.holdBack(false);
+    };
+    this.#holders.add(letGo);
+    this.#link.holdBack(true);
+    return letGo;
   }
 
   stop(options: StopOptions = {}): Promise<void> {

@@ -26,6 +26,9 @@ export interface Link {
   /** Makes the broker say something; only called while connected. `done` is called at whatever comes from it next. */
   probe(done: () => void): void;
 
+  /** Tells of no further message until it is called with `false`; nothing is lost on a connection that stays. */
+  holdBack(isHeld: boolean): void;
+
   /** Drops the connection as if it had been lost, and connects again. */
   drop(reason: string): void;
 

@@ -1,5 +1,5 @@
 import { backoffDelayMs } from './backoff.ts';
-import type { BusOptions, QoS } from './bus.ts';
+import type { BusMessage, BusOptions, QoS } from './bus.ts';
 import type { Link, LinkEvents, LinkMessage } from './link.ts';
 import type { BrokerSession, MemoryPacket, MemoryRouter } from './memory-router.ts';
 import { makeLastWill } from './options.ts';
@@ -26,6 +26,8 @@ export class MemoryLink implements Link {
   #failures = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #stopWaiting: (() => void) | undefined;
+  #isHeldBack = false;
+  #held: BusMessage[] = [];
 
   constructor(router: MemoryRouter, clientId: string, options: BusOptions) {
     this.#router = router;
@@ -62,6 +64,14 @@ export class MemoryLink implements Link {
   probe(done: () => void): void {
     const packet = { kind: 'ping', topic: '', payload: nothing, qos: 1, retain: false } as const;
     this.#send(packet, () => undefined, done);
+  }
+
+  holdBack(isHeld: boolean): void {
+    this.#isHeldBack = isHeld;
+    let next = 0;
+    for (; next < this.#held.length && !this.#isHeldBack; next += 1)
+      this.#events?.message(this.#held[next] as BusMessage);
+    this.#held.splice(0, next);
   }
 
   drop(reason: string): void {
@@ -131,7 +141,9 @@ export class MemoryLink implements Link {
       filters: new Map(),
       deliver: (message) => {
         setImmediate(() => {
-          if (this.#session === session) this.#events?.message(message);
+          if (this.#session !== session) return;
+          if (this.#isHeldBack) this.#held.push(message);
+          else this.#events?.message(message);
         });
       },
       closed: (reason) => {
@@ -145,6 +157,7 @@ export class MemoryLink implements Link {
 
   #lost(reason: string, blame: boolean): void {
     this.#session = undefined;
+    this.#held = [];
     const events = this.#events;
     if (!events) return;
     const durationMs = performance.now() - this.#connectedAtMs;

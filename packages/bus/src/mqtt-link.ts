@@ -1,12 +1,15 @@
-import { type IClientOptions, type IClientPublishOptions, type IConnackPacket, MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type IClientPublishOptions, type IConnackPacket, type MqttClient } from 'mqtt';
+import { asBuffer, toUtf8 } from '#runtime/bytes';
+import { keepaliveTimer } from '#runtime/keepalive-timer';
+import { createDialer } from '#runtime/mqtt-socket';
 import { AddressOrder } from './address-order.ts';
 import { backoffDelayMs } from './backoff.ts';
+import { type Broker, resolveBrokers } from './brokers.ts';
 import type { LastWill, MessageProperties, QoS } from './bus.ts';
 import type { Link, LinkEvents, LinkMessage } from './link.ts';
 import type { MqttBusOptions } from './mqtt.ts';
 import { createNoStore } from './mqtt-no-store.ts';
-import { createDialer } from './mqtt-socket.ts';
-import { type BrokerAddress, parseBrokerUrls } from './mqtt-url.ts';
+import type { BrokerAddress } from './mqtt-url.ts';
 import { describeError, makeLastWill } from './options.ts';
 import { ShortSessions } from './short-sessions.ts';
 
@@ -17,7 +20,7 @@ const stableAfterMs = 10_000;
 const unknownVersionCodes: readonly unknown[] = [1, 0x84];
 const sessionTakenOver = 0x8e;
 
-interface Broker {
+interface Dialled {
   readonly address: BrokerAddress;
   readonly dial: ReturnType<typeof createDialer>;
 }
@@ -28,7 +31,7 @@ interface Broker {
  */
 export class MqttLink implements Link {
   readonly #options: MqttBusOptions;
-  readonly #brokers: readonly [Broker, ...Broker[]];
+  readonly #brokers: readonly [Dialled, ...Dialled[]];
   readonly #order: AddressOrder;
   readonly #shortSessions = new ShortSessions();
   #events: LinkEvents | undefined;
@@ -47,13 +50,18 @@ export class MqttLink implements Link {
   #pingDue = false;
   /** Who waits for anything to come from the broker. */
   #probes: (() => void)[] = [];
+  #isGathering = false;
+  #isHeldBack = false;
+  /** The message that came first while held back, and what makes MQTT.js go on with the next packet. */
+  #held: (() => void) | undefined;
+  #goOn: (() => void) | undefined;
 
   /** @throws BusError `url_invalid`, `tls_invalid` */
   constructor(options: MqttBusOptions) {
     this.#options = options;
-    const [first, ...others] = parseBrokerUrls(options.url);
-    const broker = (address: BrokerAddress): Broker => ({ address, dial: createDialer(address, options.tls) });
-    this.#brokers = [broker(first), ...others.map(broker)];
+    const [first, ...others] = resolveBrokers(options);
+    const dialled = ({ address, tls }: Broker): Dialled => ({ address, dial: createDialer(address, tls) });
+    this.#brokers = [dialled(first), ...others.map(dialled)];
     this.#order = new AddressOrder(this.#brokers.length);
     this.#version = options.protocolVersion ?? 5;
   }
@@ -99,6 +107,19 @@ export class MqttLink implements Link {
     this.#client?.sendPing();
   }
 
+  holdBack(isHeld: boolean): void {
+    this.#isHeldBack = isHeld;
+    if (isHeld) return;
+    const held = this.#held;
+    this.#held = undefined;
+    held?.();
+    // Its handler may want no more.
+    if (this.#isHeldBack) return;
+    const goOn = this.#goOn;
+    this.#goOn = undefined;
+    goOn?.();
+  }
+
   drop(reason: string): void {
     this.#reason = reason;
     this.#dropped = true;
@@ -114,6 +135,8 @@ export class MqttLink implements Link {
       if (stream.closed) resolve();
       else stream.once('close', () => resolve());
     });
+    // A socket that nobody reads doesn't notice that it is closed.
+    this.holdBack(false);
     // A graceful `end` waits for every acknowledgement, and a second, forced `end` does nothing at all.
     takeBackOutgoing(client);
     client.end(abrupt || !client.connected);
@@ -123,12 +146,12 @@ export class MqttLink implements Link {
   }
 
   /** The one being tried, or connected to. */
-  get #broker(): Broker {
+  get #broker(): Dialled {
     return this.#brokers[this.#order.index] ?? this.#brokers[0];
   }
 
   #connect(): void {
-    const client = new MqttClient((dialling) => this.#dial(dialling), this.#clientOptions());
+    const client = new mqtt.MqttClient((dialling) => this.#dial(dialling), this.#clientOptions());
     this.#client = client;
     const ours = (listener: (events: LinkEvents) => void): void => {
       if (this.#client === client && this.#events) listener(this.#events);
@@ -136,12 +159,22 @@ export class MqttLink implements Link {
     client.on('error', (error) => ours(() => this.#failed(client, error)));
     client.on('connect', (connack) => ours((events) => this.#connected(client, connack, events)));
     client.on('disconnect', ({ reasonCode }) => ours(() => this.#disconnectReceived(reasonCode)));
-    client.on('packetreceive', () => ours(() => this.#answerProbes()));
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'publish' && packet.qos === 1) this.#gatherWrites(client.stream);
+      ours(() => this.#answerProbes());
+    });
     client.on('reconnect', () => ours(() => this.#prepareAttempt(client.options)));
     client.on('message', (topic, payload, { retain }) => {
       // What is thrown here ends the process, or leaves the client deaf until the keepalive times out.
-      ours((events) => events.message({ topic, payload, retained: retain }));
+      const tell = (): void => ours((events) => events.message({ topic, payload, retained: retain }));
+      if (this.#isHeldBack) this.#held = tell;
+      else tell();
     });
+    // MQTT.js reads no further packet until `done` is called, and the socket nothing more when it has one in hand.
+    client.handleMessage = (_packet, done) => {
+      if (this.#isHeldBack && this.#client === client) this.#goOn = done;
+      else done();
+    };
     // Before MQTT.js' own listener, which sets the timer for the next attempt.
     client.prependListener('close', () => ours((events) => this.#closed(client, events)));
   }
@@ -155,6 +188,21 @@ export class MqttLink implements Link {
     return stream;
   }
 
+  /**
+   * Writes what is written while the packets of one piece are handled all at once: MQTT.js gives each acknowledgement a
+   * system call of its own, which takes longer than all else that is done with a message.
+   */
+  #gatherWrites(stream: MqttClient['stream']): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    stream.cork();
+    // MQTT.js goes from packet to packet by `nextTick`, and this comes when there is none left.
+    queueMicrotask(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
+  }
+
   #answerProbes(): void {
     if (this.#probes.length === 0) return;
     for (const done of this.#probes.splice(0)) done();
@@ -166,6 +214,7 @@ export class MqttLink implements Link {
       protocolVersion: this.#version,
       clientId,
       keepalive: keepaliveSeconds,
+      timerVariant: keepaliveTimer,
       connectTimeout: connectTimeoutMs,
       // A persistent session gets no retained messages again and resumes at an old queue.
       clean: true,
@@ -176,6 +225,7 @@ export class MqttLink implements Link {
       outgoingStore: createNoStore(),
       queueQoSZero: false,
       writeCache: false,
+      ...quiet,
     };
     this.#prepareAttempt(options);
     return options;
@@ -252,8 +302,12 @@ export class MqttLink implements Link {
     if (wasStable) this.#failures = 0;
     client.options.reconnectPeriod = this.#nextDelayMs();
     const { display } = this.#broker.address;
-    this.#order.ended(wasStable);
+    // One that we have left because it was silent is no better at the next attempt, however long it held.
+    this.#order.ended(wasStable && !this.#dropped);
     this.#probes = [];
+    // It would acknowledge a message on the next connection.
+    this.#held = undefined;
+    this.#goOn = undefined;
     if (connectedAtMs === undefined) this.#attemptFailed(display, events);
     else this.#connectionLost(client, display, events, durationMs);
   }
@@ -287,12 +341,16 @@ export class MqttLink implements Link {
   #flushBroker(client: MqttClient): void {
     if (this.#pingDue) return;
     this.#pingDue = true;
-    setImmediate(() => {
+    soon(() => {
       this.#pingDue = false;
       if (client.connected && !client.disconnecting) client.sendPing();
     });
   }
 }
+
+/** MQTT.js asks at every step of every packet whether somebody traces it by `DEBUG`, and that is felt. */
+const quiet: Pick<IClientOptions, 'log'> =
+  typeof process === 'undefined' || process.env.DEBUG === undefined ? { log: () => {} } : {};
 
 /** Makes MQTT.js forget what waits for an answer; each callback is called with an error, at once. */
 function takeBackOutgoing(client: MqttClient): void {
@@ -300,20 +358,19 @@ function takeBackOutgoing(client: MqttClient): void {
 }
 
 function mqttWill({ topic, payload, qos, retain }: LastWill): NonNullable<IClientOptions['will']> {
-  return { topic, payload: typeof payload === 'string' ? Buffer.from(payload) : asBuffer(payload), qos, retain };
+  return { topic, payload: asBuffer(typeof payload === 'string' ? toUtf8(payload) : payload), qos, retain };
 }
 
 function mqttProperties(from: MessageProperties): NonNullable<IClientPublishOptions['properties']> {
   return {
     ...(from.contentType === undefined ? {} : { contentType: from.contentType }),
     ...(from.responseTopic === undefined ? {} : { responseTopic: from.responseTopic }),
-    ...(from.correlationData === undefined ? {} : { correlationData: Buffer.from(from.correlationData) }),
+    ...(from.correlationData === undefined ? {} : { correlationData: asBuffer(toUtf8(from.correlationData)) }),
     ...(from.messageExpirySeconds === undefined ? {} : { messageExpiryInterval: from.messageExpirySeconds }),
     ...(from.user === undefined ? {} : { userProperties: { ...from.user } }),
   };
 }
 
-/** The same bytes; MQTT.js measures and writes anything but a Buffer as text. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+/** After what is under way now; browsers have no `setImmediate`. */
+const soon: (work: () => void) => void =
+  typeof setImmediate === 'function' ? (work) => setImmediate(work) : (work) => setTimeout(work, 0);

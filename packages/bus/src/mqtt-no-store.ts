@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream';
-import type { IStore, Packet } from 'mqtt';
+import mqtt, { type IStore, type Packet } from 'mqtt';
 
 /**
  * An outgoing store that keeps nothing. What MQTT.js finds in its own one after a reconnect it sends before anything
@@ -13,7 +12,7 @@ export function createNoStore(): IStore {
       return store;
     },
     createStream() {
-      return Readable.from([]) as ReturnType<IStore['createStream']>;
+      return new mqtt.Store().createStream();
     },
     del(packet, deleted) {
       deleted(undefined, packet as Packet);

@@ -49,6 +49,12 @@ describe('a broker URL', () => {
     ['mqtt://', 'it names no host'],
     ['mqtt://broker.example:99999', 'it is not a URL'],
     ['mqtt://user:%zz@broker.example', 'not percent-encoded well'],
+    ['mqtt://ann:12#34@broker.example', 'it has an @ after its host'],
+    ['mqtt://ann:12/34@broker.example', 'it has an @ after its host'],
+    ['mqtt://ann:12?34@broker.example', 'it has an @ after its host'],
+    ['wss://ann:12\\34@broker.example', 'it has an @ after its host'],
+    ['wss://broker.example/mqtt?user=ann@home', 'it has an @ after its host'],
+    ['mqtt://ann:12#34', 'it has a #'],
   ])('is refused as %j', (url, why) => {
     expect(() => parseBrokerUrl(url)).toThrow(expect.objectContaining({ code: 'url_invalid' }));
     expect(() => parseBrokerUrl(url)).toThrow(why);
@@ -60,6 +66,9 @@ describe('a broker URL', () => {
     'jane:secret@broker',
     'mqtt://jane:se@cret@bro ker',
     'MQTT://jane:secret%zz@b',
+    'mqtt://jane:12#secret@broker',
+    'mqtt://jane:12/secret@broker',
+    'wss://jane:12?secret@broker',
   ])('never shows its credentials, although it is refused: %j', (url) => {
     const shown = refusalOf(url);
     expect(shown).not.toContain('jane');
@@ -70,6 +79,9 @@ describe('a broker URL', () => {
   it('is shown without what stands before the last @', () => {
     expect(redactUrl('mqtt://a:b@c:1')).toBe('mqtt://***@c:1');
     expect(redactUrl('mqtt://c:1')).toBe('mqtt://c:1');
+    expect(redactUrl('mqtt://a:b@c@d/e@f/g')).toBe('mqtt://***@f');
+    expect(redactUrl('http://c:1/path?token=abc#d')).toBe('http://c:1');
+    expect(redactUrl('mqtt://c:12#secret')).toBe('mqtt://c:12');
   });
 });
 

@@ -54,6 +54,9 @@ export function parseBrokerUrl(text: string): BrokerAddress {
   const url = URL.canParse(text) ? new URL(text) : refuse(text, 'it is not a URL');
   const scheme = schemes[url.protocol] ?? refuse(text, 'it must begin with mqtt://, mqtts://, ws:// or wss://');
   if (url.hostname === '') refuse(text, 'it names no host');
+  // What was meant as a password ends the host at its first "#", "/" or "?", and the user becomes the host.
+  if (afterAuthority(text).includes('@')) refuse(text, 'it has an @ after its host; percent-encode user and password');
+  if (url.hash !== '') refuse(text, 'it has a #; percent-encode user and password');
   const port = url.port === '' ? scheme.port : Number(url.port);
   return {
     over: scheme.over,
@@ -67,9 +70,17 @@ export function parseBrokerUrl(text: string): BrokerAddress {
   };
 }
 
-/** Hides everything that could be a user or a password, in a text that may not even be a URL. */
+/** Path, query and fragment as they were written; a "\\" may end the host too. */
+const afterAuthority = (text: string): string => text.replace(/^[^:]*:\/\/[^/?#\\]*/, '');
+
+/**
+ * Hides everything that could be a user or a password, in a text that may not even be a URL, and what follows the host,
+ * which could be a token or the rest of a password.
+ */
 export function redactUrl(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1***@');
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*)$/is.exec(text) ?? [];
+  const host = rest.slice(rest.lastIndexOf('@') + 1).replace(/[/?#\\].*$/s, '');
+  return `${scheme}${rest.includes('@') ? '***@' : ''}${host}`;
 }
 
 function decode(text: string, part: string): string | undefined {

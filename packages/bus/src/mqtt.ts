@@ -9,13 +9,14 @@ export interface MqttBusOptions extends BusOptions {
    * it, percent-encoded. Several are tried in their order. A connection that works is kept, whichever it is to; when one
    * that held for ten seconds is lost, the first is tried first again.
    */
-  readonly url: string | readonly string[];
+  readonly url: string | readonly (string | BrokerUrl)[];
   /** Has to differ from every other client's at this broker: two of one name throw each other out. */
   readonly clientId: string;
   /** Goes before the one in `url`. */
   readonly username?: string;
   /** Goes before the one in `url`. */
   readonly password?: string;
+  /** For all brokers, each of which is then `mqtts://` or `wss://`. */
   readonly tls?: MqttTlsOptions;
   /** A dead peer is noticed after one and a half times this. Seconds. @default 15 */
   readonly keepaliveSeconds?: number;
@@ -34,6 +35,13 @@ export interface MqttBusOptions extends BusOptions {
   readonly random?: () => number;
 }
 
+/** One broker of several. */
+export interface BrokerUrl {
+  readonly url: string;
+  /** What is said here goes before what is said for all. */
+  readonly tls?: MqttTlsOptions;
+}
+
 /** PEM texts. */
 export interface MqttTlsOptions {
   /** Whom to trust instead of the well-known authorities. */
@@ -43,7 +51,10 @@ export interface MqttTlsOptions {
   readonly key?: string | Uint8Array;
   /** The name that the broker's certificate must have. @default the host of `url` */
   readonly servername?: string;
-  /** Protocols to offer, most wanted first, for a broker behind a port that serves several. */
+  /**
+   * Protocols to offer, most wanted first, for a broker behind a port that serves several. Said for all brokers, it is
+   * offered to those of `mqtts://` alone, for to a `wss://` one speaks HTTP first.
+   */
   readonly alpn?: readonly string[];
 }
 

@@ -1,8 +1,9 @@
+import { byteLengthOf, toUtf8 } from '#runtime/bytes';
 import { BusError, type MessageProperties, type PublishOptions } from './bus.ts';
+import { refusePublish, refuseTopic } from './call-refusal.ts';
 import type { Link, SessionLimits } from './link.ts';
 import { describeError, type ResolvedBusOptions } from './options.ts';
 import { maxCloses, Outbox, type OutboxEntry } from './outbox.ts';
-import { isValidTopic } from './topic-filter.ts';
 
 /** Header, remaining length, topic length, message id and property length of a PUBLISH, at their largest. */
 const packetOverheadBytes = 16;
@@ -27,8 +28,10 @@ export class Publisher {
   }
 
   publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
-    const body = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    const bytes = Buffer.byteLength(topic) + body.byteLength + propertyBytes(options.properties);
+    const wrong = refuseTopic(topic) ?? refusePublish(payload, options);
+    if (wrong) return Promise.reject(wrong);
+    const body = typeof payload === 'string' ? toUtf8(payload) : payload;
+    const bytes = byteLengthOf(topic) + body.byteLength + propertyBytes(options.properties);
     const refused = this.#check(topic, bytes);
     if (refused) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
@@ -37,7 +40,7 @@ export class Publisher {
         payload: body,
         qos: options.qos ?? 1,
         retain: options.retain ?? false,
-        properties: options.properties,
+        properties: options.properties && copyOf(options.properties),
         bytes,
         deadlineMs: performance.now() + this.#options.publishTimeoutMs,
         closes: 0,
@@ -97,9 +100,6 @@ export class Publisher {
 
   #check(topic: string, bytes: number): BusError | undefined {
     const { maxMessageBytes } = this.#options;
-    if (!isValidTopic(topic)) {
-      return new BusError('topic_invalid', `can't publish to ${JSON.stringify(topic)}: empty, too long or with + or #`);
-    }
     if (bytes > maxMessageBytes) return tooLarge(topic, bytes, maxMessageBytes, 'maxMessageBytes');
     const limit = this.#connection?.maxPacketBytes;
     return limit === undefined ? undefined : overBrokerLimit(topic, bytes, limit);
@@ -117,10 +117,10 @@ export class Publisher {
     }
     this.#writing.add(entry);
     this.#writingBytes += entry.bytes;
-    this.#link.publish(entry, (error) => {
+    this.#hand(entry, (error) => {
       if (!this.#writing.delete(entry)) return;
       this.#writingBytes -= entry.bytes;
-      entry.settle(error && refused(entry, describeError(error), error));
+      entry.settle(error);
       this.#noteDrained();
     });
     if (this.#writing.has(entry)) this.#watchDeadlines();
@@ -147,14 +147,29 @@ export class Publisher {
       entry.settle(tooMuch);
       return;
     }
-    this.#link.publish(entry, (error) => {
+    let isHanding = true;
+    this.#hand(entry, (error) => {
       // The connection that this message went over is gone, and the outbox has decided about it since.
       if (this.#connection !== connection) return;
       this.#outbox.acknowledged(entry);
-      if (!entry.overdue) entry.settle(error && refused(entry, describeError(error), error));
-      this.#pump();
+      if (!entry.overdue) entry.settle(error);
+      // What is refused within the call is followed by the next one in the loop of the caller, however many they are.
+      if (!isHanding) this.#pump();
       this.#noteDrained();
     });
+    isHanding = false;
+  }
+
+  /**
+   * What is thrown here would end the process: it is often a timer or a connection that calls. Calls are checked, but
+   * payload and properties belong to the caller, who may have changed them since.
+   */
+  #hand(entry: OutboxEntry, done: (error?: BusError) => void): void {
+    try {
+      this.#link.publish(entry, (error) => done(error && refused(entry, describeError(error), error)));
+    } catch (cause) {
+      done(unsendable(entry, cause));
+    }
   }
 
   get #isIdle(): boolean {
@@ -173,7 +188,8 @@ export class Publisher {
     if (nextMs === Infinity) return;
     const delayMs = Math.max(1, Math.ceil(nextMs - performance.now()));
     // The connection keeps the process alive, not the wish to give up on a message.
-    this.#deadlineTimer = setTimeout(() => this.#deadlinePassed(), delayMs).unref();
+    this.#deadlineTimer = setTimeout(() => this.#deadlinePassed(), delayMs);
+    this.#deadlineTimer.unref?.();
   }
 
   #deadlinePassed(): void {
@@ -201,12 +217,17 @@ export class Publisher {
   }
 }
 
+/** It is checked now and written later, and what the caller makes of it meanwhile could end the connection. */
+const copyOf = ({ user, ...rest }: MessageProperties): MessageProperties => ({
+  ...rest,
+  ...(user && { user: { ...user } }),
+});
+
 function propertyBytes(properties: MessageProperties | undefined): number {
   if (!properties) return 0;
   const { contentType = '', responseTopic = '', correlationData = '', user = {} } = properties;
-  let bytes =
-    14 + Buffer.byteLength(contentType) + Buffer.byteLength(responseTopic) + Buffer.byteLength(correlationData);
-  for (const name of Object.keys(user)) bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(user[name] ?? '');
+  let bytes = 14 + byteLengthOf(contentType) + byteLengthOf(responseTopic) + byteLengthOf(correlationData);
+  for (const name of Object.keys(user)) bytes += 5 + byteLengthOf(name) + byteLengthOf(user[name] ?? '');
   return bytes;
 }
 
@@ -243,6 +264,11 @@ function timedOut(topic: string, timeoutMs: number, connected: boolean): BusErro
 
 function refused({ topic }: OutboxEntry, reason: string, cause: Error): BusError {
   return new BusError('publish_refused', `${topic}: the broker refused the message: ${reason}`, { cause });
+}
+
+function unsendable({ topic }: OutboxEntry, cause: unknown): BusError {
+  const message = `${topic}: no packet can be made of the message: ${describeError(cause)}`;
+  return new BusError('publish_refused', message, { cause });
 }
 
 function refusedByClosing({ topic, bytes }: OutboxEntry): BusError {

@@ -37,7 +37,8 @@ export class StatusTeller {
   #tell(status: BusStatus): void {
     for (const listener of this.#listeners) {
       try {
-        listener(status);
+        const answer: unknown = listener(status);
+        if (answer instanceof Promise) answer.catch(this.#threw);
       } catch (error) {
         this.#threw(error);
       }

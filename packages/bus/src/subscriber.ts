@@ -6,10 +6,10 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from './bus.ts';
+import { refuseFilter, refuseSubscribe } from './call-refusal.ts';
 import { FilterRequests } from './filter-requests.ts';
 import type { Link } from './link.ts';
 import { type FilterState, highestQoS, type Listener, Subscriptions } from './subscriptions.ts';
-import { isValidFilter } from './topic-filter.ts';
 
 /** Keeps the broker's idea of what this client wants to hear the same as ours. */
 export class Subscriber {
@@ -29,13 +29,10 @@ export class Subscriber {
     this.#handlerThrew = handlerThrew;
   }
 
-  subscribe(filter: string, handler: MessageHandler, { qos = 1 }: SubscribeOptions = {}): Subscription {
-    if (!isValidFilter(filter)) {
-      throw new BusError(
-        'topic_invalid',
-        `can't subscribe to ${JSON.stringify(filter)}: it is not a valid topic filter`,
-      );
-    }
+  subscribe(filter: string, handler: MessageHandler, options: SubscribeOptions = {}): Subscription {
+    const wrong = refuseFilter(filter) ?? refuseSubscribe(handler, options);
+    if (wrong) throw wrong;
+    const { qos = 1 } = options;
     const ready = Promise.withResolvers<void>();
     // A subscription that nobody waits for may be left ungranted.
     ready.promise.catch(() => {});
@@ -143,7 +140,8 @@ export class Subscriber {
     clearTimeout(this.#restTimer);
     const endMs = this.#requests.nextRestEndMs;
     if (endMs === undefined) return;
-    this.#restTimer = setTimeout(() => this.#rested(), Math.max(1, Math.ceil(endMs - performance.now()))).unref();
+    this.#restTimer = setTimeout(() => this.#rested(), Math.max(1, Math.ceil(endMs - performance.now())));
+    this.#restTimer.unref?.();
   }
 
   #rested(): void {

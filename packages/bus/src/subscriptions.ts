@@ -57,9 +57,9 @@ export class Subscriptions {
   dispatch(message: BusMessage, threw: (filter: string, error: unknown) => void): void {
     const exact = this.#byFilter.get(message.topic);
     if (exact) call(exact, message, threw);
-    if (this.#wildcards.size === 0) return;
-    const levels = message.topic.split('/');
-    for (const state of this.#wildcards) if (matchesLevels(state.levels, levels)) call(state, message, threw);
+    for (const state of this.#wildcards) {
+      if (matchesLevels(state.levels, message.topic)) call(state, message, threw);
+    }
   }
 
   #open(filter: string): FilterState {

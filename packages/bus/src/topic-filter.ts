@@ -1,3 +1,5 @@
+import { byteLengthOf } from '#runtime/bytes';
+
 /** Topics and filters as MQTT 3.1.1 defines them, section 4.7. Pure: nothing here knows a broker. */
 
 const maxTopicBytes = 65_535;
@@ -24,21 +26,24 @@ export function hasWildcard(filter: string): boolean {
 
 /** Whether a message published to `topic` is delivered to a subscriber of `filter`. Both must be valid. */
 export function matchesFilter(filter: string, topic: string): boolean {
-  return matchesLevels(filter.split('/'), topic.split('/'));
+  return matchesLevels(filter.split('/'), topic);
 }
 
-/** The same for levels that are already split, so that a busy subscriber splits each topic once. */
-export function matchesLevels(filter: readonly string[], topic: readonly string[]): boolean {
+/** The same for a filter that is already split. The topic, which is another one every time, is not. */
+export function matchesLevels(filter: readonly string[], topic: string): boolean {
   // [MQTT-4.7.2-1] A wildcard at the first level never matches the broker's own topics.
-  if (topic[0]?.startsWith('$') && (filter[0] === '#' || filter[0] === '+')) return false;
-  for (let index = 0; index < filter.length; index += 1) {
-    const level = filter[index];
+  if (topic.startsWith('$') && (filter[0] === '#' || filter[0] === '+')) return false;
+  let start = 0;
+  for (const level of filter) {
     // [MQTT-4.7.1-2] `#` also matches the level above it, so running out of topic here is a match.
     if (level === '#') return true;
-    if (index >= topic.length) return false;
-    if (level !== '+' && level !== topic[index]) return false;
+    if (start > topic.length) return false;
+    const slash = topic.indexOf('/', start);
+    const end = slash < 0 ? topic.length : slash;
+    if (level !== '+' && !(level.length === end - start && topic.startsWith(level, start))) return false;
+    start = end + 1;
   }
-  return filter.length === topic.length;
+  return start > topic.length;
 }
 
 // [MQTT-4.7.1-2], [MQTT-4.7.1-3] A wildcard fills its level, and `#` is the last one.
@@ -52,5 +57,5 @@ function isValidLevel(level: string, isLast: boolean): boolean {
 function isEncodable(text: string): boolean {
   if (text.length === 0 || !text.isWellFormed()) return false;
   // A UTF-16 unit is at most three bytes of UTF-8, so most topics need no counting.
-  return text.length * 3 <= maxTopicBytes || Buffer.byteLength(text) <= maxTopicBytes;
+  return text.length * 3 <= maxTopicBytes || byteLengthOf(text) <= maxTopicBytes;
 }

@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { MqttClient } from 'mqtt';
-import { BusError } from './bus.ts';
-import type { MqttTlsOptions } from './mqtt.ts';
-import type { BrokerAddress } from './mqtt-url.ts';
-import { describeError } from './options.ts';
+import { BusError } from '../bus.ts';
+import type { MqttTlsOptions } from '../mqtt.ts';
+import type { BrokerAddress } from '../mqtt-url.ts';
+import { describeError } from '../options.ts';
 
 /** What MQTT.js reads packets from. */
 type Wire = MqttClient['stream'];
@@ -16,11 +17,30 @@ type Wire = MqttClient['stream'];
  * @throws BusError `tls_invalid`, now and not at some later reconnect inside a timer
  */
 export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {}): (client: MqttClient) => Wire {
+  const dial = createBareDialer(address, options);
+  return (client) => {
+    try {
+      return dial(client);
+    } catch (cause) {
+      // It would be thrown out of a timer, or end all further attempts: it is an attempt that failed.
+      return failedStream(cause);
+    }
+  };
+}
+
+function createBareDialer(address: BrokerAddress, options: MqttTlsOptions): (client: MqttClient) => Wire {
   const { host, port, secure, over } = address;
   const tlsOptions = secure ? createTlsOptions(host, options) : {};
   if (over === 'websocket') return createWebSocketDialer(address, tlsOptions);
   if (!secure) return () => net.connect({ host, port, noDelay: true });
   return () => tls.connect({ host, port, ...tlsOptions }).setNoDelay(true);
+}
+
+/** Ends with the error as soon as somebody can listen to it. */
+function failedStream(cause: unknown): Wire {
+  const stream = new Duplex({ read: () => {}, write: (_piece, _encoding, written) => written() });
+  setImmediate(() => stream.destroy(cause instanceof Error ? cause : new Error(String(cause))));
+  return stream;
 }
 
 /** MQTT.js brings the WebSocket; it is loaded by those who use one. */

@@ -1,0 +1,74 @@
+import { findTlsFaults } from '#runtime/tls-faults';
+import { BusError } from './bus.ts';
+import type { BrokerUrl, MqttBusOptions, MqttTlsOptions } from './mqtt.ts';
+import { type BrokerAddress, parseBrokerUrl, parseBrokerUrls } from './mqtt-url.ts';
+
+/** A broker, with the TLS options that hold for it alone. */
+export interface Broker {
+  readonly address: BrokerAddress;
+  readonly tls: MqttTlsOptions;
+}
+
+/** One that can't be right. Its message holds no value. */
+export interface TlsFault {
+  /** Where it stands in the options: `tls`, `tls/ca`, `url/1/tls/alpn`. */
+  readonly option: string;
+  readonly message: string;
+}
+
+/** The URLs of the options, none of which has to be one, each with the TLS options beside it. */
+export interface BrokersOptions {
+  readonly url: string | readonly (string | BrokerUrl)[];
+  readonly tls?: MqttTlsOptions | undefined;
+}
+
+/**
+ * Reads where the brokers are, in the order of preference.
+ * @throws BusError `url_invalid`, `tls_invalid` with all that is wrong
+ */
+export function resolveBrokers({ url, tls }: Pick<MqttBusOptions, 'url' | 'tls'>): readonly [Broker, ...Broker[]] {
+  const given = brokerUrls(url);
+  const [first, ...others] = parseBrokerUrls(given.map(({ url }) => url));
+  const faults = findBrokerTlsFaults({ url, tls });
+  if (faults.length > 0) {
+    const text = faults.map(({ option, message }) => `${option} ${message}`).join('; ');
+    throw new BusError('tls_invalid', `can't use the TLS options: ${text}`);
+  }
+  const broker = (address: BrokerAddress, index: number): Broker => ({
+    address,
+    tls: tlsOptionsFor(address, tls, given[index]?.tls),
+  });
+  return [broker(first, 0), ...others.map((address, index) => broker(address, index + 1))];
+}
+
+/** What is wrong with the TLS options of all brokers, and of each. A URL that can't be read is passed over. */
+export function findBrokerTlsFaults({ url, tls }: BrokersOptions): readonly TlsFault[] {
+  const brokers = brokerUrls(url).map(({ url, tls }) => ({ scheme: schemeOf(url), tls }));
+  return findTlsFaults(brokers, tls);
+}
+
+const brokerUrls = (url: BrokersOptions['url']): readonly BrokerUrl[] =>
+  (typeof url === 'string' ? [url] : url).map((item) => (typeof item === 'string' ? { url: item } : item));
+
+function schemeOf(url: string): 'mqtt' | 'mqtts' | 'ws' | 'wss' | undefined {
+  try {
+    const { over, secure } = parseBrokerUrl(url);
+    if (over === 'tcp') return secure ? 'mqtts' : 'mqtt';
+    return secure ? 'wss' : 'ws';
+  } catch {
+    return undefined;
+  }
+}
+
+function tlsOptionsFor(
+  { over }: BrokerAddress,
+  { alpn, ...common }: MqttTlsOptions = {},
+  own: MqttTlsOptions = {},
+): MqttTlsOptions {
+  // Below a WebSocket the protocol is HTTP: a server that is offered "mqtt" there refuses the handshake.
+  return { ...common, ...(alpn !== undefined && over === 'tcp' && { alpn }), ...withoutUndefined(own) };
+}
+
+function withoutUndefined(options: MqttTlsOptions): MqttTlsOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,15 @@
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import { parseBrokerUrl } from '../mqtt-url.ts';
+import { createDialer } from './mqtt-socket.ts';
+
+it.each(['mqtt://127.0.0.1', 'mqtts://127.0.0.1'])(
+  'makes a failed attempt of what is thrown at dialling %s',
+  async (url) => {
+    const dial = createDialer({ ...parseBrokerUrl(url), port: 65_536 });
+    const stream = dial(undefined as never);
+    const [error] = await once(stream, 'error');
+    expect(error).toMatchObject({ message: expect.stringContaining('Port should be') });
+    expect(stream.destroyed).toBe(true);
+  },
+);

@@ -1,0 +1,16 @@
+import type { TlsFault } from '../brokers.ts';
+import type { MqttTlsOptions } from '../mqtt.ts';
+
+/** Every option is wrong here. */
+export function findTlsFaults(
+  brokers: readonly { readonly tls?: MqttTlsOptions | undefined }[],
+  common: MqttTlsOptions | undefined,
+): readonly TlsFault[] {
+  const places = [
+    { option: 'tls', options: common },
+    ...brokers.map(({ tls }, index) => ({ option: `url/${index}/tls`, options: tls })),
+  ];
+  return places
+    .filter(({ options }) => options !== undefined && Object.values(options).some((value) => value !== undefined))
+    .map(({ option }) => ({ option, message: 'is for the browser and its user to say; leave it out' }));
+}
