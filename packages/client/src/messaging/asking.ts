@@ -2,7 +2,8 @@ import type { PublishOptions } from '@setpoint/bus';
 import { type Envelope, type EnvelopeWriter, type JsonObject, SetpointError } from '@setpoint/protocol';
 import { frameTypes, streamWindow } from './frames.ts';
 import type { Inbox } from './inbox.ts';
-import { checkOption } from './options.ts';
+import type { MessageData } from './message-data.ts';
+import type { Traced } from './message-spans.ts';
 import type { Outbox, PublishOutcome, PublishResult } from './outbox.ts';
 
 export interface RequestOptions {
@@ -12,6 +13,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
   /** Ends the waiting; the promise rejects with its reason. */
   readonly signal?: AbortSignal;
+  /** W3C Trace Context, of what the question is caused by. */
+  readonly traceparent?: string;
 }
 
 export interface StreamOptions extends RequestOptions {
@@ -32,8 +35,12 @@ export interface AskingOptions {
 }
 
 export interface Asking {
-  request(topic: string, data: object, options: RequestOptions): Promise<JsonObject>;
-  requestStream(topic: string, data: object, options: StreamOptions): AsyncGenerator<JsonObject, void, undefined>;
+  request(topic: string, data: MessageData, options?: RequestOptions & Traced): Promise<JsonObject>;
+  requestStream(
+    topic: string,
+    data: MessageData,
+    options?: StreamOptions & Traced,
+  ): AsyncGenerator<JsonObject, void, undefined>;
   /** Questions without an answer. */
   readonly pending: number;
 }
@@ -50,17 +57,16 @@ export function createAsking(options: AskingOptions): Asking {
 
   function ask(
     topic: string,
-    data: object,
-    { type = defaultType, timeoutMs = 5000, signal }: RequestOptions,
+    data: MessageData,
+    { type = defaultType, timeoutMs = 5000, signal, traceparent, id: ownId }: RequestOptions & Traced,
   ): Question {
     signal?.throwIfAborted();
     stopping.throwIfAborted();
-    checkOption('timeoutMs', timeoutMs);
     if (pending >= maxPending) {
       const message = `${topic}: ${pending} questions wait for an answer already; ask less at once, or raise maxPendingRequests`;
       throw new SetpointError('overloaded', message);
     }
-    const { id, bytes } = writer.seal({ type, subject: service, data, replyto: inbox.topic });
+    const { id, bytes } = writer.seal({ type, subject: service, data, replyto: inbox.topic, traceparent, id: ownId });
     pending += 1;
     const answers = createAnswers(topic, isConnected, [stopping, ...(signal ? [signal] : [])]);
     const forget = inbox.onAnswer(id, answers.put);
@@ -93,15 +99,14 @@ export function createAsking(options: AskingOptions): Asking {
     get pending() {
       return pending;
     },
-    async request(topic, data, { timeoutMs = 5000, ...rest }) {
+    async request(topic, data, { timeoutMs = 5000, ...rest } = {}) {
       using question = ask(topic, data, { timeoutMs, ...rest });
       const answer = await question.next(timeoutMs);
       if (answer.type === frameTypes.error) throw replyFailed(topic, answer);
       if (answer.type === frameTypes.item) say(answer.replyto, frameTypes.cancel, answer.correlationid, {});
       return answer.data;
     },
-    async *requestStream(topic, data, { timeoutMs = 5000, idleTimeoutMs = 5000, ...rest }) {
-      checkOption('idleTimeoutMs', idleTimeoutMs);
+    async *requestStream(topic, data, { timeoutMs = 5000, idleTimeoutMs = 5000, ...rest } = {}) {
       using question = ask(topic, data, { timeoutMs, ...rest });
       let expected = 0;
       let last: Envelope | undefined;

@@ -1,4 +1,5 @@
 import type { Envelope } from '@setpoint/protocol';
+import { createRecentPairs, type RecentPairs } from './recent-pairs.ts';
 
 export interface DeduplicationOptions {
   /** How long a message is known after it was handled; 0 turns deduplication off. Milliseconds. */
@@ -24,55 +25,25 @@ export interface Deduplication {
 
 export function createDeduplication({ ttlMs, maxEntries, now }: DeduplicationOptions): Deduplication {
   if (ttlMs <= 0) return { has: () => false, add: () => {} };
-  const byId = createRecent(ttlMs, maxEntries);
-  const bySequence = createRecent(ttlMs, maxEntries);
+  const byId = createRecentPairs(ttlMs, maxEntries);
+  // Most senders count nothing.
+  let bySequence: RecentPairs | undefined;
   return {
     has(message) {
       const nowMs = now();
-      if (byId.has(idKey(message), nowMs)) return true;
-      return message.sequence !== undefined && bySequence.has(sequenceKey(message), nowMs);
+      if (byId.has(message.id, message.source, nowMs)) return true;
+      if (message.sequence === undefined || !bySequence) return false;
+      return bySequence.has(message.sequence, counterOf(message), nowMs);
     },
     add(message) {
       const nowMs = now();
-      byId.add(idKey(message), nowMs);
-      if (message.sequence !== undefined) bySequence.add(sequenceKey(message), nowMs);
+      byId.add(message.id, message.source, nowMs);
+      if (message.sequence === undefined) return;
+      bySequence ??= createRecentPairs(ttlMs, maxEntries);
+      bySequence.add(message.sequence, counterOf(message), nowMs);
     },
   };
 }
 
 // A text that holds the separator itself could only be taken for another one of the same sender.
-const idKey = ({ source, id }: Identity): string => `${source}\0${id}`;
-const sequenceKey = ({ type, source, sequence }: Identity): string => `${type}\0${source}\0${sequence}`;
-
-/** A ring of the last keys and their times; the oldest is overwritten. Reads and writes take the same time at any size. */
-function createRecent(ttlMs: number, maxEntries: number) {
-  const known = new Set<string>();
-  const keys: string[] = [];
-  const times: number[] = [];
-  let first = 0;
-
-  function forget(): void {
-    known.delete(keys[first] as string);
-    first = (first + 1) % maxEntries;
-  }
-
-  function expire(nowMs: number): void {
-    while (known.size > 0 && nowMs - (times[first] as number) >= ttlMs) forget();
-  }
-
-  return {
-    has(key: string, nowMs: number): boolean {
-      expire(nowMs);
-      return known.has(key);
-    },
-    add(key: string, nowMs: number): void {
-      expire(nowMs);
-      if (known.has(key)) return;
-      if (known.size === maxEntries) forget();
-      const place = (first + known.size) % maxEntries;
-      keys[place] = key;
-      times[place] = nowMs;
-      known.add(key);
-    },
-  };
-}
+const counterOf = ({ type, source }: Identity): string => `${type}\0${source}`;

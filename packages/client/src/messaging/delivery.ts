@@ -1,7 +1,8 @@
 import type { Envelope } from '@setpoint/protocol';
+import { copyOf } from '#runtime/bytes';
 import type { Deduplication } from './deduplication.ts';
 import type { MessageQueue } from './queue.ts';
-import type { Turn } from './turn.ts';
+import { laterTurn, type Turn } from './turn.ts';
 
 /** What became of the messages of one subscription. Everything that was received is in exactly one of the others. */
 export interface DeliveryCounters {
@@ -31,6 +32,8 @@ export interface DeliveryOptions {
   readonly concurrency: number;
   readonly deduplication: Deduplication;
   readonly turn: Turn;
+  /** Nothing more arrives until what it returns is called; left out where the bus can't. */
+  readonly holdBack?: (() => () => void) | undefined;
   /** @throws what `onFault` is told; the message is counted as invalid. */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
   /** What it returns is awaited. */
@@ -38,6 +41,8 @@ export interface DeliveryOptions {
   readonly onFault: (message: string, cause: unknown) => void;
   /** Called when a message has left the queue. */
   readonly onTaken?: () => void;
+  /** Called when the next message would push one out, and the handler has had its turn. */
+  readonly onFull?: () => void;
 }
 
 /** Brings the messages of one subscription to its handler. */
@@ -50,57 +55,159 @@ export interface Delivery {
   counters(): DeliveryCounters;
 }
 
+/** What has happened since the queue was empty. */
+interface Backlog {
+  readonly sinceMs: number;
+  readonly receivedBefore: number;
+  readonly startedBefore: number;
+  /** How long it has held the connection back, in all. Milliseconds. */
+  heldMs: number;
+  /** How often in a row the handler took too few meanwhile. */
+  misses: number;
+  /** Whether it was told that a message was dropped. */
+  isTold: boolean;
+}
+
+/** A quick handler takes so many in a slice of time. For another one the connection is not held back: others would wait. */
+const quickMessages = 5;
+/** A slice may be short by no fault of the handler: where the machine is busy, or garbage is collected. */
+const maxMisses = 20;
+/** What the broker says of itself comes behind the messages, and must not be late. Milliseconds. */
+const longestHoldMs = 5000;
+/** Worth a turn of the event loop; what waits has to be copied. */
+const soonMessages = 64;
+
 /**
  * Messages are opened when their turn comes, not when they arrive: one that is dropped has cost nothing but its place.
- * A full queue is told once, and again after it has been empty; the counters know every message.
+ * A burst that arrives within one turn of the event loop is no reason to drop any: the connection is held back until the
+ * handler has had its slice of time, as long as it is quick. What is too much for the queue then is told once, and again
+ * after the queue has been empty; the counters know every message.
  */
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { queue, concurrency, deduplication, turn, open, handler, onFault, onTaken } = options;
+  const { queue, concurrency, deduplication, turn, holdBack, open, handler, onFault, onTaken, onFull } = options;
   const counts = { received: 0, handled: 0, failed: 0, duplicates: 0, invalid: 0, dropped: 0, replaced: 0 };
   /** By what tells one message from another: the outcome of the copy that runs. */
   const underWay = new Map<string, Promise<void>>();
   const idle: (() => void)[] = [];
   let running = 0;
+  /** Of those that run: how many have nothing to do but wait for the next slice of time. */
+  let waitingForTurn = 0;
+  /** Messages that the handler was given. */
+  let started = 0;
+  let backlog: Backlog | undefined;
+  let letGo: (() => void) | undefined;
   let isEnded = false;
-  let isOverflowTold = false;
 
   function put(topic: string, payload: Uint8Array): void {
     if (isEnded) return;
     counts.received += 1;
-    const mustWait = running >= concurrency || turn.isOver();
-    const { replaced, dropped } = queue.put({ topic, payload: mustWait ? compact(payload) : payload });
+    const isFree = running < concurrency;
+    if (isFree && queue.size === 0 && !turn.isOver()) return handleNow(topic, payload);
+    backlog ??= beginBacklog();
+    const { replaced, dropped } = queue.put({ topic, payload: compact(payload) });
     if (replaced) counts.replaced += 1;
-    if (dropped > 0) overflowed(topic, dropped);
-    if (running < concurrency) void work();
+    if (dropped > 0) overflowed(backlog, topic, dropped);
+    if (isFree) void work();
+    if (queue.isFull ? !replaced : waitingForTurn > 0 && queue.size >= soonMessages) holdOn(backlog);
   }
 
-  function overflowed(topic: string, dropped: number): void {
-    counts.dropped += dropped;
-    if (isOverflowTold) return;
-    isOverflowTold = true;
-    const message = `the handler of ${topic} is too slow: the oldest of ${queue.size} waiting messages was dropped; make it faster, raise its concurrency or its queue limit, or let the latest message of each topic win`;
-    onFault(message, undefined);
+  /** Nothing waits: the message needs no place in the queue, and is not copied. */
+  function handleNow(topic: string, payload: Uint8Array): void {
+    running += 1;
+    const handling = deliver(topic, payload);
+    if (handling) void handling.then(handled);
+    else handled();
+  }
+
+  function handled(): void {
+    running -= 1;
+    if (queue.size > 0) void work();
+    else rest();
   }
 
   async function work(): Promise<void> {
     running += 1;
-    for (let next = queue.take(); next; next = queue.take()) {
+    while (queue.size > 0) {
+      if (turn.isOver()) await nextTurn();
+      const next = queue.take();
+      if (!next) break;
       onTaken?.();
-      if (turn.isOver()) await turn.next();
-      if (isEnded) {
-        counts.dropped += 1;
-        break;
-      }
       const handling = deliver(next.topic, next.payload);
       if (handling) await handling;
     }
     running -= 1;
-    if (queue.size === 0) isOverflowTold = false;
-    if (running === 0) for (const settle of idle.splice(0)) settle();
+    rest();
+  }
+
+  async function nextTurn(): Promise<void> {
+    waitingForTurn += 1;
+    await turn.next();
+    waitingForTurn -= 1;
+  }
+
+  function rest(): void {
+    if (queue.size === 0) backlog = undefined;
+    if (running === 0 && idle.length > 0) for (const settle of idle.splice(0)) settle();
+  }
+
+  const beginBacklog = (): Backlog => ({
+    sinceMs: performance.now(),
+    receivedBefore: counts.received - 1,
+    startedBefore: started,
+    heldMs: 0,
+    misses: 0,
+    isTold: false,
+  });
+
+  function holdOn(of: Backlog): void {
+    if (letGo) return;
+    if (!holdBack || of.misses > maxMisses || of.heldMs >= longestHoldMs) {
+      if (queue.isFull) onFull?.();
+      return;
+    }
+    letGo = holdBack();
+    const sinceMs = performance.now();
+    const startedBefore = started;
+    const wanted = Math.min(quickMessages, queue.size);
+    const look = (): void => {
+      if (!letGo) return;
+      const heldMs = performance.now() - sinceMs;
+      const took = started - startedBefore;
+      // Other handlers have their turn before this one.
+      if (took === 0 && waitingForTurn > 0 && of.heldMs + heldMs < longestHoldMs) {
+        laterTurn(look);
+        return;
+      }
+      of.heldMs += heldMs;
+      // One that took nothing waits for something else than its turn.
+      of.misses = took >= wanted ? 0 : took > 0 ? of.misses + 1 : Number.POSITIVE_INFINITY;
+      if (queue.isFull) onFull?.();
+      goOn();
+    };
+    laterTurn(look);
+  }
+
+  function goOn(): void {
+    const release = letGo;
+    letGo = undefined;
+    release?.();
+  }
+
+  function overflowed(of: Backlog, topic: string, dropped: number): void {
+    counts.dropped += dropped;
+    if (of.isTold) return;
+    of.isTold = true;
+    const came = `within ${Math.round(performance.now() - of.sinceMs)} ms ${counts.received - of.receivedBefore} came`;
+    const took = `it took ${started - of.startedBefore}`;
+    const hint =
+      'make it faster, raise its concurrency or its queue limit, or let the latest message of each topic win';
+    const what = `the oldest of ${queue.size} messages that wait for the handler of ${topic} was dropped`;
+    onFault(`${what}: ${came} and ${took}; ${hint}`, undefined);
   }
 
   function deliver(topic: string, payload: Uint8Array): Promise<void> | undefined {
     let message: Envelope;
+    started += 1;
     try {
       message = open(topic, payload);
     } catch (cause) {
@@ -167,6 +274,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     end() {
       isEnded = true;
       counts.dropped += queue.clear();
+      goOn();
     },
     async whenIdle() {
       if (running > 0) await new Promise<void>((settle) => idle.push(settle));
@@ -180,9 +288,9 @@ export class InvalidMessage extends Error {
   override readonly name = 'InvalidMessage';
 }
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 
 /** A payload is a piece of what the socket read; a small one that waits must not keep the whole in memory. */
 const compact = (payload: Uint8Array): Uint8Array =>
-  payload.byteLength * 2 < payload.buffer.byteLength ? Buffer.from(payload) : payload;
+  payload.byteLength * 2 < payload.buffer.byteLength ? copyOf(payload) : payload;

@@ -1,9 +1,13 @@
 import type { Bus, QoS } from '@setpoint/bus';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
+import { type Tracing, untraced } from '../tracing.ts';
 import { createAsking, type RequestOptions, type StreamOptions } from './asking.ts';
+import { checkListening, checkSending, publishShape, requestShape, streamShape } from './call-options.ts';
 import { createDeduplication } from './deduplication.ts';
 import { createInbox } from './inbox.ts';
-import { checkOption, type MessagingOptions, resolveMessagingOptions } from './options.ts';
+import type { MessageData } from './message-data.ts';
+import { createMessageSpans, type Traced } from './message-spans.ts';
+import { type MessagingOptions, resolveMessagingOptions } from './options.ts';
 import { createOutbox, type OutboxCounters, type PublishResult } from './outbox.ts';
 import { createReplier, type ReplyHandler } from './replying.ts';
 import {
@@ -20,9 +24,9 @@ export interface Messenger {
   /**
    * Publishes `data` and resolves with what became of it: `sent` when the broker has it, `queued` at once where there is
    * no connection, `dropped` or `expired` where it was given up. Only a message that can't be one is thrown.
-   * @throws SetpointError `message_too_large`, `options_invalid`; BusError `topic_invalid`
+   * @throws SetpointError `message_invalid`, `message_too_large`, `options_invalid`; BusError `topic_invalid`
    */
-  publish(topic: string, data: object, options?: MessageOptions): Promise<PublishResult>;
+  publish(topic: string, data: MessageData, options?: MessageOptions): Promise<PublishResult>;
   /**
    * Calls `handler` for every message on a matching topic (`+`, `#`; a wildcard at the first level matches no `$` topic),
    * one after another in the order of arrival. A message that comes twice is handled once; one whose handler threw is not
@@ -36,19 +40,19 @@ export interface Messenger {
   ): MessageSubscription;
   /**
    * Publishes a question and resolves with the answer's data, or the first item of a stream.
-   * @throws SetpointError `no_answer` after `timeoutMs`, `reply_failed`, `overloaded`, `stopped`, `message_too_large`;
-   * the reason of `signal`; BusError where the question could not be sent
+   * @throws SetpointError `no_answer` after `timeoutMs`, `reply_failed`, `overloaded`, `stopped`, `message_invalid`,
+   * `message_too_large`, `options_invalid`; the reason of `signal`; BusError where the question could not be sent
    */
-  request<T = JsonObject>(topic: string, data: object, options?: RequestOptions): Promise<T>;
+  request<T = JsonObject>(topic: string, data: MessageData, options?: RequestOptions): Promise<T>;
   /**
    * Publishes a question when the first item is asked for, and gives the answers one by one. The one who replies is at
    * most 16 items ahead; leaving the loop early tells it to stop.
    * @throws SetpointError `no_answer` after `timeoutMs` or `idleTimeoutMs`, `reply_failed`, `stream_broken` where an item
-   * was lost, and as `request`
+   * was lost, and as `request`; all of it where the first item is asked for
    */
   requestStream<T = JsonObject>(
     topic: string,
-    data: object,
+    data: MessageData,
     options?: StreamOptions,
   ): AsyncGenerator<T, void, undefined>;
   /**
@@ -96,6 +100,8 @@ export interface MessengerOptions {
   /** @default 30 s, 2048 */
   readonly dedupe?: { readonly ttlMs: number; readonly maxEntries: number };
   readonly messaging?: MessagingOptions | undefined;
+  /** @default none is recorded */
+  readonly tracing?: Tracing | undefined;
   /** Told of a handler that threw, of a queue that is full, and of a message that is no CloudEvent. */
   readonly onFault: (message: string, cause: unknown) => void;
 }
@@ -121,6 +127,7 @@ export function createMessenger({
   now,
   dedupe = { ttlMs: 30_000, maxEntries: 2048 },
   messaging,
+  tracing = untraced,
   onFault,
 }: MessengerOptions): OwnMessenger {
   const bounds = resolveMessagingOptions(messaging);
@@ -149,6 +156,8 @@ export function createMessenger({
     isConnected: () => bus.status.kind === 'connected',
     stopping: stopping.signal,
   });
+  // Who records nothing doesn't pay for it, not even with a call.
+  const spans = tracing === untraced ? undefined : createMessageSpans(tracing);
   let stopped: Promise<void> | undefined;
 
   async function stop(graceMs: number): Promise<void> {
@@ -162,41 +171,65 @@ export function createMessenger({
     outbox.stop();
   }
 
+  async function send(topic: string, data: MessageData, options: MessageOptions & Traced = {}): Promise<PublishResult> {
+    const {
+      type = messageType,
+      qos = 1,
+      retain = false,
+      maxAgeMs = bounds.maxAgeMs,
+      sequence,
+      traceparent,
+      id,
+    } = options;
+    const { bytes } = writer.seal({ type, subject: service, data, sequence, traceparent, id });
+    return outbox.publish(topic, bytes, { qos, retain, maxAgeMs });
+  }
+
+  function subscribe(filter: string, handler: MessageHandler<unknown>, options: MessageSubscribeOptions = {}) {
+    const deduplication = createDeduplication({
+      ...dedupe,
+      now: () => performance.now(),
+    });
+    const onClosed = (closed: OwnSubscription): void => void subscriptions.delete(closed);
+    const opened = openSubscription(
+      { bus, turn, deduplication, open, onFault, onClosed },
+      filter,
+      spans?.process(filter, handler) ?? handler,
+      options,
+    );
+    subscriptions.add(opened);
+    return opened;
+  }
+
+  const publish = spans?.publish(send) ?? send;
+  const request = spans?.request(asking.request) ?? asking.request;
+  const requestStream = spans?.requestStream(asking.requestStream) ?? asking.requestStream;
+
   const messenger: OwnMessenger = {
-    async publish(topic, data, options = {}) {
-      const {
-        type = messageType,
-        qos = 1,
-        retain = false,
-        maxAgeMs = bounds.maxAgeMs,
-        sequence,
-        traceparent,
-      } = options;
-      checkOption('maxAgeMs', maxAgeMs);
-      const { bytes } = writer.seal({ type, subject: service, data, sequence, traceparent });
-      return outbox.publish(topic, bytes, { qos, retain, maxAgeMs });
+    async publish(topic, data, options) {
+      checkSending(topic, options, publishShape);
+      return publish(topic, data, options);
     },
-    subscribe(filter, handler, options = {}) {
-      const deduplication = createDeduplication({
-        ...dedupe,
-        now: () => performance.now(),
-      });
-      const onClosed = (closed: OwnSubscription): void => void subscriptions.delete(closed);
-      const opened = openSubscription(
-        { bus, turn, deduplication, open, onFault, onClosed },
-        filter,
-        handler as MessageHandler<unknown>,
-        options,
-      );
-      subscriptions.add(opened);
-      return opened;
+    subscribe(filter, handler, options) {
+      checkListening('subscribe', handler, options);
+      return subscribe(filter, handler as MessageHandler<unknown>, options);
     },
-    request: (topic, data, options = {}) => asking.request(topic, data, options) as Promise<never>,
-    requestStream: (topic, data, options = {}) =>
-      asking.requestStream(topic, data, options) as AsyncGenerator<never, void, undefined>,
+    request: (async (topic, data, options) => {
+      checkSending(topic, options, requestShape);
+      return request(topic, data, options);
+    }) as Messenger['request'],
+    requestStream: ((topic, data, options) => {
+      try {
+        checkSending(topic, options, streamShape);
+        return requestStream(topic, data, options);
+      } catch (cause) {
+        return failing(cause);
+      }
+    }) as Messenger['requestStream'],
     reply(filter, handler, options) {
-      const replier = createReplier(shared, handler);
-      return messenger.subscribe(filter, replier as never, { concurrency: replyConcurrency, ...options });
+      checkListening('reply', handler, options);
+      const replier = createReplier(shared, handler) as MessageHandler<unknown>;
+      return subscribe(filter, replier, { concurrency: replyConcurrency, ...options });
     },
     stats: () => ({ ...outbox.counters(), pendingRequests: asking.pending, subscriptions: subscriptions.size }),
     stop({ graceMs = 1000 } = {}) {
@@ -205,4 +238,10 @@ export function createMessenger({
     },
   };
   return messenger;
+}
+
+/** What is wrong with a call is told where its first item is asked for, as all else that goes wrong with a stream. */
+// biome-ignore lint/correctness/useYield: there is no item
+async function* failing(cause: unknown): AsyncGenerator<never, void, undefined> {
+  throw cause;
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkOption, resolveMessagingOptions } from './options.ts';
+import { resolveMessagingOptions } from './options.ts';
 
 it('has a bound for everything that nobody set', () => {
   expect(resolveMessagingOptions()).toEqual({
@@ -16,14 +16,9 @@ it('tells every fault at once', () => {
   const wrong = { outboxMaxMessages: 0, outboxMaxBytes: Number.NaN, outboxPolicy: 'none', maxAgeMs: 2 ** 31 } as never;
   resolveMessagingOptions(wrong, (option, message) => faults.push(`${option} ${message}`));
   expect(faults).toEqual([
-    'messaging/outboxMaxMessages must be 1 to 1000000',
-    'messaging/outboxMaxBytes must be 1 to 4294967296',
-    'messaging/maxAgeMs must be 1 to 2147483647',
+    'messaging/outboxMaxMessages must be a whole number from 1 to 1000000',
+    'messaging/outboxMaxBytes must be a whole number from 1 to 4294967296',
     'messaging/outboxPolicy is drop-oldest or refuse',
+    'messaging/maxAgeMs must be 1 to 2147483647',
   ]);
-});
-
-it('refuses an option of a call that is out of its bounds', () => {
-  expect(() => checkOption('timeoutMs', 0)).toThrow('timeoutMs must be 1 to 2147483647, and is 0');
-  expect(() => checkOption('timeoutMs', 1)).not.toThrow();
 });

@@ -1,4 +1,4 @@
-import { SetpointError } from '@setpoint/protocol';
+import { keepFittingWithin, numberFrom, oneOf, type Rules, wholeFrom } from '../option-shapes.ts';
 
 /** Bounds of the messages between services. */
 export interface MessagingOptions {
@@ -18,42 +18,23 @@ export type ResolvedMessagingOptions = Required<MessagingOptions>;
 
 /** Checks and completes the options. */
 export function resolveMessagingOptions(
-  options: MessagingOptions = {},
+  options?: MessagingOptions,
   onFault: (option: string, message: string) => void = () => {},
 ): ResolvedMessagingOptions {
-  const resolved: ResolvedMessagingOptions = {
-    outboxMaxMessages: options.outboxMaxMessages ?? 1000,
-    outboxMaxBytes: options.outboxMaxBytes ?? 16_777_216,
-    outboxPolicy: options.outboxPolicy ?? 'drop-oldest',
-    maxAgeMs: options.maxAgeMs ?? 30_000,
-    maxPendingRequests: options.maxPendingRequests ?? 1000,
+  const given = keepFittingWithin<MessagingOptions>(options, rules, { place: 'messaging', onFault });
+  return {
+    outboxMaxMessages: given.outboxMaxMessages ?? 1000,
+    outboxMaxBytes: given.outboxMaxBytes ?? 16_777_216,
+    outboxPolicy: given.outboxPolicy ?? 'drop-oldest',
+    maxAgeMs: given.maxAgeMs ?? 30_000,
+    maxPendingRequests: given.maxPendingRequests ?? 1000,
   };
-  for (const [name, most] of bounds) {
-    if (!isWithin(resolved[name], most)) onFault(`messaging/${name}`, `must be 1 to ${most}`);
-  }
-  if (!['drop-oldest', 'refuse'].includes(resolved.outboxPolicy)) {
-    onFault('messaging/outboxPolicy', 'is drop-oldest or refuse');
-  }
-  return resolved;
 }
 
-/** The range of a timer. Milliseconds. */
-const longestTimerMs = 2_147_483_647;
-
-const bounds = [
-  ['outboxMaxMessages', 1_000_000],
-  ['outboxMaxBytes', 4_294_967_296],
-  ['maxAgeMs', longestTimerMs],
-  ['maxPendingRequests', 1_000_000],
-] as const;
-
-const isWithin = (value: unknown, most: number): boolean => typeof value === 'number' && value >= 1 && value <= most;
-
-/**
- * For an option of a call, which is at least 1.
- * @throws SetpointError `options_invalid`
- */
-export function checkOption(name: string, value: number, most: number = longestTimerMs): void {
-  if (isWithin(value, most)) return;
-  throw new SetpointError('options_invalid', `${name} must be 1 to ${most}, and is ${String(value)}`);
-}
+const rules: Rules<MessagingOptions> = {
+  outboxMaxMessages: wholeFrom(1, 1_000_000),
+  outboxMaxBytes: wholeFrom(1, 4_294_967_296),
+  outboxPolicy: oneOf('drop-oldest', 'refuse'),
+  maxAgeMs: numberFrom(1),
+  maxPendingRequests: wholeFrom(1, 1_000_000),
+};

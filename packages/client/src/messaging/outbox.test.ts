@@ -54,6 +54,59 @@ async function outcomeOf(result: PublishResult) {
   return result.outcome;
 }
 
+describe('a bus that throws', () => {
+  const throwing = (cause: unknown) => {
+    const { bus, ...rest } = openBus('connecting');
+    const publish = (topic: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void> => {
+      if (topic === 'good') return bus.publish(topic, payload, options);
+      throw cause;
+    };
+    const outbox = createOutbox({
+      bus: Object.create(bus, { publish: { value: publish } }),
+      maxMessages: 10_000,
+      maxBytes: 1_000_000,
+      policy: 'refuse',
+    });
+    const send = (topic: string) =>
+      outbox.publish(topic, new Uint8Array(10), { qos: 1, retain: false, maxAgeMs: 1000 });
+    return { ...rest, outbox, send };
+  };
+
+  it.each([new TypeError('no packet'), undefined, 'a text'])(
+    'harms no connection and no other message (%s)',
+    async (cause) => {
+      const { outbox, send, become, topics, sent } = throwing(cause);
+      const bad = await Promise.all(Array.from({ length: 5000 }, () => send('bad')));
+      const good = await send('good');
+      expect(() => become(back)).not.toThrow();
+      for (const outcome of await Promise.all(bad.map(outcomeOf))) {
+        expect(outcome).toMatchObject({
+          status: 'dropped',
+          reason: 'publish_refused',
+          error: { name: 'BusError', cause },
+        });
+      }
+      expect(topics()).toEqual(['good']);
+      sent[0]?.done();
+      expect(await outcomeOf(good)).toEqual({ status: 'sent' });
+      expect(outbox.counters()).toEqual({
+        sent: 1,
+        dropped: 5000,
+        expired: 0,
+        waiting: 0,
+        waitingBytes: 0,
+        underWay: 0,
+      });
+    },
+  );
+
+  it('is answered at once where there is a connection', async () => {
+    const { send, become } = throwing(new TypeError('no packet'));
+    become(back);
+    expect(await send('bad')).toMatchObject({ status: 'dropped', reason: 'publish_refused' });
+  });
+});
+
 describe('a message', () => {
   it('is sent when the broker has it', async () => {
     const { publish, sent } = open();
@@ -169,6 +222,23 @@ describe('a full outbox', () => {
     await publish('b', { bytes: 60 });
     expect(outbox.counters()).toMatchObject({ dropped: 1, waiting: 1, waitingBytes: 60 });
     expect(await publish('c', { bytes: 101 })).toMatchObject({ status: 'dropped', reason: 'outbox_full' });
+  });
+
+  it('is its own: to the bus no more goes at once than it takes, in bytes too', async () => {
+    const bytes = 1_048_576;
+    const { publish, sent, outbox } = open('connected', { maxMessages: 1000, maxBytes: 1_000_000_000 });
+    const results = Array.from({ length: 60 }, (_, n) => publish(`t${n}`, { bytes }));
+    expect(outbox.counters()).toMatchObject({ underWay: 8, waiting: 52, waitingBytes: 52 * bytes, dropped: 0 });
+    for (let n = 0; n < 60; n += 1) {
+      sent[n]?.done();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect((await Promise.all(results)).every(({ status }) => status === 'sent')).toBe(true);
+    expect(sent.map(({ topic }) => topic)).toEqual(Array.from({ length: 60 }, (_, n) => `t${n}`));
+    // One that is larger than all that may be there at once goes alone.
+    void publish('large', { bytes: 9_000_000 });
+    void publish('small');
+    expect(outbox.counters()).toMatchObject({ underWay: 1, waiting: 1 });
   });
 
   it('is one while connected too: 64 are with the bus, the rest waits', async () => {

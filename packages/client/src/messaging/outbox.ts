@@ -5,6 +5,7 @@ import {
   type MessageProperties,
   type PublishOptions,
   type QoS,
+  refuseTopic,
 } from '@setpoint/bus';
 
 /** What became of a message for good. */
@@ -72,6 +73,8 @@ export interface Outbox {
 
 /** Messages that are handed to the bus at once; what was handed over can not be taken back when it becomes too old. */
 const window = 64;
+/** And bytes, unless it is one message: half of what may wait in the bus, which refuses what is more. */
+const windowBytes = 8_388_608;
 
 interface Entry {
   readonly topic: string;
@@ -91,6 +94,8 @@ export function createOutbox({ bus, maxMessages, maxBytes, policy }: OutboxOptio
   const underWay = new Set<Entry>();
   /** Given up by age while the bus had them; they hold their place in the window until the bus is done with them. */
   let overdue = 0;
+  /** Of the messages that the bus has. */
+  let handedBytes = 0;
   let timer: NodeJS.Timeout | undefined;
   let timerAtMs = Number.POSITIVE_INFINITY;
   let drained: (() => void)[] = [];
@@ -137,13 +142,28 @@ export function createOutbox({ bus, maxMessages, maxBytes, policy }: OutboxOptio
     watch(entry.deadlineMs);
   }
 
+  const hasRoomFor = ({ payload }: Entry): boolean => {
+    const count = underWay.size + overdue;
+    return count === 0 || (count < window && handedBytes + payload.byteLength <= windowBytes);
+  };
+
   function send(entry: Entry): void {
     underWay.add(entry);
+    handedBytes += entry.payload.byteLength;
     watch(entry.deadlineMs);
-    bus.publish(entry.topic, entry.payload, entry.options).then(
+    hand(entry).then(
       () => done(entry, { status: 'sent' }),
-      (error: BusError) => refused(entry, error),
+      (cause: unknown) => refused(entry, asBusError(entry.topic, cause)),
     );
+  }
+
+  /** It is a timer or a connection that calls: there is nobody who could catch what a bus throws. */
+  function hand({ topic, payload, options }: Entry): Promise<void> {
+    try {
+      return bus.publish(topic, payload, options);
+    } catch (cause) {
+      return Promise.reject(cause);
+    }
   }
 
   function refused(entry: Entry, error: BusError): void {
@@ -151,16 +171,18 @@ export function createOutbox({ bus, maxMessages, maxBytes, policy }: OutboxOptio
     const isEarly = error.code === 'publish_timeout' && !entry.isSettled && performance.now() < entry.deadlineMs;
     if (isEarly && !isStopped) {
       underWay.delete(entry);
+      handedBytes -= entry.payload.byteLength;
       waiting = new Set([entry, ...waiting]);
       waitingBytes += entry.payload.byteLength;
       return pump();
     }
     if (error.code === 'publish_timeout') return done(entry, { status: 'expired', maybeSent: true });
-    done(entry, { status: 'dropped', reason: error.code ?? 'publish_refused', error });
+    done(entry, dropped(error));
   }
 
   function done(entry: Entry, outcome: PublishOutcome): void {
     if (!underWay.delete(entry)) overdue -= 1;
+    handedBytes -= entry.payload.byteLength;
     settle(entry, outcome);
     pump();
     noteDrained();
@@ -169,7 +191,7 @@ export function createOutbox({ bus, maxMessages, maxBytes, policy }: OutboxOptio
   function pump(): void {
     if (!isConnected()) return;
     for (const entry of waiting) {
-      if (underWay.size + overdue >= window) return;
+      if (!hasRoomFor(entry)) return;
       leave(entry);
       send(entry);
     }
@@ -225,16 +247,12 @@ export function createOutbox({ bus, maxMessages, maxBytes, policy }: OutboxOptio
 
   return {
     async publish(topic, payload, { qos, retain, maxAgeMs, properties }) {
-      if (topic === '' || /[+#\0]/.test(topic)) {
-        throw new BusError(
-          'topic_invalid',
-          `can't publish to ${JSON.stringify(topic)}: empty, too long or with + or #`,
-        );
-      }
+      const wrong = refuseTopic(topic);
+      if (wrong) throw wrong;
       const options = { qos, retain, ...(properties && { properties }) };
       const { entry, result } = createEntry(topic, payload, options, performance.now() + maxAgeMs);
       if (isStopped) settle(entry, stopped(topic));
-      else if (isConnected() && waiting.size === 0 && underWay.size + overdue < window) send(entry);
+      else if (isConnected() && waiting.size === 0 && hasRoomFor(entry)) send(entry);
       else if (qos === 0 && !isConnected()) settle(entry, notConnected(topic));
       else hold(entry);
       return result;
@@ -279,6 +297,13 @@ function createEntry(
   };
   return { entry, result: first.promise };
 }
+
+const asBusError = (topic: string, cause: unknown): BusError =>
+  cause instanceof Error && cause.name === 'BusError'
+    ? (cause as BusError)
+    : new BusError('publish_refused', `${topic}: the bus refused the message: ${describe(cause)}`, { cause });
+
+const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : 'it threw what is no error');
 
 const dropped = (error: BusError): PublishOutcome => ({ status: 'dropped', reason: error.code, error });
 

@@ -26,7 +26,7 @@ export interface MessageQueue {
   readonly size: number;
   /** Of the payloads. */
   readonly bytes: number;
-  /** Whether the next message would push another one out. */
+  /** Whether the next message, if it is as large as the last one, would push another one out. */
   readonly isFull: boolean;
   put(message: WaitingMessage): Put;
   /** Takes the oldest. */
@@ -38,6 +38,7 @@ export interface MessageQueue {
 export function createMessageQueue({ policy, maxMessages, maxBytes }: QueueLimits): MessageQueue {
   const line = policy === 'latest-per-topic' ? createTopicLine() : createLine();
   let bytes = 0;
+  let lastBytes = 0;
 
   function take(): WaitingMessage | undefined {
     const message = line.take();
@@ -53,11 +54,12 @@ export function createMessageQueue({ policy, maxMessages, maxBytes }: QueueLimit
       return bytes;
     },
     get isFull() {
-      return line.size >= maxMessages || bytes >= maxBytes;
+      return line.size >= maxMessages || (line.size > 0 && bytes + lastBytes > maxBytes);
     },
     put(message) {
       const before = line.put(message);
-      bytes += message.payload.byteLength - (before?.payload.byteLength ?? 0);
+      lastBytes = message.payload.byteLength;
+      bytes += lastBytes - (before?.payload.byteLength ?? 0);
       let dropped = 0;
       while (line.size > maxMessages || (bytes > maxBytes && line.size > 1)) {
         take();

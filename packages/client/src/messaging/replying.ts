@@ -1,18 +1,17 @@
-import type { Envelope, EnvelopeWriter } from '@setpoint/protocol';
+import { type Envelope, type EnvelopeWriter, type SealedEnvelope, SetpointError } from '@setpoint/protocol';
 import { mirror, outcomeOf } from './asking.ts';
 import { frameTypes, streamWindow } from './frames.ts';
 import type { Inbox } from './inbox.ts';
+import type { MessageData } from './message-data.ts';
 import type { Outbox } from './outbox.ts';
 
 /**
  * Answers a question: with an object, or with any number of them, as an async generator does. `signal` aborts when the
  * one who asked has gone, the subscription is closed, or this process ends.
  */
-export type ReplyHandler<T> = (
-  data: T,
-  topic: string,
-  signal: AbortSignal,
-) => object | AsyncIterable<object> | Promise<object | AsyncIterable<object>>;
+export type ReplyHandler<T> = (data: T, topic: string, signal: AbortSignal) => Answer | Promise<Answer>;
+
+type Answer = MessageData | AsyncIterable<MessageData>;
 
 /**
  * A handler of `reply` throws it to say no: its message is told to the one who asked. Of any other error only the
@@ -40,9 +39,18 @@ export function createReplier<T>(
   { inbox, outbox, writer, service, defaultType }: ReplyingOptions,
   handler: ReplyHandler<T>,
 ): (message: Envelope, topic: string, signal: AbortSignal) => Promise<void> {
+  function seal(to: Envelope, type: string, data: object, rest: FrameMembers): SealedEnvelope {
+    try {
+      return writer.seal({ type, subject: service, data, correlationid: to.id, ...rest });
+    } catch (cause) {
+      if (cause instanceof SetpointError) throw new UnfitAnswer(cause);
+      throw cause;
+    }
+  }
+
   /** Rejects when the answer has not arrived: the rest of a stream would have a hole before it. */
-  async function send(to: Envelope, type: string, data: object, rest: { sequence?: string; replyto?: string } = {}) {
-    const { bytes } = writer.seal({ type, subject: service, data, correlationid: to.id, ...rest });
+  async function send(to: Envelope, type: string, data: object, rest: FrameMembers = {}): Promise<void> {
+    const { bytes } = seal(to, type, data, rest);
     const properties = mirror({ correlationData: to.id });
     const result = await outbox.publish(to.replyto as string, bytes, {
       qos: 1,
@@ -55,7 +63,7 @@ export function createReplier<T>(
     if (outcome.status === 'expired') throw new Error(`the answer became older than ${answerMaxAgeMs} ms`);
   }
 
-  async function stream(to: Envelope, items: AsyncIterable<object>, end: AbortController): Promise<void> {
+  async function stream(to: Envelope, items: AsyncIterable<MessageData>, end: AbortController): Promise<void> {
     const credit = createCredit(end.signal);
     const forget = inbox.onControl(to.id, (frame) => {
       if (frame.type === frameTypes.cancel) end.abort(new Error('the one who asked has gone'));
@@ -94,8 +102,7 @@ export function createReplier<T>(
       if (isStream(answer)) await stream(message, answer, end);
       else await send(message, defaultType, answer);
     } catch (cause) {
-      const told = cause instanceof ReplyRefused ? cause.message : 'its handler threw; its log says more';
-      await send(message, frameTypes.error, { message: told }).catch(() => {});
+      await send(message, frameTypes.error, { message: whatToTell(cause) }).catch(() => {});
       throw cause;
     } finally {
       signal.removeEventListener('abort', abort);
@@ -103,7 +110,33 @@ export function createReplier<T>(
   };
 }
 
-const isStream = (answer: object): answer is AsyncIterable<object> => Symbol.asyncIterator in answer;
+/** Callers without types may return anything. */
+const isStream = (answer: Answer): answer is AsyncIterable<MessageData> =>
+  typeof answer === 'object' && answer !== null && Symbol.asyncIterator in answer;
+
+interface FrameMembers {
+  readonly sequence?: string;
+  readonly replyto?: string;
+}
+
+/** What a handler returned, or an item of its stream, can be no message. What it was is not told: it may be a secret. */
+class UnfitAnswer extends Error {
+  readonly told: string;
+
+  constructor(cause: SetpointError) {
+    const [fault] = cause.faults;
+    const isNothing = fault?.message === 'is missing';
+    const what = isNothing ? 'nothing' : cause.code === 'message_too_large' ? 'more than a message takes' : 'no object';
+    const hint = isNothing ? ', {} if there is nothing to say' : '';
+    super(`it returned ${what}: ${cause.message}${hint}`, { cause });
+    this.told = `its handler returned ${what} (it may have done its work); its log says more`;
+  }
+}
+
+function whatToTell(cause: unknown): string {
+  if (cause instanceof ReplyRefused) return cause.message;
+  return cause instanceof UnfitAnswer ? cause.told : 'its handler threw; its log says more';
+}
 
 /** How many items may be sent: what has room at the other end. */
 function createCredit(signal: AbortSignal) {

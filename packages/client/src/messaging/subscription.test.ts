@@ -1,8 +1,10 @@
+import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger } from './messenger.ts';
+import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;
@@ -13,7 +15,7 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 async function open(dedupe = { ttlMs: 30_000, maxEntries: 2048 }) {
-  const bus = broker.connect();
+  const bus = broker.connect({ outboxMaxMessages: 100_000 });
   stack.defer(() => bus.stop());
   await bus.start();
   const faults = createInbox<string>();
@@ -173,12 +175,83 @@ describe('a subscription', () => {
   });
 
   it.each([
-    ['limit', { queue: { limit: 0 } }],
-    ['maxBytes', { queue: { maxBytes: Number.NaN } }],
-    ['concurrency', { concurrency: 10_001 }],
-  ])('refuses a %s out of its bounds', async (_, options) => {
+    ['queue/limit must be a whole number from 1 to 1000000', { queue: { limit: 0 } }],
+    ['queue/maxBytes must be a whole number from 1 to 4294967296', { queue: { maxBytes: Number.NaN } }],
+    ['concurrency must be a whole number from 1 to 10000', { concurrency: 10_001 }],
+  ])('is refused where %s', async (fault, options) => {
     const { messenger } = await open();
-    expect(() => messenger.subscribe('a', () => {}, options)).toThrow(/must be 1 to \d+, and is/);
+    expect(() => messenger.subscribe('a', () => {}, options)).toThrow(
+      `subscribe was called with wrong options: ${fault}`,
+    );
+  });
+});
+
+describe('a burst', () => {
+  /** All of them arrive in one turn of the event loop. */
+  const burst = (bus: Bus, count: number): void => {
+    for (let n = 0; n < count; n++) void bus.publish(`t/${n % 5}`, seal(`${n}`, n), { qos: 0 });
+  };
+
+  it.each<[string, (n: number, all: number[]) => unknown, MessageSubscribeOptions]>([
+    ['returns at once', (n, all) => void all.push(n), {}],
+    ['returns a promise', async (n, all) => void all.push(n), {}],
+    ['does without a large queue', async (n, all) => void all.push(n), { queue: { limit: 20 } }],
+    ['wants room for few bytes', (n, all) => void all.push(n), { queue: { maxBytes: 4000 } }],
+    ['may run several times at once', (n, all) => void all.push(n), { concurrency: 4 }],
+    ['would have its filter taken back', (n, all) => void all.push(n), { queue: { policy: 'back-pressure' } }],
+  ])('of ten thousand messages is handled to the last one where the handler %s', async (_, handle, options) => {
+    const { bus, messenger, faults } = await open();
+    const all: number[] = [];
+    const subscription = messenger.subscribe<{ n: number }>('t/+', ({ data }) => handle(data.n, all), options);
+    await subscription.ready;
+    burst(bus, 10_000);
+    await until(() => subscription.stats().received === 10_000 && subscription.stats().running === 0);
+    expect(faults.all).toEqual([]);
+    expect(subscription.stats()).toMatchObject({ handled: 10_000, dropped: 0, waiting: 0, pauses: 0 });
+    expect(all).toEqual(Array.from({ length: 10_000 }, (_, n) => n));
+  });
+
+  it('is handled to the last one by all who are quick, though each has to wait for the others', async () => {
+    const { bus, messenger, faults } = await open();
+    const subscriptions = ['t/+', '#', 't/+'].map((filter) => messenger.subscribe(filter, () => {}));
+    for (const { ready } of subscriptions) await ready;
+    burst(bus, 10_000);
+    await until(() => subscriptions.every((each) => each.stats().handled + each.stats().dropped === 10_000));
+    expect(subscriptions.map((each) => each.stats().handled)).toEqual([10_000, 10_000, 10_000]);
+    expect(faults.all).toEqual([]);
+  });
+
+  it('of one topic leaves the latest where that is the policy, and nobody waits', async () => {
+    const { bus, messenger } = await open();
+    const gate = createGate<number>();
+    const subscription = messenger.subscribe<{ n: number }>('t/+', ({ data }) => gate.enter(data.n), {
+      queue: { policy: 'latest-per-topic', limit: 5 },
+    });
+    await subscription.ready;
+    burst(bus, 1000);
+    await until(() => subscription.stats().received === 1000);
+    expect(subscription.stats()).toMatchObject({ waiting: 5, replaced: 994, dropped: 0 });
+    gate.open();
+    await until(() => subscription.stats().handled === 6);
+    expect(gate.entered.all).toEqual([0, 996, 997, 998, 999, 995]);
+  });
+
+  it('holds up the connection for a moment only, and says what came and what was taken', async () => {
+    const { bus, messenger, faults } = await open();
+    const gate = createGate<number>();
+    const subscription = messenger.subscribe<{ n: number }>('t/+', ({ data }) => gate.enter(data.n));
+    const other = messenger.subscribe('t/0', () => {});
+    await Promise.all([subscription.ready, other.ready]);
+    burst(bus, 10_000);
+    await until(() => other.stats().handled === 2000);
+    expect(subscription.stats()).toMatchObject({ received: 10_000, waiting: 1000, dropped: 8999 });
+    expect(faults.all).toEqual([
+      expect.stringMatching(
+        /^the oldest of 1000 messages that wait for the handler of t\/\d was dropped: within \d+ ms 1001 came and it took 0; make it faster, /,
+      ),
+    ]);
+    gate.open();
+    await until(() => subscription.stats().handled === 1001);
   });
 });
 
@@ -245,10 +318,12 @@ describe('a slow handler', () => {
 it('accounts for every message, whatever its handler does', async () => {
   const { bus, messenger } = await open();
   let calls = 0;
-  const subscription = messenger.subscribe(
+  const subscription: MessageSubscription = messenger.subscribe(
     'a',
-    () => {
+    (): unknown => {
       calls += 1;
+      // As long as all of it takes to arrive: a burst that a handler can take is not dropped.
+      if (calls === 2) return until(() => subscription.stats().received === 300);
       if (calls % 3 === 0) throw new Error('every third');
       return calls % 2 === 0 ? new Promise((settle) => setImmediate(settle)) : undefined;
     },

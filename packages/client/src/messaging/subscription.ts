@@ -2,7 +2,6 @@ import type { Bus, QoS, Subscription } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
 import type { Deduplication } from './deduplication.ts';
 import { createDelivery, type DeliveryCounters } from './delivery.ts';
-import { checkOption } from './options.ts';
 import { createMessageQueue, type QueuePolicy } from './queue.ts';
 import type { Turn } from './turn.ts';
 
@@ -52,7 +51,7 @@ export interface MessageSubscription extends AsyncDisposable {
 }
 
 export interface SubscriptionOptions {
-  readonly bus: Pick<Bus, 'subscribe'>;
+  readonly bus: Pick<Bus, 'subscribe' | 'holdBack'>;
   readonly turn: Turn;
   readonly deduplication: Deduplication;
   /** @throws what `onFault` is told */
@@ -73,7 +72,7 @@ const restMs = 100;
 
 /**
  * Subscribes `handler` to `filter`.
- * @throws BusError `topic_invalid`, `stopped`; SetpointError `options_invalid`
+ * @throws BusError `topic_invalid`, `stopped`
  */
 export function openSubscription(
   { bus, turn, deduplication, open, onFault, onClosed }: SubscriptionOptions,
@@ -85,9 +84,6 @@ export function openSubscription(
     concurrency = 1,
   }: MessageSubscribeOptions,
 ): OwnSubscription {
-  checkOption('queue.limit', limit, 1_000_000);
-  checkOption('queue.maxBytes', maxBytes, 4_294_967_296);
-  checkOption('concurrency', concurrency, 10_000);
   const controller = new AbortController();
   const { signal } = controller;
   const queue = createMessageQueue({ policy, maxMessages: limit, maxBytes });
@@ -100,23 +96,18 @@ export function openSubscription(
     concurrency,
     deduplication,
     turn,
+    holdBack: bus.holdBack?.bind(bus),
     open,
     onFault,
     handler: (message, topic) => handler(message, topic, signal),
     onTaken: () => {
       if (pausedAtMs !== undefined && resuming === undefined && queue.size <= limit / 2) resumeLater(pausedAtMs);
     },
+    ...(policy === 'back-pressure' && { onFull: pause }),
   });
 
   const listen = (): Subscription =>
-    bus.subscribe(
-      filter,
-      ({ topic, payload }) => {
-        delivery.put(topic, payload);
-        if (policy === 'back-pressure' && queue.isFull) pause();
-      },
-      { qos },
-    );
+    bus.subscribe(filter, ({ topic, payload }) => delivery.put(topic, payload), { qos });
   const first = listen();
   let present = first;
 

@@ -17,7 +17,7 @@ export function createTurn(sliceMs = 10): Turn {
 
   function begin(): void {
     begunAtMs = performance.now();
-    nextTurn(end);
+    laterTurn(end);
   }
 
   function end(): void {
@@ -42,6 +42,6 @@ export function createTurn(sliceMs = 10): Turn {
   };
 }
 
-/** Browsers have no `setImmediate`. */
-const nextTurn: (call: () => void) => unknown =
+/** Calls it in the next turn of the event loop. Browsers have no `setImmediate`. */
+export const laterTurn: (call: () => void) => unknown =
   typeof setImmediate === 'function' ? (call) => setImmediate(call) : (call) => setTimeout(call, 0);

@@ -64,6 +64,16 @@ describe('a typed topic', () => {
     expect(messenger.stats().sent).toBe(0);
   });
 
+  it('refuses a call that can not be right', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { messenger } = await open(stack);
+    const data = { celsius: 21, at: 0 };
+    await expect(reading.publish(messenger, { sensor: 'hall' }, data, 5 as never)).rejects.toMatchObject({
+      code: 'options_invalid',
+    });
+    expect(() => reading.subscribe(messenger, undefined as never)).toThrow('handler must be a function');
+  });
+
   it('has defaults for what is published on it', async () => {
     await using stack = new AsyncDisposableStack();
     const { messenger } = await open(stack);
@@ -72,6 +82,67 @@ describe('a typed topic', () => {
     const heard = createInbox<string>();
     state.subscribe(messenger, (_, { message }) => heard.put(message.type));
     expect(await heard.next()).toBe('lamp.v1');
+  });
+});
+
+describe('a schema', () => {
+  const object = z.object({ a: z.number() });
+  interface Tree {
+    readonly children: readonly Tree[];
+  }
+  const tree: z.ZodType<Tree> = z.lazy(() => z.object({ children: z.array(tree) }));
+
+  it.each([
+    ['an object', object],
+    ['a record', z.record(z.string(), z.number())],
+    ['one of several', z.discriminatedUnion('k', [z.object({ k: z.literal('a') }), z.object({ k: z.literal('b') })])],
+    ['an object with all its defaults', z.object({ a: z.number().default(1) }).prefault({})],
+    ['an object that becomes something else', object.transform(({ a }) => [a])],
+    ['two at once', object.and(z.object({ b: z.number() }))],
+    ['a tree', tree],
+    ['anything', z.any()],
+    ['what code looks at', z.custom<{ a: number }>((value) => typeof value === 'object')],
+    ['what code reads first', z.preprocess((value) => value, object) as z.ZodType],
+    ['an object or a list, of which only the object can come', z.union([object, z.array(object)]) as z.ZodType],
+  ])('of %s is taken', (_, schema) => {
+    expect(defineTopic('a', schema as z.ZodType).filter).toBe('a');
+  });
+
+  it.each([
+    [z.array(object), 'array'],
+    [z.string(), 'string'],
+    [z.string().optional(), 'string'],
+    [z.number().default(1), 'number'],
+    [z.coerce.date(), 'date'],
+    [z.tuple([object]), 'tuple'],
+    [z.map(z.string(), object), 'map'],
+    [z.union([z.string(), z.array(object)]), 'string, array'],
+    [z.string().transform((text) => ({ text })), 'string'],
+    [z.lazy(() => z.array(object)), 'array'],
+    [z.enum(['a', 'b']).readonly(), 'enum'],
+  ])('that no message can fit is refused when the topic is defined (%#)', (schema, root) => {
+    expect(() => defineTopic('a/{b}', schema as z.ZodType)).toThrow(
+      expect.objectContaining({
+        code: 'options_invalid',
+        message: `the schema of "a/{b}" takes no object (${root} at its root), and a message has no other data; put it into a member, as z.object({ value: … })`,
+      }),
+    );
+  });
+
+  it('that no message can fit does not compile', () => {
+    // @ts-expect-error a list
+    expect(() => defineTopic('a', z.array(object))).toThrow();
+    // @ts-expect-error a text
+    expect(() => defineTopic('a', z.string())).toThrow();
+    for (const schema of [null, undefined, {}, { safeParse: () => {} }]) {
+      expect(() => defineTopic('a', schema as never)).toThrow('the schema of "a" must be a zod schema');
+    }
+  });
+
+  it('has defaults beside it that can be right', () => {
+    expect(() => defineTopic('a', object, { qos: 2, retained: true } as never)).toThrow(
+      'defineTopic was called with wrong options: qos is 0 or 1; retained is no option; did you mean retain?',
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 import { type Envelope, type JsonObject, SetpointError } from '@setpoint/protocol';
 import type { z } from 'zod';
+import { checkListening, checkOptions, publishShape, topicShape } from './call-options.ts';
 import { InvalidMessage } from './delivery.ts';
+import type { MessageData } from './message-data.ts';
 import type { MessageOptions, Messenger } from './messenger.ts';
 import type { PublishResult } from './outbox.ts';
 import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
@@ -58,20 +60,31 @@ export interface TypedMessage<Pattern extends string> {
 /** What is published on a typed topic unless the call says otherwise. */
 export type TopicDefaults = Pick<MessageOptions, 'type' | 'qos' | 'retain' | 'maxAgeMs'>;
 
+/** A schema of data that a message can have; one whose input is not known is looked at when the topic is defined. */
+type DataSchema<Schema extends z.ZodType> =
+  z.input<Schema> extends MessageData
+    ? Schema
+    : unknown extends z.input<Schema>
+      ? Schema
+      : z.ZodType<unknown, MessageData>;
+
 const placeholder = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 const maxFaults = 50;
 
 /**
  * Defines a kind of message. A level of `pattern` is a text, a `{name}`, or `+` (a name that nobody needs; such a topic
  * can only be subscribed to).
- * @throws SetpointError `options_invalid` for a pattern with "#", a name twice, or braces within a level
+ * @throws SetpointError `options_invalid` for a pattern with "#", a name twice, or braces within a level, for a schema
+ * that takes no object, and for defaults that can't be right
  */
 export function defineTopic<const Pattern extends string, Schema extends z.ZodType>(
   pattern: Pattern,
-  schema: Schema,
+  schema: Schema & DataSchema<Schema>,
   defaults: TopicDefaults = {},
 ): TypedTopic<Pattern, Schema> {
   type Params = TopicParams<Pattern>;
+  checkOptions(defaults, topicShape);
+  checkSchema(pattern, schema);
   const levels = parsePattern(pattern);
 
   const nameAt = (level: Level, given: string | undefined): string => {
@@ -89,13 +102,16 @@ export function defineTopic<const Pattern extends string, Schema extends z.ZodTy
 
   const paramsOf = (topic: string): Params | undefined => {
     const found: Record<string, string> = {};
-    const given = topic.split('/');
-    if (given.length !== levels.length) return undefined;
-    for (const [index, level] of levels.entries()) {
-      const text = given[index] as string;
+    let start = 0;
+    for (const level of levels) {
+      if (start > topic.length) return undefined;
+      const slash = topic.indexOf('/', start);
+      const text = topic.slice(start, slash < 0 ? topic.length : slash);
       if (level.kind === 'text' && level.text !== text) return undefined;
       if (level.kind === 'name') found[level.name] = text;
+      start += text.length + 1;
     }
+    if (start <= topic.length) return undefined;
     return found as Params;
   };
 
@@ -108,9 +124,11 @@ export function defineTopic<const Pattern extends string, Schema extends z.ZodTy
       const topic = topicOf(params);
       const { error } = schema.safeParse(data);
       if (error) throw unfit(topic, error);
-      return messenger.publish(topic, data as object, { ...defaults, ...options });
+      checkOptions(options, publishShape);
+      return messenger.publish(topic, data as MessageData, { ...defaults, ...options });
     },
     subscribe(messenger, handler, options) {
+      checkListening('subscribe', handler, options);
       return messenger.subscribe<JsonObject>(
         filter,
         (message, topic, signal) => {
@@ -128,6 +146,51 @@ type Level =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'any' };
+
+/** The parts of zod's own description that say what stands at the root. */
+interface Def {
+  readonly type: string;
+  readonly innerType?: z.ZodType;
+  readonly in?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
+  readonly left?: z.ZodType;
+  readonly right?: z.ZodType;
+  readonly getter?: () => z.ZodType;
+}
+
+function checkSchema(pattern: string, schema: z.ZodType): void {
+  if (typeof (schema as Partial<z.ZodType> | null)?.safeParse !== 'function' || !('_zod' in schema)) {
+    throw new SetpointError('options_invalid', `the schema of ${JSON.stringify(pattern)} must be a zod schema`);
+  }
+  const root = rootOf(schema);
+  if (root === undefined) return;
+  const message = `the schema of ${JSON.stringify(pattern)} takes no object (${root} at its root), and a message has no other data; put it into a member, as z.object({ value: … })`;
+  throw new SetpointError('options_invalid', message);
+}
+
+const noObjects: readonly string[] = [
+  ...['string', 'number', 'int', 'bigint', 'boolean', 'symbol', 'undefined', 'null', 'void', 'never', 'nan'],
+  ...['date', 'array', 'tuple', 'map', 'set', 'promise', 'function', 'file', 'enum', 'literal', 'template_literal'],
+];
+
+/**
+ * What a schema takes instead of an object; undefined where it takes one, or depends on code. It is the input side that
+ * is sent: what a transform makes of it is the receiver's own.
+ */
+function rootOf(schema: z.ZodType, isWithin: readonly z.ZodType[] = []): string | undefined {
+  // A schema that refers to itself adds nothing to what the others say.
+  if (isWithin.includes(schema)) return undefined;
+  const path = [...isWithin, schema];
+  const { type, innerType, in: input, options, left, right, getter } = schema._zod.def as unknown as Def;
+  if (noObjects.includes(type)) return type;
+  if (options) {
+    const roots = options.map((option) => rootOf(option, path));
+    return roots.includes(undefined) ? undefined : roots.join(', ');
+  }
+  if (left && right) return rootOf(left, path) ?? rootOf(right, path);
+  const inner = innerType ?? input ?? getter?.();
+  return inner && rootOf(inner, path);
+}
 
 function parsePattern(pattern: string): readonly Level[] {
   const names = new Set<string>();
