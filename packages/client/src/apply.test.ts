@@ -1,7 +1,9 @@
 import { SetpointError } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { applyChange, type Change, type ChangeHandler, ChangeRefused, type HandlerContext } from './apply.ts';
+import { applyChange, type Change, type ChangeHandler, type HandlerContext, type TransactionOptions } from './apply.ts';
+import { ChangeRefused } from './failed-step.ts';
+import type { Follower } from './step.ts';
 
 const change: Change<string> = {
   current: 'new',
@@ -12,6 +14,21 @@ const change: Change<string> = {
   previousVersion: 1,
   isReturn: false,
 };
+
+type Options = Partial<TransactionOptions<string>> & Pick<TransactionOptions<string>, 'timeoutMs'>;
+
+const followersOf = (...handlers: ChangeHandler<string>[]): Set<Follower<string>> =>
+  new Set(handlers.map((handler) => ({ pointer: '/a', handler })));
+
+/** Carries a change through handlers that follow one place. */
+const carry = (handlers: readonly ChangeHandler<string>[], each: Change<string>, options: Options) =>
+  applyChange(followersOf(...handlers), each, {
+    concerns: () => true,
+    swap: () => {},
+    onRevertFailed: () => {},
+    onLate: () => {},
+    ...options,
+  });
 
 /** Runs a change and writes down every step; `fails` names the steps that throw. */
 async function run(
@@ -27,10 +44,10 @@ async function run(
   const handlers = ['a', 'b', 'c'].map((name) =>
     make(name, (what) => (seen) => note(`${what} ${name} ${seen.current}`)),
   );
-  const error = await applyChange(handlers, change, {
+  const error = await carry(handlers, change, {
     timeoutMs: 1000,
     swap: (to) => void steps.push(`swap ${to}`),
-    onRevertFailed: (cause) => void revertFaults.push((cause as Error).message),
+    onRevertFailed: (cause) => void revertFaults.push(cause.message),
   }).then(
     () => undefined,
     (cause: SetpointError) => cause,
@@ -91,7 +108,10 @@ describe('a change', () => {
       [broken],
     );
     expect(steps).toEqual(expected);
-    expect(error).toMatchObject({ code: 'handler_failed', message: `${broken} broke` });
+    expect(error).toMatchObject({
+      code: 'handler_failed',
+      message: `version 2, ${broken.split(' ')[0]} of /a: ${broken} broke`,
+    });
   });
 
   it('is committed the other way round by a handler without revert whose commit was called, and by no other', async () => {
@@ -130,7 +150,7 @@ describe('a change', () => {
         revert: (each) => void seen.push(each),
       },
     ];
-    const running = applyChange(handlers, change, { timeoutMs: 1, swap: () => {}, onRevertFailed: () => {} });
+    const running = carry(handlers, change, { timeoutMs: 1, swap: () => {}, onRevertFailed: () => {} });
     await expect(running).rejects.toThrow('broken');
     expect(seen).toEqual([
       change,
@@ -145,8 +165,13 @@ describe('a change', () => {
       ['commit c new', 'revert c new', 'revert b new'],
     );
     expect(steps.slice(-3)).toEqual(['revert c new', 'revert b new', 'revert a new']);
-    expect(revertFaults).toEqual(['revert c new broke', 'revert b new broke']);
-    expect(error?.message).toBe('commit c new broke');
+    expect(revertFaults).toEqual([
+      'version 2, revert of /a: revert c new broke',
+      'version 2, revert of /a: revert b new broke',
+    ]);
+    expect(error?.message).toBe(
+      'version 2, commit of /a: commit c new broke; and not every handler could go back: restart this process',
+    );
   });
 
   it('waits for each asynchronous step before the next', async () => {
@@ -157,7 +182,7 @@ describe('a change', () => {
       steps.push(text);
     };
     const handlers = ['a', 'b'].map((name) => ({ prepare: slow(`prepare ${name}`), commit: slow(`commit ${name}`) }));
-    await applyChange(handlers, change, {
+    await carry(handlers, change, {
       timeoutMs: 1000,
       swap: (to) => void steps.push(`swap ${to}`),
       onRevertFailed: () => {},
@@ -173,13 +198,13 @@ describe('a change', () => {
     const handlers: ChangeHandler<string>[] = [
       { prepare: () => foreign as unknown as Promise<void>, commit: () => void steps.push('commit') },
     ];
-    await applyChange(handlers, change, { timeoutMs: 1000, swap: () => {}, onRevertFailed: () => {} });
+    await carry(handlers, change, { timeoutMs: 1000, swap: () => {}, onRevertFailed: () => {} });
     expect(steps).toEqual(['done', 'commit']);
   });
 
   it('needs no handler', async () => {
     const swaps: string[] = [];
-    await applyChange([], change, { timeoutMs: 1, swap: (to) => void swaps.push(to), onRevertFailed: () => {} });
+    await carry([], change, { timeoutMs: 1, swap: (to) => void swaps.push(to), onRevertFailed: () => {} });
     expect(swaps).toEqual(['current']);
   });
 });
@@ -196,13 +221,14 @@ describe('a step that takes too long', () => {
       { commit: () => {}, prepare: () => {}, revert: () => void reverted.push('first') },
       { commit: () => {}, [step]: never, revert: () => void reverted.push('slow') },
     ];
-    const running = applyChange(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
+    const running = carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
     const refused = expect(running).rejects.toMatchObject({
       code: 'apply_timeout',
-      message: 'a handler did not finish within 50 ms; raise applyTimeoutMs or do the work outside of it',
+      message: `version 2, ${step} of /a: it did not finish within 50 ms; raise applyTimeoutMs or do the work outside of it; it still runs, and is taken back once more when it ends: restart this process if it never does`,
       faults: [{ pointer: '' }],
     });
-    await vi.advanceTimersByTimeAsync(49);
+    // Its time, and the time that it has to end.
+    await vi.advanceTimersByTimeAsync(1049);
     expect(reverted).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     await refused;
@@ -222,7 +248,7 @@ describe('a step that takes too long', () => {
         revert: never,
       },
     ];
-    const running = applyChange(handlers, change, {
+    const running = carry(handlers, change, {
       timeoutMs: 50,
       swap: () => {},
       onRevertFailed: (cause) => void faults.push(cause),
@@ -237,17 +263,16 @@ describe('a step that takes too long', () => {
   it('that fails after its time harms nobody', async () => {
     const late = Promise.withResolvers<void>();
     const handlers: ChangeHandler<string>[] = [{ prepare: () => late.promise, commit: () => {} }];
-    const running = applyChange(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
+    const running = carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
     const refused = expect(running).rejects.toMatchObject({ code: 'apply_timeout' });
-    await vi.advanceTimersByTimeAsync(50);
-    await refused;
+    await vi.advanceTimersByTimeAsync(60);
     late.reject(new Error('too late'));
-    await vi.advanceTimersByTimeAsync(0);
+    await refused;
   });
 
   it('leaves no timer where it was in time', async () => {
     const handlers: ChangeHandler<string>[] = [{ commit: async () => {} }];
-    await applyChange(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
+    await carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
     expect(vi.getTimerCount()).toBe(0);
   });
 });
@@ -264,7 +289,7 @@ describe('the signal of a handler', () => {
   it('is one for the whole change, and does not abort where all went well', async () => {
     const signals: AbortSignal[] = [];
     const note = (_: unknown, { signal }: HandlerContext): void => void signals.push(signal);
-    await applyChange([{ prepare: note, commit: note }], change, options);
+    await carry([{ prepare: note, commit: note }], change, options);
     expect(signals[0]).toBe(signals[1]);
     expect(signals[0]?.aborted).toBe(false);
   });
@@ -279,10 +304,12 @@ describe('the signal of a handler', () => {
       },
       revert: () => {},
     };
-    const failed = expect(applyChange([handler], change, options)).rejects.toThrow('within 10 ms');
+    const failed = expect(carry([handler], change, options)).rejects.toThrow('within 10 ms; raise its timeoutMs');
     await vi.advanceTimersByTimeAsync(9);
     expect(signal?.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
+    expect(signal?.aborted).toBe(true);
+    await vi.advanceTimersByTimeAsync(1000);
     await failed;
     expect(signal?.reason).toMatchObject({ code: 'apply_timeout' });
   });
@@ -308,7 +335,7 @@ describe('the signal of a handler', () => {
         },
       },
     ];
-    await expect(applyChange(handlers, change, options)).rejects.toThrow('broken');
+    await expect(carry(handlers, change, options)).rejects.toThrow('broken');
     expect([early?.aborted, early?.reason, context?.signal.aborted]).toEqual([true, failed, true]);
     expect(aborted).toEqual([false]);
   });
@@ -323,7 +350,7 @@ describe('the signal of a handler', () => {
         revert: () => void reverted.push('reverted'),
       },
     ];
-    const running = applyChange(handlers, change, { ...options, stopping: stopping.signal });
+    const running = carry(handlers, change, { ...options, stopping: stopping.signal });
     const refused = expect(running).rejects.toMatchObject({ code: 'stopped', cause: 'going' });
     await vi.advanceTimersByTimeAsync(1);
     stopping.abort('going');
@@ -340,7 +367,7 @@ describe('the signal of a handler', () => {
         isAborted = signal.aborted;
       },
     };
-    await applyChange([handler], change, { ...options, stopping: stopping.signal });
+    await carry([handler], change, { ...options, stopping: stopping.signal });
     expect(isAborted).toBe(true);
   });
 
@@ -354,7 +381,7 @@ describe('the signal of a handler', () => {
         return never();
       },
     };
-    const running = applyChange([handler], change, {
+    const running = carry([handler], change, {
       ...options,
       stopping: stopping.signal,
       abandoned: abandoned.signal,
@@ -378,7 +405,7 @@ describe('the reason of a failed change', () => {
       revert: () => {},
     };
     const options = { timeoutMs: 1, swap: () => {}, onRevertFailed: () => {} };
-    return applyChange([handler], { ...change, changed }, options).then(
+    return carry([handler], { ...change, changed }, options).then(
       () => Promise.reject(new Error('it was applied')),
       (cause: SetpointError) => cause,
     );
@@ -388,7 +415,11 @@ describe('the reason of a failed change', () => {
     const thrown = new ChangeRefused('/model/path', 'no such model', { cause: 'ENOENT' });
     const error = await failWith(thrown);
     expect(error).toBeInstanceOf(SetpointError);
-    expect(error).toMatchObject({ code: 'handler_failed', message: 'no such model', cause: thrown });
+    expect(error).toMatchObject({
+      code: 'handler_failed',
+      message: 'version 2, commit of /a: no such model',
+      cause: thrown,
+    });
     expect(error.faults).toEqual([{ pointer: '/model/path', message: 'no such model' }]);
     expect(thrown).toMatchObject({ name: 'ChangeRefused', cause: 'ENOENT' });
   });
@@ -405,10 +436,158 @@ describe('the reason of a failed change', () => {
     expect((await failWith(new ChangeRefused('model.path', 'no such model'))).faults[0]?.pointer).toBe('');
   });
 
-  it('can be anything that was thrown', async () => {
-    expect(await failWith('just a text')).toMatchObject({ code: 'handler_failed', message: 'just a text' });
-    expect(await failWith(undefined)).toMatchObject({ code: 'handler_failed', message: 'undefined' });
-    expect(await failWith(new SetpointError('stopped', 'from within'))).toMatchObject({ code: 'handler_failed' });
+  it.each<[string, unknown, string]>([
+    ['a text', 'just a text', 'just a text'],
+    ['nothing', undefined, 'undefined'],
+    ['an error of ours', new SetpointError('stopped', 'from within'), 'from within'],
+    ['an error without a message', Object.assign(new Error('x'), { message: undefined }), 'Error'],
+    ['an error with an object for a message', Object.assign(new Error('x'), { message: { code: 7 } }), '{"code":7}'],
+    ['an object', { code: 7 }, '{"code":7}'],
+    ['what has no text', Object.create(null), 'something that has no text'],
+    ['a symbol', Symbol('no'), 'Symbol(no)'],
+    [
+      'an error that can not be looked at',
+      new Proxy(new Error('x'), {
+        getPrototypeOf: () => {
+          throw new Error('no');
+        },
+      }),
+      'something that has no text',
+    ],
+  ])('can be %s', async (_, thrown, text) => {
+    expect(await failWith(thrown)).toMatchObject({
+      code: 'handler_failed',
+      message: `version 2, commit of /a: ${text}`,
+      faults: [{ message: text }],
+    });
+  });
+});
+
+describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under way', () => {
+  /** Handlers that write down their steps; `a` waits where it is told to. */
+  function open(at: 'prepare' | 'commit') {
+    const steps: string[] = [];
+    const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const follower = (name: string, fails?: string): Follower<string> => {
+      const step = (what: string) => (each: Change<string>) => {
+        steps.push(`${what} ${name} ${each.current}`);
+        if (what === fails) throw new Error('broken');
+      };
+      return { pointer: '/a', handler: { prepare: step('prepare'), commit: step('commit') } };
+    };
+    const slow = follower('a');
+    const wait = async (each: Change<string>): Promise<void> => {
+      steps.push(`${at} a ${each.current}`);
+      if (each.isReturn) return;
+      reached.resolve();
+      await go.promise;
+    };
+    const followers = new Set<Follower<string>>([{ ...slow, handler: { ...slow.handler, [at]: wait } }]);
+    return {
+      steps,
+      followers,
+      follower,
+      reached: reached.promise,
+      go: go.resolve,
+      carry: () =>
+        applyChange(followers, change, {
+          timeoutMs: 1000,
+          concerns: () => true,
+          swap: (to) => void steps.push(`swap ${to}`),
+          onRevertFailed: () => {},
+          onLate: () => {},
+        }),
+    };
+  }
+
+  it('takes part as a whole, where it comes before the swap', async () => {
+    const { carry, followers, follower, steps, reached, go } = open('prepare');
+    const running = carry();
+    await reached;
+    const late = follower('b');
+    followers.add(late);
+    go();
+    expect(await running).toContain(late);
+    expect(steps).toEqual(['prepare a new', 'prepare b new', 'swap current', 'commit a new', 'commit b new']);
+  });
+
+  it('is not called any more, where it has left', async () => {
+    const { carry, followers, follower, steps, reached, go } = open('prepare');
+    const [leaves, stays] = [follower('b'), follower('c')];
+    followers.add(leaves).add(stays);
+    const running = carry();
+    await reached;
+    followers.delete(leaves);
+    go();
+    expect(await running).not.toContain(leaves);
+    expect(steps.filter((step) => step.includes(' b '))).toEqual([]);
+    expect(steps).toContain('commit c new');
+  });
+
+  it('has seen the new document, where it comes after the swap, and is brought back with the others', async () => {
+    const { carry, followers, follower, steps, reached, go } = open('commit');
+    followers.add(follower('b', 'commit'));
+    const running = carry();
+    await reached;
+    followers.add(follower('c'));
+    go();
+    await expect(running).rejects.toThrow('broken');
+    expect(steps.slice(steps.indexOf('swap previous'))).toEqual([
+      'swap previous',
+      'prepare c old',
+      'commit c old',
+      'commit b old',
+      'commit a old',
+    ]);
+  });
+
+  it('does not fail the change by a step of one that has left', async () => {
+    const { carry, followers } = open('commit');
+    const broken = Promise.withResolvers<void>();
+    const leaving = { pointer: '', handler: { commit: () => broken.promise } };
+    followers.clear();
+    followers.add(leaving);
+    const running = carry();
+    await new Promise(setImmediate);
+    followers.delete(leaving);
+    broken.reject(new Error('aborted'));
+    expect(await running).toEqual([leaving]);
+  });
+});
+
+describe('a step that ends too late', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** The new value takes this long, the old one no time. */
+  function openSlow(newMs: number) {
+    let runs = 'old';
+    const late: Promise<void>[] = [];
+    const handler: ChangeHandler<string> = {
+      commit: async ({ current }) => {
+        if (current === 'new') await new Promise((settle) => setTimeout(settle, newMs));
+        runs = current;
+      },
+    };
+    const running = carry([handler], change, { timeoutMs: 100, onLate: (_, settled) => void late.push(settled) });
+    return { refused: expect(running).rejects.toMatchObject({ code: 'apply_timeout' }), late, runs: () => runs };
+  }
+
+  it('is waited for a second longer, and taken back when it has ended', async () => {
+    const { refused, late, runs } = openSlow(1099);
+    await vi.advanceTimersByTimeAsync(1099);
+    await refused;
+    expect([runs(), late]).toEqual(['old', []]);
+  });
+
+  it('is taken back without it then, and handed over to who does it once more when it ends', async () => {
+    const { refused, late, runs } = openSlow(5000);
+    await vi.advanceTimersByTimeAsync(1100);
+    await refused;
+    expect(runs()).toBe('old');
+    await vi.advanceTimersByTimeAsync(5000);
+    await late[0];
+    expect([late.length, runs()]).toEqual([1, 'new']);
   });
 });
 
@@ -457,7 +636,7 @@ describe('whatever the handlers are', () => {
           };
         });
         const faults: unknown[] = [];
-        const isApplied = await applyChange(handlers, change, {
+        const isApplied = await carry(handlers, change, {
           timeoutMs: 1000,
           swap: (to) => {
             inForce = change[to];

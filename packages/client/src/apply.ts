@@ -1,4 +1,15 @@
-import { type Pointer, parsePointer, SetpointError } from '@setpoint/protocol';
+import { type Pointer, SetpointError } from '@setpoint/protocol';
+import { toFailedStep } from './failed-step.ts';
+import {
+  endsSoon,
+  type Follower,
+  Leash,
+  onAbort,
+  type StepName,
+  type StepOptions,
+  takeStep,
+  type Work,
+} from './step.ts';
 
 /** One change as a service sees it. */
 export interface Change<T> {
@@ -19,7 +30,10 @@ export interface Change<T> {
 }
 
 export interface HandlerContext {
-  /** Aborts at the time limit, when the connection stops, and when the change failed elsewhere. */
+  /**
+   * Aborts at the time limit, when the connection stops, and when the change failed elsewhere. A step looks at it after
+   * each `await` and does nothing more then: it is being taken back.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -42,78 +56,88 @@ export interface ChangeHandler<T, C extends Change<T> = Change<T>> {
    * `soakMs` have passed. To throw or to answer false takes the change back, through `prepare` and `commit` of all.
    */
   verify?(change: C, context: HandlerContext): unknown;
-  /** How long the document is on trial; newer versions wait meanwhile. Milliseconds, at most a day. @default 0 */
+  /** How long the document is on trial; a newer version ends it. Milliseconds, at most a day. @default 0 */
   readonly soakMs?: number;
   /** For each step of this handler. Milliseconds. @default applyTimeoutMs */
   readonly timeoutMs?: number;
 }
 
-/** Thrown by a handler to refuse a change and to say which setting is the reason. */
-export class ChangeRefused extends Error {
-  override readonly name = 'ChangeRefused';
-  readonly pointer: Pointer;
-
-  constructor(pointer: Pointer, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.pointer = pointer;
-  }
-}
-
-export interface StepOptions {
-  /** For each step of each handler that says nothing else. Milliseconds. */
-  readonly timeoutMs: number;
-  /** The connection stops: handlers are told, and may finish. */
-  readonly stopping?: AbortSignal;
-  /** They had their time: nobody is waited for any more. */
-  readonly abandoned?: AbortSignal;
-}
-
-export interface TransactionOptions extends StepOptions {
+export interface TransactionOptions<T> extends StepOptions {
+  /** Is the value in this place another one after the change? */
+  readonly concerns: (pointer: Pointer) => boolean;
   /** Makes the document the one in force, or puts the old one back. */
   readonly swap: (to: 'current' | 'previous') => void;
   /** A handler could not go back; the process may be in a mixed state. */
-  readonly onRevertFailed: (cause: unknown) => void;
+  readonly onRevertFailed: (error: SetpointError) => void;
+  /** A step of this handler went on past its time and past the way back. What it still does is too late. */
+  readonly onLate: (follower: Follower<T>, settled: Promise<void>) => void;
 }
 
 /**
- * Carries a change through all handlers, in the order they were added.
+ * Carries a change through all followers that it concerns, in the order they were added. Who joins before the swap takes
+ * part as well; who joins after it has seen the new document, and takes part in the way back alone; who leaves is not
+ * called any more. Resolves to those that have committed.
  * @throws SetpointError `handler_failed`, `apply_timeout`, or `stopped` where `stopping` aborted on the way, after
  * everything was put back
  */
 export async function applyChange<T>(
-  handlers: readonly ChangeHandler<T>[],
+  followers: ReadonlySet<Follower<T>>,
   change: Change<T>,
-  options: TransactionOptions,
-): Promise<void> {
-  const { swap, onRevertFailed } = options;
-  const entries = handlers.map((handler): Entry<T> => ({ handler, leash: new Leash(), called: undefined }));
+  options: TransactionOptions<T>,
+): Promise<readonly Follower<T>[]> {
+  const { swap, concerns, stopping } = options;
+  const parts: Part<T>[] = [];
+  let before: ReadonlySet<Follower<T>> | undefined;
+  let present = undefined as Part<T> | undefined;
   const abortAll = (reason: unknown): void => {
-    for (const { leash } of entries) leash.abort(reason);
+    for (const { leash } of parts) leash.abort(reason);
   };
-  const unlisten = onAbort(options.stopping, abortAll);
+  const unlisten = onAbort(stopping, abortAll);
+  const take = async (part: Part<T>, step: 'prepare' | 'commit'): Promise<void> => {
+    present = part;
+    part.called = step;
+    try {
+      await takeStep(part, step, change, options);
+    } catch (cause) {
+      // Of one that left meanwhile nobody wants to know.
+      if (followers.has(part.follower)) throw cause;
+    }
+  };
   try {
-    for (const entry of entries) {
-      if (!entry.handler.prepare) continue;
-      entry.called = 'prepare';
-      await within(entry, options, (context) => entry.handler.prepare?.(change, context));
+    // A set is walked to the end that it has then: also through those that join meanwhile.
+    for (const follower of followers) {
+      if (!concerns(follower.pointer)) continue;
+      const part: Part<T> = { follower, leash: new Leash() };
+      if (stopping?.aborted) part.leash.abort(stopping.reason);
+      parts.push(part);
+      if (follower.handler.prepare) await take(part, 'prepare');
     }
     swap('current');
-    for (const entry of entries) {
-      entry.called = 'commit';
-      await within(entry, options, (context) => entry.handler.commit(change, context));
-    }
+    before = new Set(followers);
+    for (const part of parts) if (followers.has(part.follower)) await take(part, 'commit');
+    return parts.filter(({ called }) => called === 'commit').map(({ follower }) => follower);
   } catch (cause) {
     abortAll(cause);
     swap('previous');
-    for (const entry of entries.reverse()) {
-      const back = wayBack(entry, change);
-      // With a signal of its own: that of the change has aborted.
-      if (back) await within({ handler: entry.handler, leash: new Leash() }, options, back).catch(onRevertFailed);
-    }
-    throw options.stopping?.aborted ? stoppedWithin(cause) : toError(cause, change);
+    const known = before;
+    const joined = [...followers].filter((each) => known && !known.has(each) && concerns(each.pointer));
+    const called = parts.filter(({ follower }) => followers.has(follower)).reverse();
+    const rest = await goBack(joined, called, change, options);
+    if (stopping?.aborted) throw stoppedWithin(cause);
+    throw present?.called ? toFailedStep(cause, present.called, present, change, rest) : cause;
   } finally {
     unlisten();
   }
+}
+
+/** Brings one follower alone to the document that is in force. */
+export async function catchUp<T>(
+  follower: Follower<T>,
+  change: Change<T>,
+  options: Pick<TransactionOptions<T>, 'onRevertFailed' | 'onLate'> & StepOptions,
+): Promise<boolean> {
+  const isPrepared = await tryStep(follower, 'prepare', change, options);
+  return isPrepared && tryStep(follower, 'commit', change, options);
 }
 
 /** The same change, seen by who goes back. */
@@ -126,115 +150,59 @@ export const turn = <T>(change: Change<T>): Change<T> => ({
   isReturn: true,
 });
 
-interface Entry<T> {
-  readonly handler: ChangeHandler<T>;
-  readonly leash: Leash;
+/** What a handler had to do with a change. */
+interface Part<T> extends Work<T> {
   /** The last of its steps that was called, whatever came of it. */
-  called: 'prepare' | 'commit' | undefined;
+  called?: 'prepare' | 'commit';
 }
 
-type Step<Result = void> = (context: HandlerContext) => Result | PromiseLike<Result>;
-
-function wayBack<T>({ handler, called }: Entry<T>, change: Change<T>): Step | undefined {
-  if (called === undefined) return undefined;
-  if (handler.revert) return (context) => handler.revert?.(change, context);
-  return called === 'commit' ? (context) => handler.commit(turn(change), context) : undefined;
-}
-
-/** A signal that is made when a handler asks for it: most never do. */
-export class Leash implements HandlerContext {
-  #controller: AbortController | undefined;
-  #ended: { readonly reason: unknown } | undefined;
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#ended) this.#controller.abort(this.#ended.reason);
-    return this.#controller.signal;
+/** Returns what is to be said of it. */
+async function goBack<T>(
+  joined: readonly Follower<T>[],
+  parts: readonly Part<T>[],
+  change: Change<T>,
+  options: TransactionOptions<T>,
+): Promise<string> {
+  let isWhole = true;
+  let isLate = false;
+  for (const follower of joined) isWhole = (await catchUp(follower, turn(change), options)) && isWhole;
+  for (const { follower, called, late } of parts) {
+    if (late && !(await endsSoon(late, options.abandoned))) {
+      isLate = true;
+      options.onLate(follower, late);
+    }
+    const step = wayBack(follower, called);
+    if (step) isWhole = (await tryStep(follower, step, step === 'commit' ? turn(change) : change, options)) && isWhole;
   }
-
-  abort(reason: unknown): void {
-    this.#ended ??= { reason };
-    this.#controller?.abort(reason);
-  }
+  if (!isWhole) return '; and not every handler could go back: restart this process';
+  return isLate
+    ? '; it still runs, and is taken back once more when it ends: restart this process if it never does'
+    : '';
 }
 
-/** Calls `act` with the reason when the signal aborts, or has. Returns what ends it. */
-export function onAbort(signal: AbortSignal | undefined, act: (reason: unknown) => void): () => void {
-  const listener = (): void => act(signal?.reason);
-  if (signal?.aborted) listener();
-  signal?.addEventListener('abort', listener, { once: true });
-  return () => signal?.removeEventListener('abort', listener);
+function wayBack<T>({ handler }: Follower<T>, called: Part<T>['called']): 'revert' | 'commit' | undefined {
+  if (called && handler.revert) return 'revert';
+  return called === 'commit' ? 'commit' : undefined;
 }
 
-/** A handler that answers at once costs no timer. */
-export async function within<Result>(
-  { handler, leash }: { readonly handler: Pick<ChangeHandler<never>, 'timeoutMs'>; readonly leash: Leash },
-  { timeoutMs, abandoned }: StepOptions,
-  step: Step<Result>,
-): Promise<Result> {
-  const running = step(leash);
-  if (!isPromise(running)) return running;
+/** A step that is on nobody's way but its own: whether it went well is told, and it has a signal of its own. */
+async function tryStep<T>(
+  follower: Follower<T>,
+  step: StepName,
+  change: Change<T>,
+  options: Pick<TransactionOptions<T>, 'onRevertFailed' | 'onLate'> & StepOptions,
+): Promise<boolean> {
+  const work: Work<T> = { follower, leash: new Leash() };
   try {
-    return await inTime(handler.timeoutMs ?? timeoutMs, 'a handler', running, abandoned);
+    await takeStep(work, step, change, options);
+    return true;
   } catch (cause) {
-    leash.abort(cause);
-    throw cause;
-  }
-}
-
-/** Also one of another make, as database clients return. */
-const isPromise = <Result>(value: Result | PromiseLike<Result>): value is PromiseLike<Result> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-
-/**
- * Waits no longer than `timeoutMs`, and not once `abandoned` aborts.
- * @throws SetpointError `apply_timeout`, `stopped`
- */
-export async function inTime<T>(
-  timeoutMs: number,
-  who: string,
-  running: PromiseLike<T>,
-  abandoned?: AbortSignal,
-): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const message = `${who} did not finish within ${timeoutMs} ms; raise applyTimeoutMs or do the work outside of it`;
-    late.reject(new SetpointError('apply_timeout', message));
-  }, timeoutMs);
-  const unlisten = onAbort(abandoned, () =>
-    late.reject(new SetpointError('stopped', `${who} did not finish before the connection was stopped`)),
-  );
-  try {
-    return await Promise.race([running, late.promise]);
-  } finally {
-    clearTimeout(timer);
-    unlisten();
+    options.onRevertFailed(toFailedStep(cause, step, work, change));
+    if (work.late) options.onLate(follower, work.late);
+    return false;
   }
 }
 
 /** Which is no judgement of the document. */
 const stoppedWithin = (cause: unknown): SetpointError =>
   new SetpointError('stopped', 'the connection was stopped before the change was complete', { cause });
-
-function toError<T>(cause: unknown, change: Change<T>): SetpointError {
-  const pointer = pointerOf(cause, change);
-  if (cause instanceof SetpointError && cause.code === 'apply_timeout') {
-    return new SetpointError('apply_timeout', cause.message, { faults: [{ pointer, message: cause.message }] });
-  }
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new SetpointError('handler_failed', message, { cause, faults: [{ pointer, message }] });
-}
-
-/** The setting that is the reason: the one that was named, else the only one that changed, else the document. */
-export const pointerOf = <T>(cause: unknown, { changed }: Change<T>): Pointer =>
-  cause instanceof ChangeRefused ? toPointer(cause.pointer) : changed.length === 1 ? (changed[0] ?? '') : '';
-
-/** What is no pointer would make the health that repeats it unreadable. */
-function toPointer(text: string): Pointer {
-  try {
-    parsePointer(text);
-    return text;
-  } catch {
-    return '';
-  }
-}

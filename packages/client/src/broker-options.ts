@@ -1,7 +1,21 @@
-import type { Bus, BusOptions } from '@setpoint/bus';
-import type { MqttTlsOptions } from '@setpoint/bus/mqtt';
+import { type BrokersOptions, type Bus, type BusOptions, findBrokerTlsFaults } from '@setpoint/bus';
+import type { BrokerUrl, MqttTlsOptions } from '@setpoint/bus/mqtt';
 import { clientNameRule, isBrokerUrl, isClientName, type OnFault, urlRule } from './broker-rules.ts';
 import { type Environment, readEnvironment } from './environment.ts';
+import {
+  aFunction,
+  anObject,
+  anything,
+  aSwitch,
+  checkNames,
+  isRecord,
+  keepFitting,
+  keepFittingWithin,
+  mustBe,
+  numberFrom,
+  type Rules,
+  wholeFrom,
+} from './option-shapes.ts';
 
 /**
  * How `connect` reaches a broker, and what it says of itself there. What is left out here is looked for in `environment`.
@@ -10,10 +24,11 @@ export interface BrokerOptions {
   /** What `MQTT_…` variables are read from: `process.env`. @default nothing is read */
   readonly environment?: Environment;
   /**
-   * `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user and password, percent-encoded, where the broker asks for them.
-   * Several are tried in their order; see `MqttBusOptions`. In the environment, `MQTT_URL`.
+   * `mqtt://`, `mqtts://`, `ws://` or `wss://` (in a browser these two alone), with user and password, percent-encoded, where the broker asks for them.
+   * Several are tried in their order; see `MqttBusOptions`. One of several may have TLS options of its own:
+   * `{ url, tls }`. In the environment, `MQTT_URL`.
    */
-  readonly url?: string | readonly string[];
+  readonly url?: string | readonly (string | BrokerUrl)[];
   /** Instead of `url`: makes the bus, for a broker in memory or an adapter of your own. */
   readonly bus?: (options: BusOptions) => Bus;
   /** What the broker knows this process by, unique among all. `MQTT_CLIENT_ID`. @default prefix and instance */
@@ -35,17 +50,20 @@ export interface BrokerOptions {
   readonly dedupeTtlMs?: number;
   /** How many delivered messages are remembered, from 1 to 1000000. `MQTT_DEDUPE_MAX_ENTRIES`. @default 2048 */
   readonly dedupeMaxEntries?: number;
-  /** Ceiling of the second attempt's delay; doubled by each further one. From 100. `MQTT_RECONNECT_MIN_DELAY`. @default 500 */
+  /** Ceiling of the second attempt's delay; doubled by each further one. From 100, to `reconnectMaxDelayMs`. Milliseconds. `MQTT_RECONNECT_MIN_DELAY`. @default 500 */
   readonly reconnectMinDelayMs?: number;
   /** Ceiling of every delay, from `reconnectMinDelayMs`. Milliseconds. `MQTT_RECONNECT_MAX_DELAY`. @default 5000 */
   readonly reconnectMaxDelayMs?: number;
-  /** For `mqtts://` and `wss://`. The files `MQTT_TLS_CA`, `_CERT`, `_KEY`; `MQTT_TLS_SERVER_NAME`, `MQTT_TLS_ALPN`. */
+  /**
+   * For all URLs, which are then `mqtts://` or `wss://`, and not in a browser. The files `MQTT_TLS_CA`, `_CERT`, `_KEY`;
+   * `MQTT_TLS_SERVER_NAME`, `MQTT_TLS_ALPN`.
+   */
   readonly tls?: MqttTlsOptions;
 }
 
 /** With nothing left open but the names that depend on the instance. */
 export interface ResolvedBrokerOptions {
-  readonly urls: readonly string[];
+  readonly urls: readonly (string | BrokerUrl)[];
   readonly clientId: string | undefined;
   readonly sourceName: string | undefined;
   readonly keepaliveSeconds: number;
@@ -58,36 +76,55 @@ export interface ResolvedBrokerOptions {
   readonly tls: MqttTlsOptions | undefined;
 }
 
-const longestTimerMs = 2_147_483_647;
+/** What each must be by itself. Whether `url` is one is found out with those of the environment. */
+export const brokerRules: Rules<BrokerOptions> = {
+  environment: anObject,
+  url: mustBe(urlRule, isUrls),
+  bus: aFunction,
+  clientId: mustBe(clientNameRule, isClientName),
+  sourceName: mustBe(clientNameRule, isClientName),
+  keepaliveSeconds: wholeFrom(1, 3600),
+  enableHealth: aSwitch,
+  enableHeartbeat: aSwitch,
+  heartbeatIntervalMs: numberFrom(100),
+  dedupeTtlMs: numberFrom(0),
+  dedupeMaxEntries: wholeFrom(1, 1_000_000),
+  reconnectMinDelayMs: numberFrom(100),
+  reconnectMaxDelayMs: numberFrom(100),
+  tls: anything,
+};
+
+/** Looked into by the bus, which has to know whether they can be used together. */
+const tlsRules: Rules<MqttTlsOptions> = {
+  ca: anything,
+  cert: anything,
+  key: anything,
+  servername: anything,
+  alpn: anything,
+};
 
 /** Checks and completes the options; the environment gives what the code does not. */
 export function resolveBrokerOptions(given: BrokerOptions, onFault: OnFault): ResolvedBrokerOptions {
-  checkUrls(given, onFault);
-  for (const name of ['clientId', 'sourceName'] as const) {
-    const value = given[name];
-    if (value !== undefined && !isClientName(value)) onFault(name, clientNameRule);
-  }
-  for (const name of ['enableHealth', 'enableHeartbeat'] as const) {
-    if (typeof (given[name] ?? true) !== 'boolean') onFault(name, 'must be true or false');
-  }
-  checkNumbers(given, onFault);
-  const read = readEnvironment(given, onFault);
+  const fitting = keepFitting<BrokerOptions>(given, brokerRules, { onFault });
+  if (given.url !== undefined && given.bus !== undefined) onFault('url', 'give either url or bus');
+  const ownTls = keepFittingWithin<MqttTlsOptions>(given.tls, tlsRules, { place: 'tls', onFault });
+  const read = readEnvironment({ ...given, tls: ownTls }, onFault);
   if (given.url === undefined && given.bus === undefined && read.url === undefined && !read.isUrlFaulty) {
-    onFault('url', 'give either url or bus');
+    if (isRecord(given.environment)) onFault('environment/MQTT_URL', 'is not set, and neither url nor bus is given');
+    else onFault('url', 'give either url or bus');
   }
-  const options = { ...read, ...withoutUndefined(given) };
-  const { url = [], reconnectMinDelayMs = 500, reconnectMaxDelayMs = Math.max(5000, reconnectMinDelayMs) } = options;
-  // One that is out of its own bounds has been told already.
-  if (reconnectMaxDelayMs < reconnectMinDelayMs && reconnectMaxDelayMs >= bounds.reconnectMaxDelayMs.least) {
-    const isRead = given.reconnectMaxDelayMs === undefined;
-    onFault(
-      isRead ? 'environment/MQTT_RECONNECT_MAX_DELAY' : 'reconnectMaxDelayMs',
-      'must not be less than the shortest delay',
-    );
+  const options = { ...read, ...fitting };
+  const { reconnectMinDelayMs = 500, reconnectMaxDelayMs = 5000 } = options;
+  checkDelays(given, read, { reconnectMinDelayMs, reconnectMaxDelayMs }, onFault);
+  const urls = typeof options.url === 'string' ? [options.url] : (options.url ?? []);
+  const tls = { ...read.tls, ...ownTls };
+  // A bus of one's own has its own way to its broker.
+  if (given.bus === undefined) {
+    const checked = urls.map((item, index) => (typeof item === 'string' ? item : checkItem(item, index, onFault)));
+    checkTls({ url: checked, tls }, ownTls, read.tlsVariables, onFault);
   }
-  const tls = { ...read.tls, ...given.tls };
   return {
-    urls: typeof url === 'string' ? [url] : url,
+    urls,
     clientId: options.clientId,
     sourceName: options.sourceName,
     keepaliveSeconds: options.keepaliveSeconds ?? 15,
@@ -101,32 +138,49 @@ export function resolveBrokerOptions(given: BrokerOptions, onFault: OnFault): Re
   };
 }
 
-function checkUrls({ url, bus }: BrokerOptions, onFault: OnFault): void {
-  if (url !== undefined && bus !== undefined) onFault('url', 'give either url or bus');
-  if (url === undefined) return;
+function isUrls(url: unknown): boolean {
   const urls: readonly unknown[] = Array.isArray(url) ? url : [url];
-  if (urls.length === 0 || !urls.every(isBrokerUrl)) onFault('url', urlRule);
+  const isOne = (item: unknown): boolean => isBrokerUrl(Array.isArray(url) && isRecord(item) ? item.url : item);
+  return urls.length > 0 && urls.every(isOne);
 }
 
-const bounds = {
-  keepaliveSeconds: { least: 1, most: 3600, isWhole: true },
-  heartbeatIntervalMs: { least: 100, most: longestTimerMs, isWhole: false },
-  dedupeTtlMs: { least: 0, most: longestTimerMs, isWhole: false },
-  dedupeMaxEntries: { least: 1, most: 1_000_000, isWhole: true },
-  reconnectMinDelayMs: { least: 100, most: longestTimerMs, isWhole: false },
-  reconnectMaxDelayMs: { least: 100, most: longestTimerMs, isWhole: false },
-} as const;
+/** One of several URLs, with what is an option of TLS at all. */
+function checkItem(item: BrokerUrl, index: number, onFault: OnFault): BrokerUrl {
+  checkNames(item, ['url', 'tls'], { place: `url/${index}/`, onFault });
+  const tls = keepFittingWithin<MqttTlsOptions>(item.tls, tlsRules, { place: `url/${index}/tls`, onFault });
+  return { url: item.url, tls };
+}
 
-function checkNumbers(given: BrokerOptions, onFault: OnFault): void {
-  for (const name of Object.keys(bounds) as (keyof typeof bounds)[]) {
-    const value: unknown = given[name];
-    const { least, most, isWhole } = bounds[name];
-    const isRight = typeof value === 'number' && value >= least && value <= most;
-    if (value === undefined || (isRight && (!isWhole || Number.isInteger(value)))) continue;
-    onFault(name, `must be ${isWhole ? 'a whole number from ' : ''}${least} to ${most}`);
+type Delays = Required<Pick<BrokerOptions, 'reconnectMinDelayMs' | 'reconnectMaxDelayMs'>>;
+
+/** Tells of the longest delay, where anybody says it, else of the shortest. One that is wrong by itself has been told. */
+function checkDelays(given: BrokerOptions, read: BrokerOptions, delays: Delays, onFault: OnFault): void {
+  const { reconnectMinDelayMs, reconnectMaxDelayMs } = delays;
+  if (reconnectMaxDelayMs >= reconnectMinDelayMs) return;
+  const isSaid = given.reconnectMaxDelayMs === reconnectMaxDelayMs;
+  if (isSaid || read.reconnectMaxDelayMs === reconnectMaxDelayMs) {
+    const option = isSaid ? 'reconnectMaxDelayMs' : 'environment/MQTT_RECONNECT_MAX_DELAY';
+    return onFault(option, 'must not be less than the shortest delay');
   }
+  const isFaulty = given.reconnectMaxDelayMs !== undefined || isSet(given.environment?.MQTT_RECONNECT_MAX_DELAY);
+  if (isFaulty) return;
+  const option =
+    given.reconnectMinDelayMs === undefined ? 'environment/MQTT_RECONNECT_MIN_DELAY' : 'reconnectMinDelayMs';
+  onFault(option, `must not be more than the longest delay, which is ${reconnectMaxDelayMs} ms unless you say another`);
 }
 
-function withoutUndefined(options: BrokerOptions): BrokerOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+const isSet = (text: unknown): boolean => text !== undefined && String(text).trim() !== '';
+
+function checkTls(
+  options: BrokersOptions,
+  own: MqttTlsOptions,
+  variables: Readonly<Partial<Record<string, string>>>,
+  onFault: OnFault,
+): void {
+  const [firstVariable] = Object.values(variables);
+  for (const { option, message } of findBrokerTlsFaults(options)) {
+    const variable = option === 'tls' ? firstVariable : variables[option.replace(/^tls\//, '')];
+    const isRead = variable !== undefined && (option !== 'tls' || Object.keys(own).length === 0);
+    onFault(isRead ? `environment/${variable}` : option, message);
+  }
 }

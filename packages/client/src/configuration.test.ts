@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { follow, openConfiguration as open, received } from '../../../test/support/opened-configuration.ts';
 import { createInbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import type { Change } from './apply.ts';
-import { ChangeRefused } from './apply.ts';
+import { ChangeRefused } from './failed-step.ts';
 
 const plain = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 type Plain = z.output<typeof plain>;
@@ -270,7 +270,11 @@ describe('a change', () => {
     });
     expect(await apply(snapshotOf(2, { threshold: 0.9 }))).toMatchObject({
       kind: 'rejected',
-      error: { code: 'handler_failed', message: 'too loud', faults: [{ pointer: '/threshold' }] },
+      error: {
+        code: 'handler_failed',
+        message: 'version 2, commit of a handler of the whole document: too loud',
+        faults: [{ pointer: '/threshold', message: 'too loud' }],
+      },
     });
     expect(configuration.current).toBe(before);
     expect(configuration.state).toBe('live');
@@ -278,7 +282,12 @@ describe('a change', () => {
     expect(configuration.report()).toMatchObject({
       version: 1,
       observed: { version: 2 },
-      lastAttempt: { version: 2, outcome: 'rejected', message: 'too loud', pointer: '/threshold' },
+      lastAttempt: {
+        version: 2,
+        outcome: 'rejected',
+        message: 'version 2, commit of a handler of the whole document: too loud',
+        pointer: '/threshold',
+      },
     });
   });
 });
@@ -450,24 +459,35 @@ describe('a document that failed', () => {
     };
   };
 
-  it('is not tried again when it is delivered again', async () => {
+  it('is tried again when it is delivered again, after a reconnect say: the reason may have passed', async () => {
     const failing = await openFailing();
-    expect(await failing.apply(snapshotOf(2, { threshold: 0.9 }))).toEqual({
-      kind: 'skipped',
-      reason: 'failed_before',
-    });
-    expect(failing.calls).toBe(1);
+    failing.mend();
+    expect(await failing.apply(snapshotOf(2, { threshold: 0.9 }))).toMatchObject({ kind: 'applied' });
+    expect([failing.calls, failing.configuration.stamp?.version]).toEqual([2, 2]);
   });
 
-  it('is not tried again as another version, which is then the one that was rejected', async () => {
+  it('is tried again as another version', async () => {
     const failing = await openFailing();
-    const again = snapshotOf(3, { threshold: 0.9 });
-    expect(await failing.apply(again)).toEqual({ kind: 'skipped', reason: 'failed_before' });
-    expect(failing.calls).toBe(1);
-    expect(failing.configuration.report()).toMatchObject({
+    expect(await failing.apply(snapshotOf(3, { threshold: 0.9 }))).toMatchObject({ kind: 'rejected' });
+    failing.mend();
+    expect(await failing.apply(snapshotOf(4, { threshold: 0.9 }))).toMatchObject({ kind: 'applied' });
+    expect(failing.calls).toBe(3);
+  });
+
+  it('is not tried again where it does not fit the schema, also not as another version, which is then the one that was rejected', async () => {
+    let looks = 0;
+    const { configuration, apply } = open(plain.refine(() => ++looks > 0));
+    await apply(snapshotOf(1));
+    await apply(snapshotOf(2, { threshold: 2 }));
+    const before = looks;
+    const again = snapshotOf(3, { threshold: 2 });
+    expect(await apply(snapshotOf(2, { threshold: 2 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
+    expect(await apply(again)).toEqual({ kind: 'skipped', reason: 'failed_before' });
+    expect(looks).toBe(before);
+    expect(configuration.report()).toMatchObject({
       version: 1,
       observed: { version: 3 },
-      lastAttempt: { version: 3, digest: again.digest, outcome: 'rejected', code: 'handler_failed', message: 'broken' },
+      lastAttempt: { version: 3, digest: again.digest, outcome: 'rejected', code: 'document_invalid' },
     });
   });
 
@@ -632,6 +652,8 @@ describe('a schema of any kind', () => {
   it.each([
     ['an error', new Error('the library broke'), /threw: Error: the library broke$/],
     ['a text', 'just a text', /threw: just a text$/],
+    ['what has no text', Object.create(null), /threw: something that has no text$/],
+    ['an error without a message', Object.assign(new Error('x'), { message: undefined }), /threw: Error: Error$/],
   ])('may throw %s', async (_, thrown, message) => {
     const schema = z.object({}).transform((): object => {
       throw thrown;
@@ -695,11 +717,16 @@ describe('an error about a document', () => {
     return { error: outcome.error, attempt: configuration.report().lastAttempt, revertFault: revertFaults[0] as Error };
   }
 
+  const said = (text: string, step = 'commit'): string =>
+    `version 2, ${step} of a handler of the whole document: ${text}`;
+  const isMixed = '; and not every handler could go back: restart this process';
+
   it('repeats no secret, new or old, in message, fault, stack or report', async () => {
     const text = 'the-new-token, the-old-token, item-of-the-list, 12345678';
     const { error, attempt } = await failWith(new Error(text));
-    expect(error.message).toBe('*** REDACTED ***, *** REDACTED ***, *** REDACTED ***, *** REDACTED ***');
-    expect(error.faults[0]?.message).toBe(error.message);
+    const hidden = '*** REDACTED ***, *** REDACTED ***, *** REDACTED ***, *** REDACTED ***';
+    expect(error.message).toBe(said(hidden) + isMixed);
+    expect(error.faults[0]?.message).toBe(hidden);
     expect(attempt?.message).toBe(error.message);
     expect(error.cause).toBeUndefined();
     for (const secret of text.split(', ')) expect(error.stack).not.toContain(secret);
@@ -708,24 +735,24 @@ describe('an error about a document', () => {
 
   it('repeats none of what a handler threw while it went back', async () => {
     const { revertFault } = await failWith(new Error('no way back with the-old-token'));
-    expect(revertFault.message).toBe('no way back with *** REDACTED ***');
+    expect(revertFault.message).toBe(said('no way back with *** REDACTED ***', 'revert'));
     expect(revertFault.stack).not.toContain('the-old-token');
   });
 
   it('hides the whole of a secret that begins like another', async () => {
     const { error } = await failWith(new Error('the-old-token was tried'), 'the-old');
-    expect(error.message).toBe('*** REDACTED *** was tried');
+    expect(error.message).toBe(said('*** REDACTED *** was tried') + isMixed);
   });
 
   it('hides a secret as JSON writes it', async () => {
     const pem = '-----BEGIN-----\n"abc"\n';
     const { error } = await failWith(new Error(`can't use ${JSON.stringify({ token: pem })}`), pem);
-    expect(error.message).toBe('can\'t use {"token":"*** REDACTED ***"}');
+    expect(error.message).toBe(said('can\'t use {"token":"*** REDACTED ***"}') + isMixed);
   });
 
   it('is readable where a secret place is empty, or says yes or no, or is too short to be one', async () => {
     const { error } = await failWith(new Error('undefined is not a function; null, true, abc'));
-    expect(error.message).toBe('undefined is not a function; null, true, abc');
+    expect(error.message).toBe(said('undefined is not a function; null, true, abc') + isMixed);
   });
 
   it('stays short, however long what was thrown is', async () => {

@@ -2,7 +2,6 @@ import {
   type ConfigReport,
   changedPointers,
   isNewer,
-  isOverlapping,
   type JsonObject,
   judge,
   type KeyRing,
@@ -12,8 +11,9 @@ import {
   type Stamp,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import { applyChange, type Change, type ChangeHandler, type StepOptions, turn } from './apply.ts';
+import { applyChange, type Change, catchUp, type TransactionOptions, turn } from './apply.ts';
 import { Attempts } from './configuration/attempts.ts';
+import { changeBetween, coldPointers } from './configuration/change-between.ts';
 import { DocumentMaker, type MadeDocument } from './configuration/document-maker.ts';
 import { Listeners } from './configuration/listeners.ts';
 import type { Policy } from './configuration/policy.ts';
@@ -21,12 +21,15 @@ import { Probation } from './configuration/probation.ts';
 import { type ProviderState, type ProviderStateChange, providerStates } from './configuration/provider-state.ts';
 import type { Quarantine } from './configuration/quarantine.ts';
 import { type Staleness, type StalenessWatch, watchStaleness } from './configuration/staleness.ts';
-import { isTouched, type Subscription } from './configuration/subscription.ts';
+import { isTouched } from './configuration/subscription.ts';
 import { hasProbe, proveChange } from './configuration/trial.ts';
+import { unharmed } from './configuration/unharmed.ts';
 import type { Observer } from './observer.ts';
 import { type Received, receive, versionReused } from './receive.ts';
-import { maskSecrets, toFailure, toRefusal } from './refusal.ts';
+import { isSetpointError, maskSecrets, textOf, toFailure, toRefusal } from './refusal.ts';
+import { isOutside } from './schema-place.ts';
 import { type ClientEvent, type ClientState, transitions } from './state.ts';
+import type { Follower, StepOptions } from './step.ts';
 
 /** What came of a snapshot, a cached one, or the lack of any. */
 export type Outcome =
@@ -42,6 +45,8 @@ export type Outcome =
 
 export interface ConfigurationOptions<T> {
   readonly service: string;
+  /** The name of the one authority that is listened to. */
+  readonly authority: string;
   readonly schema: z.ZodType<T>;
   readonly keys: KeyRing | undefined;
   readonly applyTimeoutMs: number;
@@ -69,13 +74,24 @@ interface Candidate {
   readonly from: 'live' | 'cache';
 }
 
+/** A version that all have committed and that is not proven yet. */
+interface Trial<T> {
+  readonly candidate: Candidate;
+  readonly document: MadeDocument<T>;
+  readonly change: Change<T>;
+  /** Those who have committed it. */
+  readonly followers: readonly Follower<T>[];
+}
+
 /** A handler gets this long to end a change once the connection stops. Milliseconds. */
 const stopGraceMs = 1500;
 
 /** The configuration of this process: what is in force, and how the next one comes into force. */
 export class Configuration<T> {
   readonly #options: ConfigurationOptions<T>;
-  readonly #subscriptions = new Set<Subscription<T>>();
+  readonly #followers = new Set<Follower<T>>();
+  /** Those that may have taken over another document than the one in force, by a step that ended too late. */
+  readonly #strays = new Map<Follower<T>, MadeDocument<T>>();
   readonly #stateListeners: Listeners<ProviderStateChange>;
   readonly #restartListeners: Listeners<Change<T>>;
   readonly #maker: DocumentMaker<T>;
@@ -87,8 +103,10 @@ export class Configuration<T> {
   #state: ClientState = 'starting';
   /** What went through; what is reported. */
   #applied: MadeDocument<T> | undefined;
-  /** What readers see: from the swap on the new one, also while handlers still commit. */
+  /** What readers see: from the swap on the new one, also while handlers still commit and while it is on trial. */
   #inForce: MadeDocument<T> | undefined;
+  /** What was applied before: what a listener throws may repeat it. */
+  #replaced: Snapshot | undefined;
   /** The last good snapshot on disk: nothing older than it is applied. */
   #floor: Stamp | undefined;
   #observed: { epoch: number; version: number } | undefined;
@@ -98,18 +116,22 @@ export class Configuration<T> {
   #isRunning = false;
   #running: Promise<void> | undefined;
   #providerState: ProviderState = 'NOT_READY';
-  #trial: Snapshot | undefined;
+  #misfit: SetpointError | undefined;
+  #trial: Trial<T> | undefined;
+  #trialEnd: AbortController | undefined;
 
   constructor(options: ConfigurationOptions<T>) {
-    const { schema, policy, applyTimeoutMs, now, onListenerFailed } = options;
-    this.#options = options;
-    this.#probation = new Probation(options);
+    const { schema, policy, applyTimeoutMs, now } = options;
+    this.#options = unharmed(options);
+    const onListenerFailed = (cause: unknown): void =>
+      this.#options.onListenerFailed(this.#hide(toFailure(cause), this.#inForce?.snapshot, this.#replaced));
+    this.#probation = new Probation(this.#options);
     this.#stateListeners = new Listeners(onListenerFailed);
     this.#restartListeners = new Listeners(onListenerFailed);
     const abandoned = this.#abandoned.signal;
     this.#maker = new DocumentMaker({ schema, policy, timeoutMs: applyTimeoutMs, abandoned, now });
     this.#staleness = watchStaleness(options.policy.staleness, (level) => {
-      options.onStaleness(level);
+      this.#options.onStaleness(level);
       this.#followState();
     });
   }
@@ -135,16 +157,30 @@ export class Configuration<T> {
 
   /** The version of `current` while it is on trial: it may be taken back. */
   get trial(): Stamp | undefined {
-    return this.#trial;
+    return this.#trial?.document.snapshot;
+  }
+
+  /** Why `takeDefaults` had none. */
+  get misfit(): SetpointError | undefined {
+    return this.#misfit;
   }
 
   get providerState(): ProviderState {
     return this.#providerState;
   }
 
-  addSubscription(subscription: Subscription<T>): () => void {
-    this.#subscriptions.add(subscription);
-    return () => void this.#subscriptions.delete(subscription);
+  /** @throws SetpointError `pointer_invalid` for a place that the schema has not; `stopped` */
+  addSubscription({ pointer, handler }: Follower<T>): () => void {
+    if (this.#state === 'stopped')
+      throw new SetpointError('stopped', 'the connection was stopped: nothing changes any more');
+    if (isOutside(this.#options.schema, pointer, 'out')) {
+      const message = `the schema has nothing at ${pointer}: a handler of it would never be called; mend the pointer`;
+      throw new SetpointError('pointer_invalid', message);
+    }
+    // One of its own, also where one handler is added twice.
+    const follower = { pointer, handler };
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   /** Calls the listener at every change of the provider state. */
@@ -165,8 +201,14 @@ export class Configuration<T> {
   /** Takes in the bytes of a snapshot from the broker. One is applied at a time; of those that wait, the newest. */
   offer(bytes: Uint8Array): void {
     if (this.#state === 'stopped') return;
-    const { service, keys, now, onOutcome, observer } = this.#options;
-    const reception = receive(bytes, { service, keys, now: now(), applied: this.#applied?.snapshot ?? this.#floor });
+    const { service, authority, keys, now, onOutcome, observer } = this.#options;
+    const reception = receive(bytes, {
+      service,
+      authority,
+      keys,
+      now: now(),
+      applied: this.#applied?.snapshot ?? this.#floor,
+    });
     observer?.reception(reception, bytes.length);
     switch (reception.kind) {
       case 'apply':
@@ -215,7 +257,9 @@ export class Configuration<T> {
     await this.#settled();
     const defaults = this.#applied
       ? undefined
-      : await this.#maker.fromDefaults(cached?.snapshot).catch(() => undefined);
+      : await this.#maker.fromDefaults(cached?.snapshot).catch((cause) => {
+          this.#misfit = toRefusal(cause);
+        });
     // What came from the broker meanwhile is better.
     await this.#settled();
     if (this.#applied) return true;
@@ -241,11 +285,13 @@ export class Configuration<T> {
     this.#move('stop');
     this.#next = undefined;
     this.#staleness.stop();
-    this.#stopping.abort(new SetpointError('stopped', 'the connection was stopped'));
+    const stopped = new SetpointError('stopped', 'the connection was stopped');
+    this.#stopping.abort(stopped);
+    this.#trialEnd?.abort(stopped);
     const giveUp = setTimeout(() => this.#abandoned.abort(), stopGraceMs);
     await this.#settled();
     clearTimeout(giveUp);
-    await this.#probation.end();
+    await this.#probation.end().catch(this.#options.onListenerFailed);
   }
 
   report(): ConfigReport {
@@ -292,7 +338,16 @@ export class Configuration<T> {
     if (kind === 'refuse') return this.#refuseReused(snapshot);
     if (kind === 'skip') return;
     this.#next = candidate;
-    if (!this.#isRunning) this.#running = this.#drain();
+    // What is on trial is given no more time than it takes until there is something newer.
+    const trial = this.#trial?.document.snapshot;
+    if (trial && isNewer(snapshot, trial)) {
+      this.#trialEnd?.abort(new SetpointError('stopped', `version ${snapshot.version} takes its place`));
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (!this.#isRunning && this.#state !== 'stopped') this.#running = this.#drain();
   }
 
   #refuseReused(stamp: Stamp): void {
@@ -303,45 +358,80 @@ export class Configuration<T> {
     while (this.#isRunning) await this.#running;
   }
 
+  /** Never rejects: what this waits for would be over for good. */
   async #drain(): Promise<void> {
     this.#isRunning = true;
-    while (this.#next && this.#state !== 'stopped') {
-      const candidate = this.#next;
-      this.#next = undefined;
-      const { observer } = this.#options;
-      const take = (): Promise<void> => this.#take(candidate);
-      await (observer ? observer.applying(candidate.received, candidate.from, take) : take());
+    while (this.#state !== 'stopped') {
+      const [stray] = this.#strays;
+      const [candidate, trial] = [this.#next, this.#trial];
+      if (stray) {
+        this.#strays.delete(stray[0]);
+        await this.#survive(undefined, () => this.#fetch(...stray));
+      } else if (candidate) {
+        this.#next = undefined;
+        await this.#survive(candidate, () => this.#take(candidate));
+      } else if (trial) {
+        // It was left for a newer one, which was not applied.
+        await this.#survive(trial.candidate, () => this.#prove(trial));
+      } else break;
     }
     // Not a moment later: what is offered from now on starts the next round.
     this.#isRunning = false;
   }
 
-  /** What was applied while this one waited decides anew. */
+  /** A surprise on the way is a fault of the client's: the version is rejected, and the next one has its turn. */
+  async #survive(candidate: Candidate | undefined, work: () => Promise<void>): Promise<void> {
+    const { observer, onListenerFailed } = this.#options;
+    const act = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (cause) {
+        if (!candidate) return onListenerFailed(cause);
+        const message = `this version met a fault of the client: ${textOf(cause)}`;
+        this.#fail(candidate.received.snapshot, new SetpointError('handler_failed', message, { cause }));
+      }
+    };
+    let acting: Promise<void> | undefined;
+    const once = (): Promise<void> => {
+      acting ??= act();
+      return acting;
+    };
+    try {
+      if (candidate) await observer?.applying(candidate.received, candidate.from, once);
+    } catch (cause) {
+      onListenerFailed(cause);
+    }
+    // Also where who looks on failed before.
+    await once();
+  }
+
+  /** What was applied, or put on trial, while this one waited decides anew. */
   async #take(candidate: Candidate): Promise<void> {
     const { from, received } = candidate;
     const { snapshot } = received;
-    const verdict = judge(this.#applied?.snapshot, snapshot);
+    const verdict = judge(this.#inForce?.snapshot, snapshot);
     if (verdict.kind === 'refuse') return this.#refuseReused(snapshot);
     if (verdict.kind === 'apply') return this.#try(candidate);
-    if (verdict.reason === 'stale' || from === 'cache') return;
+    if (verdict.reason === 'stale' || from === 'cache' || this.#trial) return;
     if (this.#applied?.isMakeshift) return this.#try(candidate);
     this.#confirm();
   }
 
   async #try(candidate: Candidate): Promise<void> {
-    const { snapshot } = candidate.received;
-    const { quarantine } = this.#options;
+    const { from, received } = candidate;
+    const { snapshot } = received;
     // With what the boot policy puts in it, it is another document.
-    const isAsPublished = candidate.from === 'live' || this.#options.policy.bootDefaults.size === 0;
+    const isAsPublished = from === 'live' || this.#options.policy.bootDefaults.size === 0;
     if (isAsPublished && this.#attempts.failedLast(snapshot)) return this.#failAgain(snapshot);
-    const unproven = this.#attempts.unprovenBy(snapshot);
-    if (unproven) return this.#reject(snapshot, unproven);
-    await this.#probation.end();
-    if (candidate.from === 'live') {
-      if (quarantine?.holds(snapshot)) return this.#reject(snapshot, quarantined(snapshot));
-      await quarantine?.begin(snapshot);
+    if (this.#options.quarantine?.holds(snapshot)) return this.#reject(snapshot, quarantined(snapshot));
+    await this.#probation.interrupt(snapshot);
+    try {
+      await this.#apply(candidate);
+    } catch (cause) {
+      // What failed because of the stop says nothing about the document.
+      if (!isStop(cause)) this.#fail(snapshot, cause);
+      await this.#probation.resume();
     }
-    await this.#apply(candidate);
   }
 
   /** The same content as another version is the version that was rejected. */
@@ -350,70 +440,90 @@ export class Configuration<T> {
     this.#options.onOutcome({ kind: 'skipped', reason: 'failed_before' });
   }
 
-  /** Validate, prepare, swap, commit, verify, remember, tell. */
-  async #apply({ received, from }: Candidate): Promise<void> {
+  /** Validate, prepare, swap, commit; then verify, where somebody does. */
+  async #apply(candidate: Candidate): Promise<void> {
+    const { snapshot } = candidate.received;
+    const before = this.#inForce;
+    const document = await this.#maker.fromSnapshot(snapshot, candidate.from);
+    const change = before && changeBetween(before, document);
+    const isChange = before && change && change.changed.length > 0;
+    const followers = isChange
+      ? await applyChange(this.#followers, change, this.#transaction(before, document, change))
+      : [];
+    if (!change || !hasProbe(followers)) return this.#accept(candidate, document);
+    this.#trial = { candidate, document, change, followers };
+    await this.#prove(this.#trial);
+  }
+
+  async #prove(trial: Trial<T>): Promise<void> {
+    const { candidate, document, change } = trial;
+    const { snapshot } = candidate.received;
+    if (this.#next && isNewer(this.#next.received.snapshot, snapshot)) return;
+    const end = new AbortController();
+    this.#trialEnd = end;
+    try {
+      const followers = trial.followers.filter((each) => this.#followers.has(each));
+      await proveChange(followers, change, { ...this.#steps, stopping: end.signal });
+    } catch (cause) {
+      // It stays on trial: for who comes next, and where that one fails, from the beginning.
+      if (end.signal.aborted) return;
+      await this.#goBack(document);
+      this.#fail(snapshot, cause);
+      return this.#probation.resume();
+    }
+    await this.#accept(candidate, document);
+  }
+
+  /** It is in force, and stays: keep it, tell it. */
+  async #accept(candidate: Candidate, next: MadeDocument<T>): Promise<void> {
+    const { received, from } = candidate;
     const { snapshot } = received;
+    const { onFirst, onOutcome } = this.#options;
     const before = this.#applied;
-    const { onFirst, onOutcome, quarantine } = this.#options;
+    const change = before && changeBetween(before, next);
+    this.#trial = undefined;
+    this.#replaced = before?.snapshot;
+    this.#bootValues ??= next.values;
+    this.#applied = next;
+    this.#inForce = next;
+    this.#observe(snapshot);
+    const { last } = this.#attempts;
+    // That the live one failed is not made good by what is kept, or was on trial before it.
+    const isLater = from === 'live' && !(last && isNewer(last, snapshot));
+    if (isLater || !last) this.#attempts.succeed(snapshot);
+    this.#move(from === 'live' ? 'snapshot_applied' : 'cache_applied');
+    if (!before) onFirst();
+    await this.#probation.begin(received, from).catch(this.#options.onListenerFailed);
+    const restartRequired = change?.restartRequired ?? [];
+    onOutcome({ kind: 'applied', isFirst: !before, restartRequired });
+    if (change && restartRequired.length > 0) this.#restartListeners.tell(change);
+  }
+
+  /**
+   * From what failed its trial to what was proven last. A transaction like every other one, on what was validated before it
+   * ran. A handler that refuses it keeps all at the new one.
+   */
+  async #goBack(failed: MadeDocument<T>): Promise<void> {
+    this.#trial = undefined;
+    const proven = this.#applied;
+    if (!proven) return;
+    const back = turn(changeBetween(proven, failed));
     try {
-      const next = await this.#maker.fromSnapshot(snapshot, from);
-      const change = before && this.#describe(before, next, snapshot);
-      if (before && change && change.changed.length > 0) await this.#transact(before, next, change);
-      this.#bootValues ??= next.values;
-      this.#applied = next;
-      this.#inForce = next;
-      this.#observe(snapshot);
-      // That the live one failed is not made good by what is kept.
-      if (from === 'live' || !this.#attempts.last) this.#attempts.succeed(snapshot);
-      this.#move(from === 'live' ? 'snapshot_applied' : 'cache_applied');
-      if (!before) onFirst();
-      if (from === 'live') await this.#probation.begin(received);
-      const restartRequired = change?.restartRequired ?? [];
-      onOutcome({ kind: 'applied', isFirst: !before, restartRequired });
-      if (change && restartRequired.length > 0) this.#restartListeners.tell(change);
+      await applyChange(this.#followers, back, this.#transaction(failed, proven, back));
     } catch (cause) {
-      await quarantine?.end();
-      // What failed because of the stop says nothing about the document.
-      if (!(cause instanceof SetpointError && cause.code === 'stopped')) this.#fail(snapshot, cause);
+      this.#applied = failed;
+      if (!isStop(cause)) this.#options.onRevertFailed(this.#hide(toRefusal(cause), proven.snapshot, failed.snapshot));
     }
   }
 
-  async #transact(before: MadeDocument<T>, next: MadeDocument<T>, change: Change<T>): Promise<void> {
-    await applyChange(this.#handlersOf(change, before, next), change, this.#transaction(before, next));
-    const handlers = this.#handlersOf(change, before, next);
-    if (!hasProbe(handlers)) return;
-    this.#trial = next.snapshot;
-    try {
-      await proveChange(handlers, change, this.#steps);
-    } catch (cause) {
-      const error = cause as SetpointError;
-      if (error.code === 'verify_failed') await this.#goBack(before, next, change, error);
-      throw error;
-    } finally {
-      this.#trial = undefined;
-    }
-  }
-
-  /** A transaction like every other one, on what was validated before it ran. A handler that refuses it keeps all at the new one. */
-  async #goBack(
-    before: MadeDocument<T>,
-    next: MadeDocument<T>,
-    change: Change<T>,
-    error: SetpointError,
-  ): Promise<void> {
-    const { snapshot } = next;
-    if (snapshot) this.#attempts.takeBack(snapshot, this.#hide(error, before.snapshot, snapshot));
-    const back = turn(change);
-    await applyChange(this.#handlersOf(back, next, before), back, this.#transaction(next, before)).catch((cause) => {
-      this.#applied = next;
-      this.#options.onRevertFailed(this.#hide(toFailure(cause), before.snapshot, next.snapshot));
-    });
-  }
-
-  #handlersOf({ changed }: Change<T>, from: MadeDocument<T>, to: MadeDocument<T>): ChangeHandler<T>[] {
-    return [...this.#subscriptions]
-      .filter(({ pointer }) => isTouched(pointer, changed, from.values, to.values))
-      .map(({ handler }) => handler);
+  /** Brings one that may have taken over another document to the one in force. */
+  async #fetch(follower: Follower<T>, taken: MadeDocument<T>): Promise<void> {
+    const present = this.#inForce;
+    if (!present || !this.#followers.has(follower)) return;
+    const change = changeBetween(taken, present);
+    const isReturn = change.version < change.previousVersion;
+    const options = this.#transaction(taken, present, change);
+    if (options.concerns(follower.pointer)) await catchUp(follower, { ...change, isReturn }, options);
   }
 
   get #steps(): StepOptions {
@@ -424,26 +534,19 @@ export class Configuration<T> {
     };
   }
 
-  #transaction(from: MadeDocument<T>, to: MadeDocument<T>): Parameters<typeof applyChange<T>>[2] {
+  #transaction(from: MadeDocument<T>, to: MadeDocument<T>, { changed }: Change<T>): TransactionOptions<T> {
     return {
       ...this.#steps,
+      concerns: (pointer) => isTouched(pointer, changed, from.document, to.document),
       swap: (side) => {
         this.#inForce = side === 'current' ? to : from;
       },
-      onRevertFailed: (cause) => this.#options.onRevertFailed(this.#hide(toFailure(cause), from.snapshot, to.snapshot)),
-    };
-  }
-
-  #describe(before: MadeDocument<T>, next: MadeDocument<T>, snapshot: Snapshot): Change<T> {
-    const changed = changedPointers(before.values, next.values);
-    return {
-      current: next.document,
-      previous: before.document,
-      changed,
-      restartRequired: coldPointers(changed, snapshot),
-      version: snapshot.version,
-      previousVersion: before.snapshot?.version ?? 0,
-      isReturn: false,
+      onRevertFailed: (error) => this.#options.onRevertFailed(this.#hide(error, from.snapshot, to.snapshot)),
+      onLate: (follower, settled) =>
+        void settled.then(() => {
+          this.#strays.set(follower, to);
+          this.#wake();
+        }),
     };
   }
 
@@ -473,10 +576,9 @@ export class Configuration<T> {
   }
 }
 
-const coldPointers = (changed: readonly Pointer[], { restartRequired }: Snapshot): Pointer[] =>
-  changed.filter((pointer) => restartRequired.some((place) => isOverlapping(place, pointer)));
+const isStop = (cause: unknown): boolean => isSetpointError(cause) && cause.code === 'stopped';
 
 function quarantined({ version }: Snapshot): SetpointError {
-  const message = `version ${version} is in quarantine: two processes in a row ended while they applied it; publish a version that mends it, or this one again as a new version`;
+  const message = `version ${version} is in quarantine: two processes in a row ended while they applied it, or soon after; publish a version that mends it, or this one again as a new version`;
   return new SetpointError('quarantined', message);
 }

@@ -106,6 +106,18 @@ const logged = async (part: string): Promise<string> => {
 };
 
 describe('a start', () => {
+  it('says so where the bus does not start, and goes on without it', async () => {
+    const broken = (options: BusOptions): Bus => {
+      const bus = broker.connect({ clientId: 'vad-1', ...options });
+      return Object.assign(bus, { start: () => Promise.reject(new Error('no such device')) });
+    };
+    const connection = await open({ bus: broken });
+    expect(connection.state).toBe('defaults');
+    expect(await logged('did not start')).toBe(
+      'error the bus did not start: nothing is received or sent: no such device',
+    );
+  });
+
   it('takes the live snapshot, announces its contract and says that it is ready', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(3, { threshold: 0.7 }));
@@ -164,11 +176,45 @@ describe('a start', () => {
     expect(logs.all).toContain('warn no snapshot, live or kept: started on the defaults of the schema');
   });
 
+  it('takes the defaults also where JSON has no words for one of them', async () => {
+    const counted = z.object({ count: z.coerce.bigint().default(1n) });
+    const connection = await open({ schema: counted as never });
+    expect([connection.state, connection.current]).toEqual(['defaults', { count: 1n }]);
+  });
+
   it('takes the defaults where the live snapshot does not fit, without waiting', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1, { threshold: 2 }));
     const connection = await open({ startTimeoutMs: 600_000 });
     expect(connection.state).toBe('defaults');
+  });
+
+  it.each([
+    ['garbage', Buffer.from('garbage')],
+    ['of another service', sealSnapshot(snapshotOf(1, {}, { service: 'asr' }))],
+    ['empty, as for a service that was deleted', new Uint8Array()],
+  ])(
+    'Client-19-Start-Waits: goes on waiting for the live snapshot where what the broker has is %s',
+    async (_, bytes) => {
+      const authority = await openAuthority();
+      await authority.publishBytes(bytes);
+      const opening = open({ withoutSnapshot: 'fail', startTimeoutMs: 600_000 });
+      await authority.said(({ event }) => event === 'starting');
+      await authority.publishBytes(bytes, false);
+      await authority.publish(snapshotOf(2, { threshold: 0.2 }));
+      expect([(await opening).state, (await opening).current.threshold]).toEqual(['live', 0.2]);
+    },
+  );
+
+  it('Client-19-Start-Waits: goes on waiting where the broker came back with an older one than the disk has', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(5, { threshold: 0.5 }));
+    await (await open()).stop();
+    await authority.publish(snapshotOf(4, { threshold: 0.4 }));
+    const opening = open({ boot: { '/threshold': 'refuse' }, startTimeoutMs: 600_000 });
+    await authority.said(({ event }) => event === 'starting');
+    await authority.publish(snapshotOf(5, { threshold: 0.5 }));
+    expect((await opening).stamp?.version).toBe(5);
   });
 
   it('waits where that was chosen', async () => {
@@ -183,7 +229,7 @@ describe('a start', () => {
     [
       'the broker is not there, and nothing is kept',
       { cacheDir: false as const },
-      'no configuration for vad within 50 ms: the broker was not reached, none is kept, and the schema has no default for every setting; start the broker and the authority, or choose withoutSnapshot: "wait"',
+      'no configuration for vad within 50 ms: the broker was not reached, none is kept, and the defaults of the schema make no document: /host Invalid input: expected string, received undefined; start the broker and the authority, or choose withoutSnapshot: "wait"',
     ],
     [
       'the broker is not there, and the disk has none',
@@ -198,13 +244,44 @@ describe('a start', () => {
     });
   });
 
+  it('fails with what is wrong with the broker’s document, where that does not fit', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(4, { host: 7 }));
+    const failed = open({ schema: needy as never, cacheDir: false });
+    await expect(failed).rejects.toMatchObject({
+      code: 'no_configuration',
+      message: expect.stringMatching(/version 4 does not fit the schema of this build: \/host .*; publish a version/),
+      faults: [{ pointer: '/host' }],
+      cause: { code: 'document_invalid' },
+    });
+    await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining('start the broker') });
+  });
+
+  it('fails with who to look for, where what the broker has is no document of its authority', async () => {
+    const authority = await openAuthority();
+    await authority.publishBytes(Buffer.from('garbage'));
+    await expect(open({ withoutSnapshot: 'fail' })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /was refused \(.*not JSON.*\), .*; look who publishes on the topic of the service/,
+      ),
+      cause: { code: 'envelope_malformed' },
+    });
+  });
+
+  it('fails with what is wrong with the defaults, where they make no document', async () => {
+    await expect(open({ schema: needy as never, cacheDir: false })).rejects.toMatchObject({
+      message: expect.stringMatching(/the defaults of the schema make no document: \/host /),
+      faults: [{ pointer: '/host' }],
+    });
+  });
+
   it('fails where neither the broker’s nor the kept one fits', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     await (await open()).stop();
     await expect(open({ schema: needy as never })).rejects.toMatchObject({
       code: 'no_configuration',
-      message: expect.stringContaining('the broker has no snapshot that fits, the one on disk does not fit, and'),
+      message: expect.stringMatching(/the broker's snapshot was refused \(.*\), the one on disk does not fit, and/),
     });
   });
 
@@ -317,7 +394,24 @@ describe('while it runs', () => {
     expect(connection.current.threshold).toBe(0.3);
   });
 
-  it('a version that a handler refuses is told, and told again as the version that repeats it', async () => {
+  it('a version on trial that proves itself after a newer one was refused does not hide that', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(1));
+    const connection = await open();
+    const asked = createInbox<() => void>();
+    connection.onChange({ commit: () => {}, verify: () => new Promise<void>((content) => asked.put(content)) });
+    await authority.publish(snapshotOf(2, { threshold: 0.2 }));
+    await asked.next();
+    await authority.publish(snapshotOf(3, { threshold: 'no number' }));
+    (await asked.next())();
+    expect(await authority.said(({ config }) => config?.version === 2)).toMatchObject({
+      state: 'degraded',
+      error: { code: 'document_invalid' },
+      config: { observed: { version: 3 }, lastAttempt: { version: 3, outcome: 'rejected' } },
+    });
+  });
+
+  it('a version that a handler refuses is told, and told again for the version that repeats it', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -333,13 +427,16 @@ describe('while it runs', () => {
     await authority.publish(snapshotOf(2, { threshold: 0.2 }));
     expect(await authority.said(({ event }) => event === 'config_rejected')).toMatchObject({
       ok: false,
-      error: { code: 'handler_failed', detail: 'not that' },
+      error: {
+        code: 'handler_failed',
+        detail: expect.stringMatching(/^version 2, prepare of .*: not that; .*restart this/),
+      },
       config: { version: 1, lastAttempt: { version: 2, outcome: 'rejected' } },
     });
     expect(logs.all).toContain(
-      'error a handler could not go back to the old configuration; restart this process: no way back',
+      'error a handler could not go back to the old configuration; restart this process: version 2, revert of a handler of the whole document: no way back',
     );
-    expect(logs.all).toContain('error a snapshot was not applied; the one before stays in force: not that');
+    expect(logs.all.find((line) => line.startsWith('error a snapshot was not applied'))).toContain(': not that;');
     await authority.publish(snapshotOf(3, { threshold: 0.2 }));
     expect(await authority.said(({ config }) => config?.lastAttempt?.version === 3)).toMatchObject({
       event: 'config_rejected',
@@ -382,6 +479,106 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('lost on the way'))).toHaveLength(1);
   });
 
+  it('Client-20-One-Authority: a snapshot of another authority is refused and told, and does not make those of its own stale', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(5, { threshold: 0.5 }));
+    const connection = await open();
+    const staging = createEnvelopeWriter({ source: '/authority/staging' });
+    const foreign = { type: 'setpoint.snapshot.v1', subject: 'vad', data: snapshotOf(1, {}, { epoch: 9 }) };
+    await authority.publishBytes(staging.seal(foreign as never).bytes);
+    expect(await authority.said(({ state }) => state === 'degraded')).toMatchObject({
+      error: { code: 'snapshot_refused', detail: expect.stringContaining('/authority/staging') },
+    });
+    await authority.publish(snapshotOf(6, { threshold: 0.6 }));
+    await authority.said(({ config }) => config?.version === 6);
+    expect(connection.current.threshold).toBe(0.6);
+  });
+
+  it('Client-20-One-Authority: a document that is newer than any the authority names is told, also in health, once', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(9));
+    await open();
+    for (const commit of [1, 2, 3, 4]) await authority.beat({ vad: { epoch: 7, version: 5 } }, commit);
+    expect(await authority.said(({ state }) => state === 'degraded')).toMatchObject({
+      error: { code: 'version_unknown', detail: expect.stringContaining('version 9 of epoch 7') },
+      config: { version: 9 },
+    });
+    expect(logs.all.filter((line) => line.includes('newer than what the authority has'))).toHaveLength(1);
+  });
+
+  it('a snapshot that comes again has the broker told again what runs', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(1));
+    await open();
+    await authority.said(({ event }) => event === 'ready');
+    await authority.publish(snapshotOf(1));
+    expect(await authority.said(() => true)).toMatchObject({ event: 'ready', config: { version: 1 } });
+  });
+
+  it('Client-21-Reports-Arrive: a contract that the broker did not take is announced again', async () => {
+    let refused = 0;
+    broker = createMemoryBroker({
+      allow: ({ kind, topic }) => !(kind === 'publish' && topic.includes('/contract/') && refused++ === 0),
+    });
+    const authority = await openAuthority();
+    await open();
+    expect(await authority.contracts.next()).toMatchObject({ service: 'vad' });
+  });
+
+  it('a connection that was lost and is back is told, with how long it was away', async () => {
+    await open();
+    await broker.stop();
+    await logged('connection lost');
+    await broker.start();
+    expect(await logged('connected again')).toMatch(/^warn connected again after \d+\.\d s$/);
+  });
+
+  it('a connection that is back is told once, however many documents are on it', async () => {
+    const authority = await openAuthority();
+    const connection = await open();
+    await connection.open({ service: 'asr', schema, startTimeoutMs: 1 });
+    await authority.said(({ event }) => event === 'ready');
+    broker.disconnect('vad-1');
+    await authority.said(({ event }) => event === 'reconnected');
+    expect(logs.all.filter((line) => line.includes('connected again'))).toHaveLength(1);
+    expect(logs.all.filter((line) => line.includes('no trusted keys'))).toHaveLength(1);
+  });
+
+  it('garbage on its topic is told at once, and then not for each message', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(1));
+    const connection = await open();
+    for (let count = 0; count < 50; count++) await authority.publishBytes(Buffer.from('garbage'), false);
+    await authority.publish(snapshotOf(2, { threshold: 0.2 }));
+    await vi.waitFor(() => expect(connection.current.threshold).toBe(0.2));
+    expect(logs.all.filter((line) => line.includes('a snapshot was refused'))).toHaveLength(1);
+  });
+
+  it('a message handler that throws is told at once, and then not for each message', async () => {
+    const connection = await open();
+    const subscription = connection.messenger.subscribe('m', () => {
+      throw new Error('broken');
+    });
+    await subscription.ready;
+    for (let count = 0; count < 20; count++) await connection.messenger.publish('m', { count });
+    await vi.waitFor(() => expect(subscription.stats().failed).toBe(20));
+    expect(logs.all.filter((line) => line.includes('broken'))).toHaveLength(1);
+  });
+
+  it('as JSON it says which version runs, and no value', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(1, { threshold: 0.7, token: 'tiger' }, { secrets: ['/token'] }));
+    const connection = await open();
+    const { stamp } = connection;
+    expect(JSON.parse(JSON.stringify(connection))).toEqual({
+      instance: 'vad-1',
+      service: 'vad',
+      state: 'live',
+      providerState: 'READY',
+      stamp,
+    });
+  });
+
   it('another process of its name is told', async () => {
     await open();
     const writer = createEnvelopeWriter({ source: '/instance/vad-1' });
@@ -412,6 +609,42 @@ describe('while it runs', () => {
     while (!lines.every((line) => logs.all.some((each) => each.startsWith(line)))) await logs.next();
     broker.disconnect('vad-1');
     expect(await logged('connection lost')).toMatch(/^warn connection lost/);
+  });
+});
+
+describe('Client-18-Logger-Harmless: a logger that throws', () => {
+  const broken = (): void => {
+    throw new Error('EPIPE: the log stream was closed');
+  };
+  const throwing = { debug: broken, info: broken, warn: broken, error: broken };
+
+  it('keeps no version from being applied, nor the stop from its end', async () => {
+    const authority = await openAuthority();
+    await authority.publish(snapshotOf(1));
+    const connection = await open({ logger: throwing });
+    await authority.publish(snapshotOf(2, { threshold: 2 }));
+    await authority.publishBytes(Buffer.from('garbage'));
+    await authority.publish(snapshotOf(3, { threshold: 0.3 }));
+    await vi.waitFor(() => expect(connection.stamp?.version).toBe(3));
+    await connection.stop();
+    expect(connection.bus.status.kind).toBe('closed');
+  });
+
+  it('keeps no message from the handler', async () => {
+    const connection = await open({ logger: throwing });
+    const seen: number[] = [];
+    const subscription = connection.messenger.subscribe<{ count: number }>('m', ({ data }) => {
+      seen.push(data.count);
+      throw new Error('a handler');
+    });
+    await subscription.ready;
+    for (let count = 0; count < 3; count++) await connection.messenger.publish('m', { count });
+    await vi.waitFor(() => expect(seen).toEqual([0, 1, 2]));
+  });
+
+  it('keeps no silence of the authority from the provider state', async () => {
+    const connection = await open({ logger: throwing, staleness: { softMs: 1, hardMs: 2 } });
+    await vi.waitFor(() => expect(connection.providerState).toBe('ERROR'));
   });
 });
 

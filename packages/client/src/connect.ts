@@ -7,23 +7,36 @@ import {
   type EnvelopeWriter,
   type Health,
   keepaliveType,
+  type Pointer,
+  readPointer,
   SetpointError,
+  type Stamp,
   tryOpenMessage,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
+import { createDefaultLogger } from '#runtime/default-logger';
+import { createAheadWatch, describeAhead } from './ahead.ts';
+import { inBackground } from './background-timer.ts';
 import { createBeaconWatch } from './beacon.ts';
-import { type OpenOptions, optionsOfAnother } from './configuration/another.ts';
+import { instanceOfAnother, type OpenOptions, optionsOfAnother } from './configuration/another.ts';
 import { createLiveDocument, type LiveDocument } from './configuration/live-document.ts';
+import { Others } from './configuration/others.ts';
 import { createShelf, type Shelf } from './configuration/shelf.ts';
 import { Configuration, type Outcome } from './configuration.ts';
-import { deriveContract } from './contract.ts';
-import { createHealthReporter, type HealthReporter, toProblem } from './health.ts';
+import { guardLogger } from './guarded-logger.ts';
+import { createHealthReporter, type HealthReporter } from './health.ts';
+import { type Insistence, insist } from './insistence.ts';
+import { createLimitedLog } from './limited-log.ts';
 import { type Liveness, watchLiveness } from './liveness.ts';
-import { createDefaultLogger, type Logger } from './logger.ts';
+import type { Logger } from './logger.ts';
 import { createMessenger, type Messenger, type OwnMessenger } from './messaging/messenger.ts';
+import { noConfiguration } from './no-configuration.ts';
 import { createObserver, type Observer } from './observer.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { createOutcomeReports, type OutcomeReports } from './outcome-reports.ts';
 import type { Received } from './receive.ts';
+import { watchReturns } from './return-watch.ts';
+import { onAbort } from './step.ts';
 
 /** The configuration of a service, kept up to date for as long as it is open. */
 export interface Connection<T> extends LiveDocument<T>, AsyncDisposable {
@@ -42,8 +55,16 @@ export interface Connection<T> extends LiveDocument<T>, AsyncDisposable {
    * @throws SetpointError as `connect`
    */
   open<Schema extends z.ZodType>(options: OpenOptions<Schema>): Promise<Connection<z.output<Schema>>>;
+  /** What runs, without any value of the document: for logs, and for whoever writes it as JSON by mistake. */
+  toJSON(): ConnectionSummary;
   /** Ends: finishes the change under way, reports `shutdown`, disconnects. Can be called twice. */
   stop(): Promise<void>;
+}
+
+/** A connection as JSON. */
+export interface ConnectionSummary extends Pick<LiveDocument<unknown>, 'state' | 'providerState' | 'stamp'> {
+  readonly instance: string;
+  readonly service: string;
 }
 
 /** A stop takes no longer than 5 s, whatever hangs: this long, and half a second to close the connection. Milliseconds. */
@@ -60,18 +81,24 @@ const farewellMs = 1000;
  * `signal` aborted
  * @see docs/protocol.md#8-what-a-client-does
  */
-export async function connect<Schema extends z.ZodType>(
+export const connect = <Schema extends z.ZodType>(
   options: ConnectOptions<Schema>,
+): Promise<Connection<z.output<Schema>>> => begin(options, true);
+
+/** @param isFirst nobody else tells how the connection is, and whom it believes */
+async function begin<Schema extends z.ZodType>(
+  options: ConnectOptions<Schema>,
+  isFirst: boolean,
 ): Promise<Connection<z.output<Schema>>> {
   const resolved = resolveOptions(options);
-  const contract = deriveContract(resolved.service, options.schema);
-  const logger = options.logger ?? (await createDefaultLogger(resolved.instance));
+  const logger = guardLogger(options.logger ?? (await createDefaultLogger(resolved.instance)));
   const session = new Session<z.output<Schema>>(
     resolved,
     options.schema as z.ZodType<z.output<Schema>>,
-    contract,
+    resolved.contract,
     logger,
-    (first, another) => connect(optionsOfAnother({ ...options, logger }, first, another)),
+    (bus, another) => begin(optionsOfAnother({ ...options, logger }, bus, another), false),
+    isFirst,
   );
   try {
     await session.start(options.signal);
@@ -84,8 +111,8 @@ export async function connect<Schema extends z.ZodType>(
 
 /** Connects another document on the connection of the first. */
 type ConnectAnother = <Schema extends z.ZodType>(
-  first: { readonly instance: string; readonly bus: Bus },
-  another: OpenOptions<Schema>,
+  bus: Bus,
+  another: OpenOptions<Schema> & { readonly instance: string },
 ) => Promise<Connection<z.output<Schema>>>;
 
 class Session<T> {
@@ -95,15 +122,22 @@ class Session<T> {
   readonly #writer: EnvelopeWriter;
   readonly #configuration: Configuration<T>;
   readonly #health: HealthReporter;
+  readonly #reports: OutcomeReports;
   readonly #observer: Observer;
   readonly #shelf: Shelf;
   readonly #connectAnother: ConnectAnother;
-  readonly #others = new Set<Connection<unknown>>();
-  /** Resolves when the broker's first snapshot turned out well or badly. */
-  readonly #firstOutcome = Promise.withResolvers<Outcome>();
+  readonly #others: Others;
+  readonly #isFirst: boolean;
+  /** For what a stranger can cause as often as they like. */
+  readonly #logLimited: ReturnType<typeof createLimitedLog>;
+  /** Resolves when a snapshot of the authority turned out well or badly. */
+  readonly #firstOutcome = Promise.withResolvers<void>();
   readonly #firstDocument = Promise.withResolvers<void>();
   #bus: Bus | undefined;
+  /** Why the broker's snapshot, the last one, was not applied. */
+  #refusal: SetpointError | undefined;
   #liveness: Liveness | undefined;
+  #announcing: Insistence | undefined;
   #messenger: OwnMessenger | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -113,17 +147,22 @@ class Session<T> {
     contract: Contract,
     logger: Logger,
     connectAnother: ConnectAnother,
+    isFirst: boolean,
   ) {
-    const { service, instance, topics, keys, now, applyTimeoutMs, heartbeatIntervalMs, tracing } = options;
+    const { service, authority, instance, topics, keys, now, applyTimeoutMs, heartbeatIntervalMs, tracing } = options;
     this.#options = options;
     this.#contract = contract;
     this.#logger = logger;
+    this.#logLimited = createLimitedLog(logger);
+    this.#others = new Others(instance);
     this.#writer = createEnvelopeWriter({ source: `/instance/${instance}`, now });
     this.#shelf = createShelf(options, logger);
     this.#connectAnother = connectAnother;
+    this.#isFirst = isFirst;
     this.#observer = createObserver({ service, instance, tracing });
     this.#configuration = new Configuration<T>({
       service,
+      authority,
       schema,
       keys,
       applyTimeoutMs,
@@ -135,8 +174,7 @@ class Session<T> {
       onOutcome: (outcome) => this.#tell(outcome),
       onRevertFailed: (cause) =>
         logger.error({ err: cause }, 'a handler could not go back to the old configuration; restart this process'),
-      onStaleness: (level) =>
-        logger.warn({ service, level }, level === 'fresh' ? 'the authority is heard again' : 'the authority is silent'),
+      onStaleness: (staleness) => this.#reports.tellStaleness(staleness),
       onListenerFailed: (cause) => logger.error({ err: cause }, 'a listener of the configuration threw'),
       observer: this.#observer,
     });
@@ -160,12 +198,23 @@ class Session<T> {
         ),
       onFailed: (cause) => logger.debug({ err: cause }, 'a report was not published'),
     });
+    const { staleness } = options.policy;
+    this.#reports = createOutcomeReports({ service, staleness, logger, health: this.#health });
   }
 
   async start(signal: AbortSignal | undefined): Promise<void> {
+    const { aborted, forget } = whenAborted(signal);
+    try {
+      await this.#start(aborted);
+    } finally {
+      forget();
+    }
+  }
+
+  async #start(aborted: Promise<never>): Promise<void> {
     const { keys, service, startTimeoutMs } = this.#options;
-    const aborted = whenAborted(signal);
-    if (!keys) this.#logger.warn({ service }, 'no trusted keys: every snapshot that the broker delivers is believed');
+    if (!keys && this.#isFirst)
+      this.#logger.warn({ service }, 'no trusted keys: every snapshot that the broker delivers is believed');
     // The broker is dialled while the disk is read.
     const reading = this.#readShelf();
     const bus = await Promise.race([this.#openBus(), aborted]);
@@ -173,7 +222,9 @@ class Session<T> {
     bus.onStatus((status) => this.#observer.connection(status));
     this.#subscribe(this.#observer.watch(bus), reading);
     // Not with the signal: a start may end well before the broker is reached, and the signal means the start alone.
-    bus.start().catch(() => undefined);
+    bus.start().catch((cause) => {
+      if (!this.#stopping) this.#logger.error({ err: cause }, 'the bus did not start: nothing is received or sent');
+    });
     const cached = await Promise.race([reading, aborted]);
 
     const { promise: document } = this.#firstDocument;
@@ -192,6 +243,7 @@ class Session<T> {
   #subscribe(bus: Bus, reading: Promise<unknown>): void {
     const { topics, service, authority, now } = this.#options;
     const beacon = createBeaconWatch(service);
+    const ahead = createAheadWatch(service);
     const snapshots = bus.subscribe(topics.snapshot(service), ({ payload }) => {
       // What the disk has says what is too old to be applied.
       reading
@@ -210,6 +262,8 @@ class Session<T> {
         const { data: heard, envelope } = opened;
         this.#configuration.hear();
         liveness.heardAuthority({ sentAt: envelope.time, intervalMs: heard.intervalMs });
+        const named = ahead.hear(heard, this.#configuration.stamp);
+        if (named) this.#tellAhead(named);
         if (beacon.hear(heard, this.#configuration.observed)) {
           this.#logger.warn({ service }, 'a live snapshot was lost on the way; asking for the retained one');
           snapshots.refresh().catch((cause) => this.#logger.debug({ err: cause }, 'asking again failed'));
@@ -217,11 +271,17 @@ class Session<T> {
       },
       { qos: 0 },
     );
+    const announcing = this.#announce(bus);
     bus.onStatus((status) => {
       if (status.kind !== 'connected') return;
       beacon.reset();
-      this.#announce(bus);
+      announcing.want();
     });
+    if (this.#isFirst) {
+      watchReturns(bus, (awayMs) =>
+        this.#logger.warn({ service, awayMs }, `connected again after ${(awayMs / 1000).toFixed(1)} s`),
+      );
+    }
     this.#health.attach(bus);
   }
 
@@ -236,12 +296,17 @@ class Session<T> {
   }
 
   /** Retained, and the same for every instance of this build: one that is there already is written over by itself. */
-  #announce(bus: Bus): void {
+  #announce(bus: Bus): Insistence {
     const { topics, service } = this.#options;
-    const { bytes } = this.#writer.seal({ type: contractType, subject: service, data: this.#contract });
-    bus
-      .publish(topics.contract(service, this.#contract.digest), bytes, { qos: 1, retain: true })
-      .catch((cause) => this.#logger.warn({ err: cause }, 'the contract was not announced'));
+    this.#announcing = insist({
+      isPossible: () => bus.status.kind === 'connected',
+      publish: () => {
+        const { bytes } = this.#writer.seal({ type: contractType, subject: service, data: this.#contract });
+        return bus.publish(topics.contract(service, this.#contract.digest), bytes, { qos: 1, retain: true });
+      },
+      onFailed: (cause) => this.#logger.warn({ err: cause }, 'the contract was not announced; it is tried again'),
+    });
+    return this.#announcing;
   }
 
   async #readShelf(): Promise<Received | undefined> {
@@ -253,8 +318,10 @@ class Session<T> {
 
   async #startWithoutSnapshot(cached: Received | undefined, aborted: Promise<never>): Promise<void> {
     const { withoutSnapshot, service, policy } = this.#options;
-    if (policy.refusing.length > 0) throw this.#noConfiguration(cached !== undefined);
-    if (cached && (await this.#configuration.takeCached(cached))) {
+    // What becomes of the kept one is no word of the broker's.
+    const refusal = this.#refusal;
+    if (policy.refusing.length > 0) throw this.#noConfiguration(cached !== undefined, refusal);
+    if (cached && keepsAll(cached, policy.kept) && (await this.#configuration.takeCached(cached))) {
       this.#logger.warn(
         { service, version: cached.snapshot.version },
         'no live snapshot: started on the last good one',
@@ -265,74 +332,34 @@ class Session<T> {
       this.#logger.warn({ service }, 'no snapshot, live or kept: started on the defaults of the schema');
       return;
     }
-    if (withoutSnapshot !== 'wait') throw this.#noConfiguration(cached !== undefined);
+    if (withoutSnapshot !== 'wait') throw this.#noConfiguration(cached !== undefined, refusal);
     this.#configuration.takeNothing();
     this.#logger.warn({ service }, 'no snapshot, live or kept: waiting for one');
     await Promise.race([this.#firstDocument.promise, aborted]);
   }
 
-  #noConfiguration(hadCached: boolean): SetpointError {
-    const { service, startTimeoutMs, withoutSnapshot, cacheDir, policy } = this.#options;
-    const broker =
-      this.#bus?.status.kind === 'connected' ? 'the broker has no snapshot that fits' : 'the broker was not reached';
-    if (policy.refusing.length > 0) {
-      const places = policy.refusing.join(', ');
-      const message = `no live configuration for ${service} within ${startTimeoutMs} ms: ${broker}, and the boot policy of ${places} takes no other; start the broker and the authority, or mend the document`;
-      return new SetpointError('no_configuration', message);
-    }
-    const disk = hadCached
-      ? 'the one on disk does not fit'
-      : cacheDir === undefined
-        ? 'none is kept'
-        : 'there is none on disk';
-    const kept = policy.kept.length > 0 ? `, or what must be kept is missing (${policy.kept.join(', ')})` : '';
-    const defaults = withoutSnapshot === 'defaults' ? `, and the schema has no default for every setting${kept}` : '';
-    const message = `no configuration for ${service} within ${startTimeoutMs} ms: ${broker}, ${disk}${defaults}; start the broker and the authority, or choose withoutSnapshot: "wait"`;
-    return new SetpointError('no_configuration', message);
+  #noConfiguration(hadKept: boolean, refusal: SetpointError | undefined): SetpointError {
+    return noConfiguration(this.#options, {
+      isConnected: this.#bus?.status.kind === 'connected',
+      refusal,
+      hadKept,
+      misfit: this.#configuration.misfit,
+    });
+  }
+
+  #tellAhead(newest: Pick<Stamp, 'epoch' | 'version'>): void {
+    const { service, authority } = this.#options;
+    const message = describeAhead(authority, newest, this.#configuration.stamp);
+    this.#logger.error({ service }, message);
+    this.#health.report('degraded', 'degraded', createProblem('version_unknown', message));
   }
 
   #tell(outcome: Outcome): void {
     this.#observer.outcome(outcome);
-    this.#firstOutcome.resolve(outcome);
-    const { service } = this.#options;
-    switch (outcome.kind) {
-      case 'applied': {
-        // It starts on another one than the broker's, which was told, and holds.
-        const isInstead = outcome.isFirst && this.#configuration.report().lastAttempt?.outcome === 'rejected';
-        if (isInstead) return this.#health.refresh();
-        const event = outcome.isFirst
-          ? 'ready'
-          : outcome.restartRequired.length > 0
-            ? 'restart_required'
-            : 'config_applied';
-        return this.#health.report('ready', event);
-      }
-      case 'confirmed':
-        return this.#health.report('ready', 'ready');
-      case 'rejected':
-        this.#logger.error(
-          { service, err: outcome.error },
-          'a snapshot was not applied; the one before stays in force',
-        );
-        return this.#health.report('degraded', 'config_rejected', toProblem(outcome.error, 'handler_failed'));
-      case 'refused':
-        this.#logger.error({ service, err: outcome.error }, 'a snapshot was refused; the one before stays in force');
-        return this.#health.report('degraded', 'degraded', toProblem(outcome.error, 'snapshot_refused'));
-      case 'deleted':
-        this.#logger.warn({ service }, 'the service was deleted at the authority; the document in force stays');
-        return this.#health.report('degraded', 'degraded', createProblem('service_unknown', 'the service was deleted'));
-      case 'skipped':
-        return this.#recover(outcome.reason);
-    }
-  }
-
-  /** What made this process say degraded, a forged message say, is over when the broker has what runs. */
-  #recover(reason: Extract<Outcome, { kind: 'skipped' }>['reason']): void {
-    // It is the present version now that was rejected.
-    if (reason === 'failed_before') return this.#health.refresh();
-    const { config, state } = this.#health.health();
-    const isFine = reason === 'duplicate' && config?.lastAttempt?.outcome === 'applied';
-    if (isFine && state === 'degraded') this.#health.report('ready', 'ready');
+    if (outcome.kind === 'rejected' || outcome.kind === 'refused') this.#refusal = outcome.error;
+    // Garbage, and an older one that a broker kept, say nothing of what the authority is about to say.
+    if (['applied', 'confirmed', 'rejected'].includes(outcome.kind)) this.#firstOutcome.resolve();
+    this.#reports.tell(outcome);
   }
 
   stop(): Promise<void> {
@@ -340,32 +367,36 @@ class Session<T> {
     return this.#stopping;
   }
 
-  async #open<Schema extends z.ZodType>(another: OpenOptions<Schema>): Promise<Connection<z.output<Schema>>> {
-    const { instance } = this.#options;
-    const opened = await this.#connectAnother<Schema>({ instance, bus: this.#bus as Bus }, another);
-    this.#others.add(opened);
-    // It may have been stopped in between.
-    if (this.#stopping) await opened.stop();
-    return opened;
+  #open<Schema extends z.ZodType>(another: OpenOptions<Schema>): Promise<Connection<z.output<Schema>>> {
+    const instance = instanceOfAnother(this.#options.instance, another);
+    // Callers without types may leave the options out, which is told with all that is wrong.
+    return this.#others.add(instance, another?.signal, (signal) =>
+      this.#connectAnother<Schema>(this.#bus as Bus, { ...another, instance, signal }),
+    );
   }
 
   async #close(): Promise<void> {
     const deadlineMs = performance.now() + stopMs;
     this.#liveness?.stop();
-    const others = [...this.#others].map((other) => other.stop());
-    // A handler that hangs is left behind; its signal has been aborted.
-    await Promise.race([
-      Promise.all([...others, this.#messenger?.stop(), this.#configuration.stop()]),
-      after(handlersMs),
-    ]);
+    this.#announcing?.stop();
+    const others = this.#others.stop();
+    // A handler that hangs is left behind; its signal has been aborted. What fails must not keep the rest from its end.
+    const ended = Promise.allSettled([...others, this.#messenger?.stop(), this.#configuration.stop()]);
+    await Promise.race([ended.then((results) => this.#tellFailed(results)), after(handlersMs)]);
     const farewell = this.#health.close().catch((cause) => this.#logger.debug({ err: cause }, 'no farewell'));
     await Promise.race([farewell, after(farewellMs)]);
     await this.#bus?.stop({ drainTimeoutMs: Math.min(2000, deadlineMs - performance.now()) });
   }
 
+  #tellFailed(results: readonly PromiseSettledResult<unknown>[]): void {
+    for (const result of results) {
+      if (result.status === 'rejected') this.#logger.warn({ err: result.reason }, 'a part of the stop failed');
+    }
+  }
+
   get connection(): Connection<T> {
     const bus = this.#bus as Bus;
-    const { instance, service, prefix, sourceName, dedupe, now } = this.#options;
+    const { instance, service, prefix, sourceName, dedupe, now, tracing } = this.#options;
     const messenger = createMessenger({
       bus: this.#observer.watch(bus),
       service,
@@ -375,16 +406,19 @@ class Session<T> {
       now,
       dedupe,
       messaging: this.#options.messaging,
-      onFault: (message, cause) => this.#logger.warn({ err: cause }, message),
+      tracing,
+      onFault: (message, cause) => this.#logLimited('warn', message, { err: cause }, message),
     });
     this.#messenger = messenger;
     // Onto the document, whose getters would be read once by a copy.
-    return Object.assign(createLiveDocument(this.#configuration), {
+    const live = createLiveDocument(this.#configuration);
+    return Object.assign(live, {
       instance,
       messenger,
       bus,
       open: <Schema extends z.ZodType>(another: OpenOptions<Schema>) => this.#open(another),
       health: () => this.#health.health(),
+      toJSON: () => ({ instance, service, state: live.state, providerState: live.providerState, stamp: live.stamp }),
       stop: () => this.stop(),
       [Symbol.asyncDispose]: () => this.stop(),
     });
@@ -392,16 +426,16 @@ class Session<T> {
 }
 
 /** Resolves after a time; does not keep the process alive. */
-const after = (ms: number): Promise<undefined> =>
-  new Promise((settle) => setTimeout(() => settle(undefined), ms).unref());
+const after = (ms: number): Promise<undefined> => new Promise((settle) => inBackground(() => settle(undefined), ms));
 
-function whenAborted(signal: AbortSignal | undefined): Promise<never> {
-  const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(new SetpointError('stopped', 'the start was aborted', { cause: signal?.reason }));
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
-  });
+/** Is all that must be kept in the last good one? What is not would be one of the schema's defaults. */
+const keepsAll = ({ snapshot }: Received, kept: readonly Pointer[]): boolean =>
+  kept.every((pointer) => readPointer(snapshot.values, pointer) !== undefined);
+
+function whenAborted(signal: AbortSignal | undefined): { aborted: Promise<never>; forget: () => void } {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
   // Nobody may be racing against it any more when it comes.
   aborted.catch(() => undefined);
-  return aborted;
+  const forget = onAbort(signal, (cause) => reject(new SetpointError('stopped', 'the start was aborted', { cause })));
+  return { aborted, forget };
 }

@@ -1,8 +1,8 @@
-import { type Channel, channel } from 'node:diagnostics_channel';
+import { channel } from '#runtime/channel';
 
 /**
  * What the client tells on `node:diagnostics_channel`, by the name of the channel: what happened and how, and neither
- * values nor secrets. Nothing is made while nobody has subscribed.
+ * values nor secrets. Nothing is made while nobody has subscribed. In a browser nobody can.
  */
 export interface DiagnosticsMessages {
   /** A snapshot came from the broker and was verified and judged. */
@@ -56,7 +56,7 @@ interface Told {
 
 export type DiagnosticsName = keyof DiagnosticsMessages;
 
-const channels: { readonly [Name in DiagnosticsName]: Channel } = {
+const channels: { readonly [Name in DiagnosticsName]: ReturnType<typeof channel> } = {
   'setpoint.client.receive': channel('setpoint.client.receive'),
   'setpoint.client.apply': channel('setpoint.client.apply'),
   'setpoint.client.publish': channel('setpoint.client.publish'),

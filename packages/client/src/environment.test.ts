@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { SetpointError } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { testCertificate, testKey } from '../../../test/support/tls.ts';
 import { type BrokerOptions, resolveBrokerOptions } from './broker-options.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
 
@@ -24,7 +25,8 @@ const broker = { MQTT_URL: 'mqtt://broker' };
 describe('the environment', () => {
   it('says all that the code can say of a broker', async () => {
     const file = (name: string): string => join(folder, name);
-    for (const name of ['ca', 'cert', 'key']) await writeFile(file(name), `the ${name}`);
+    for (const name of ['ca', 'cert']) await writeFile(file(name), testCertificate);
+    await writeFile(file('key'), testKey);
     const { resolved, faults } = read({
       MQTT_URL: 'mqtts://ann:s%2Fcret@a.example, wss://b.example/mqtt',
       MQTT_CLIENT_ID: 'vad-7',
@@ -56,9 +58,9 @@ describe('the environment', () => {
       reconnectMinDelayMs: 100,
       reconnectMaxDelayMs: 60_000,
       tls: {
-        ca: Buffer.from('the ca'),
-        cert: Buffer.from('the cert'),
-        key: Buffer.from('the key'),
+        ca: Buffer.from(testCertificate),
+        cert: Buffer.from(testCertificate),
+        key: Buffer.from(testKey),
         servername: 'broker.test',
         alpn: ['mqtt', 'x-amzn-mqtt-ca'],
       },
@@ -91,12 +93,14 @@ describe('the environment', () => {
       MQTT_TLS_CA: '/nowhere',
       MQTT_CLIENT_ID: 'b',
     };
-    const code = { url: 'mqtt://a', keepaliveSeconds: 30, tls: { ca: 'x' }, enableHealth: undefined as never };
+    const tls = { ca: testCertificate };
+    const code = { url: 'mqtts://a', keepaliveSeconds: 30, tls, enableHealth: undefined as never };
     const { resolved, faults } = read(environment, code);
     expect(faults).toEqual([]);
-    expect(resolved).toMatchObject({ urls: ['mqtt://a'], keepaliveSeconds: 30, clientId: 'b', enableHealth: true });
-    expect(resolved.tls).toEqual({ ca: 'x' });
-    expect(read({ MQTT_URL: 'http://wrong' }, { bus: () => undefined as never }).faults).toEqual([]);
+    expect(resolved).toMatchObject({ urls: ['mqtts://a'], keepaliveSeconds: 30, clientId: 'b', enableHealth: true });
+    expect(resolved.tls).toEqual(tls);
+    const unused = { MQTT_URL: 'http://wrong', MQTT_TLS_CA: '/nowhere' };
+    expect(read(unused, { bus: () => undefined as never }).faults).toEqual([]);
   });
 
   it('is refused with all its faults at once, none of which repeats a value', () => {
@@ -178,7 +182,62 @@ describe('the environment', () => {
     expect(read(long).faults).toEqual([['environment/MQTT_RECONNECT_MAX_DELAY', message]]);
     expect(read(long, { reconnectMaxDelayMs: 1000 }).faults).toEqual([['reconnectMaxDelayMs', message]]);
     expect(read(long, { reconnectMaxDelayMs: 2000 }).faults).toEqual([]);
-    expect(read({ ...broker, MQTT_RECONNECT_MIN_DELAY: '9' }).resolved.reconnectMaxDelayMs).toBe(9000);
+    const above = 'must not be more than the longest delay, which is 5000 ms unless you say another';
+    expect(read({ ...broker, MQTT_RECONNECT_MIN_DELAY: '9' }).faults).toEqual([
+      ['environment/MQTT_RECONNECT_MIN_DELAY', above],
+    ]);
+    expect(read(broker, { reconnectMinDelayMs: 5001 }).faults).toEqual([['reconnectMinDelayMs', above]]);
+    expect(read(broker, { reconnectMinDelayMs: 5000 }).faults).toEqual([]);
+    // What is wrong by itself is told once.
+    expect(read({ ...broker, MQTT_RECONNECT_MAX_DELAY: 'x' }, { reconnectMinDelayMs: 9000 }).faults).toHaveLength(1);
+    expect(read(broker, { reconnectMinDelayMs: 9000, reconnectMaxDelayMs: 1 }).faults).toHaveLength(1);
+  });
+
+  it('is named where it has no broker', () => {
+    expect(read({}).faults).toEqual([['environment/MQTT_URL', 'is not set, and neither url nor bus is given']]);
+  });
+
+  it.each(['x', 5, null, [], true])('is none as %j', (environment) => {
+    const faults: [string, string][] = [];
+    const given = { url: 'mqtt://broker', environment } as never;
+    resolveBrokerOptions(given, (option, message) => faults.push([option, message]));
+    expect(faults).toEqual([['environment', 'must be an object']]);
+  });
+
+  it('has texts alone', () => {
+    const wrong = { MQTT_URL: 5, MQTT_KEEPALIVE: true, MQTT_TLS_CA: {}, MQTT_TLS_ALPN: ['mqtt'] } as never;
+    expect(read(wrong).faults).toEqual([
+      ['environment/MQTT_URL', 'must be a text'],
+      ['environment/MQTT_KEEPALIVE', 'must be a text'],
+      ['environment/MQTT_TLS_CA', 'must be a text'],
+      ['environment/MQTT_TLS_ALPN', 'must be a text'],
+    ]);
+  });
+
+  it('is named in what is told of a file that it names', async () => {
+    const file = join(folder, 'no.pem');
+    await writeFile(file, 'no PEM');
+    const secure = { MQTT_URL: 'mqtts://broker', MQTT_KEEPALIVE: '0' };
+    expect(read({ ...secure, MQTT_TLS_CA: file, MQTT_TLS_SERVER_NAME: '127.0.0.1' }).faults).toEqual([
+      ['environment/MQTT_KEEPALIVE', 'must be a whole number from 1 to 3600'],
+      ['environment/MQTT_TLS_CA', 'must be a certificate in PEM'],
+      ['environment/MQTT_TLS_SERVER_NAME', 'must be the name of a host, and no address'],
+    ]);
+    expect(read({ ...secure, MQTT_TLS_KEY: file }, { keepaliveSeconds: 5, tls: { cert: 'x' } }).faults).toEqual([
+      ['tls/cert', 'must be a certificate in PEM'],
+      ['environment/MQTT_TLS_KEY', 'must be a private key in PEM'],
+    ]);
+  });
+
+  it('has no authority for a URL in plain text', async () => {
+    const file = join(folder, 'ca.pem');
+    await writeFile(file, testCertificate);
+    const message =
+      'is given, and a URL is plain text; write mqtts:// or wss://, or give it beside its URL alone: { url, tls }';
+    expect(read({ ...broker, MQTT_TLS_CA: file }).faults).toEqual([['environment/MQTT_TLS_CA', message]]);
+    const both = { MQTT_URL: 'mqtts://a,mqtt://b', MQTT_TLS_CA: file };
+    expect(read(both).faults).toEqual([['environment/MQTT_TLS_CA', message]]);
+    expect(read(broker, { tls: { ca: testCertificate } }).faults).toEqual([['tls', message]]);
   });
 
   it.each([

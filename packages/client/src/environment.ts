@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { MqttTlsOptions } from '@setpoint/bus/mqtt';
+import { readTlsFile } from '#runtime/broker-access';
 import type { BrokerOptions } from './broker-options.ts';
 import { clientNameRule, isBrokerUrl, isClientName, type OnFault, urlRule } from './broker-rules.ts';
+import { isRecord } from './option-shapes.ts';
 
 /** The shape of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,6 +10,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 type Read = Omit<BrokerOptions, 'environment' | 'bus'> & {
   /** There is one that can't be used, and a fault says so. */
   readonly isUrlFaulty: boolean;
+  /** Which variables the TLS options are from. */
+  readonly tlsVariables: Readonly<Partial<Record<keyof MqttTlsOptions, string>>>;
 };
 
 interface Quantity {
@@ -39,16 +42,27 @@ const names = { clientId: 'MQTT_CLIENT_ID', sourceName: 'MQTT_SOURCE_NAME' } as 
 
 const tlsFiles = { ca: 'MQTT_TLS_CA', cert: 'MQTT_TLS_CERT', key: 'MQTT_TLS_KEY' } as const;
 
+const tlsVariables = { ...tlsFiles, servername: 'MQTT_TLS_SERVER_NAME', alpn: 'MQTT_TLS_ALPN' } as const;
+
+/** A variable without the spaces around it; empty where it is not set. */
+type TextOf = (variable: string) => string;
+
 /**
  * Reads what the code did not give. A variable that is present and empty counts as not set; one whose option the code
  * gives is not looked at. No fault repeats a value.
  */
 export function readEnvironment(given: BrokerOptions, onFault: OnFault): Read {
-  const { environment = {} } = given;
+  const environment: Readonly<Record<string, unknown>> = isRecord(given.environment) ? given.environment : {};
   const read: Record<string, unknown> = {};
+  const textOf: TextOf = (variable) => {
+    const text = environment[variable] ?? '';
+    if (typeof text === 'string') return text.trim();
+    onFault(`environment/${variable}`, 'must be a text');
+    return '';
+  };
   const take = <T>(option: string, variable: string, parse: (text: string) => T | undefined, rule: string): void => {
-    const text = environment[variable]?.trim() ?? '';
-    if (text === '' || given[option as keyof BrokerOptions] !== undefined) return;
+    const text = given[option as keyof BrokerOptions] === undefined ? textOf(variable) : '';
+    if (text === '') return;
     const value = parse(text);
     if (value === undefined) onFault(`environment/${variable}`, rule);
     else read[option] = value;
@@ -63,9 +77,17 @@ export function readEnvironment(given: BrokerOptions, onFault: OnFault): Read {
   for (const [option, quantity] of Object.entries(quantities)) {
     take(option, quantity.variable, (text) => parseQuantity(text, quantity), ruleOf(quantity));
   }
-  const tls = readTls(environment, given.tls ?? {}, onFault);
-  const isUrlFaulty = given.bus === undefined && read.url === undefined && (environment.MQTT_URL?.trim() ?? '') !== '';
-  return { ...read, ...(Object.keys(tls).length > 0 && { tls }), isUrlFaulty };
+  // A bus of one's own has its own way to its broker.
+  const tls = given.bus === undefined ? readTls(textOf, given.tls, onFault) : {};
+  const isUrlSet = given.bus === undefined && String(environment.MQTT_URL ?? '').trim() !== '';
+  const isUrlFaulty = isUrlSet && given.url === undefined && read.url === undefined;
+  const isRead = ([name]: readonly [string, string]): boolean => name in tls;
+  return {
+    ...read,
+    ...(Object.keys(tls).length > 0 && { tls }),
+    isUrlFaulty,
+    tlsVariables: Object.fromEntries(Object.entries(tlsVariables).filter(isRead)),
+  };
 }
 
 function seconds(variable: string, least: number): Quantity {
@@ -93,22 +115,26 @@ function parseSwitch(text: string): boolean | undefined {
   return /^(false|no|off|0)$/i.test(text) ? false : undefined;
 }
 
-function readTls(environment: Environment, given: MqttTlsOptions, onFault: OnFault): MqttTlsOptions {
+function readTls(textOf: TextOf, given: MqttTlsOptions | undefined, onFault: OnFault): MqttTlsOptions {
   const read: { -readonly [Name in keyof MqttTlsOptions]: MqttTlsOptions[Name] } = {};
+  const wanted = (name: keyof MqttTlsOptions): string =>
+    given?.[name] === undefined ? textOf(tlsVariables[name]) : '';
   for (const [name, variable] of Object.entries(tlsFiles) as [keyof typeof tlsFiles, string][]) {
-    const file = environment[variable]?.trim() ?? '';
-    if (file === '' || given[name] !== undefined) continue;
+    const file = wanted(name);
+    if (file === '') continue;
     try {
-      read[name] = readFileSync(file);
+      read[name] = readTlsFile(file);
     } catch (cause) {
       onFault(`environment/${variable}`, `names a file that can't be read: ${(cause as NodeJS.ErrnoException).code}`);
     }
   }
-  const serverName = environment.MQTT_TLS_SERVER_NAME?.trim() ?? '';
-  if (serverName !== '' && given.servername === undefined) read.servername = serverName;
-  const alpn = (environment.MQTT_TLS_ALPN ?? '').split(',').map((protocol) => protocol.trim());
-  if (alpn.some((protocol) => protocol !== '') && given.alpn === undefined) {
-    if (alpn.every((protocol) => protocol !== '' && Buffer.byteLength(protocol) <= 255)) read.alpn = alpn;
+  const serverName = wanted('servername');
+  if (serverName !== '') read.servername = serverName;
+  const alpn = wanted('alpn')
+    .split(',')
+    .map((protocol) => protocol.trim());
+  if (alpn.some((protocol) => protocol !== '')) {
+    if (alpn.every((protocol) => protocol !== '' && new TextEncoder().encode(protocol).length <= 255)) read.alpn = alpn;
     else onFault('environment/MQTT_TLS_ALPN', 'must be protocol names of 1 to 255 bytes, separated by commas');
   }
   return read;

@@ -97,6 +97,33 @@ async function impersonate(said: Partial<Health>, retain = true): Promise<void> 
 }
 
 describe('a report', () => {
+  it('Client-21-Reports-Arrive: that the broker did not take is published again, as it is by then, ever more rarely', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
+    let refusals = 0;
+    broker = createMemoryBroker({
+      allow: ({ kind, topic: on }) => kind !== 'publish' || on !== topic || refusals-- <= 0,
+    });
+    const heard = await listen(topic, readHealth);
+    const failed = createInbox<Error>();
+    const reporter = createReporter({ onFailed: failed.put });
+    const bus = connect({ clientId: 'vad-1' });
+    reporter.attach(bus);
+    stack.defer(() => reporter.close().catch(() => undefined));
+    await bus.start();
+    await heard.next();
+    refusals = 2;
+    reporter.report('ready', 'ready');
+    await failed.next();
+    await vi.advanceTimersByTimeAsync(1000);
+    await failed.next();
+    await vi.advanceTimersByTimeAsync(1999);
+    expect([failed.all.length, heard.all.length]).toEqual([2, 1]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await heard.next()).toMatchObject({ event: 'ready' });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(heard.all).toHaveLength(2);
+  });
+
   it('says all that is so, with the session of its connection', async () => {
     const config: ConfigReport = { source: 'live', epoch: 7, version: 2, pendingRestart: [], masked: [] };
     const contract = `sha256:${'a'.repeat(64)}`;

@@ -10,13 +10,14 @@ import {
   isWireCode,
   type Keepalive,
   keepaliveType,
+  newMessageId,
   type Problem,
   type SetpointError,
   type Topics,
   tryOpenMessage,
   type WireCode,
 } from '@setpoint/protocol';
-import { v7 as newId } from 'uuid';
+import { insist } from './insistence.ts';
 
 export interface HealthReporterOptions {
   readonly topics: Topics;
@@ -38,7 +39,7 @@ export interface HealthReporterOptions {
   readonly beacon?: () => Pick<Keepalive, 'recent' | 'commit'>;
   /** Another process speaks under this instance's name; told once a minute at most. */
   readonly onDouble?: () => void;
-  /** A report could not be published; the next one may. */
+  /** A report could not be published; it is tried again. */
   readonly onFailed?: (error: Error) => void;
 }
 
@@ -76,8 +77,6 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   /** Told once: what is said again after a reconnect has another cause. */
   let cause: string | undefined;
   let bus: Bus | undefined;
-  let isDirty = false;
-  let isPublishing = false;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   let sequence = 0;
@@ -102,29 +101,26 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     writer.seal({ type: healthType, subject: service, data: health, traceparent }).bytes;
 
   function beginSession(): void {
-    sessions.push(newId());
+    sessions.push(newMessageId());
     sessions.splice(0, sessions.length - rememberedSessions);
     sequence = 0;
   }
 
-  async function publish(): Promise<void> {
-    isDirty = true;
-    if (!reports || isPublishing || bus?.status.kind !== 'connected') return;
-    isPublishing = true;
-    while (isDirty && bus.status.kind === 'connected' && !isClosed) {
-      isDirty = false;
+  const { want: publish, stop: endPublishing } = insist({
+    isPossible: () => reports && bus?.status.kind === 'connected',
+    async publish() {
       const traceparent = cause;
       cause = undefined;
       try {
         const bytes = seal(compose(said.state, said.event, said.error), traceparent);
-        await bus.publish(topic, bytes, { qos: 1, retain: true });
-      } catch (cause) {
-        // Also one that is too large to be made: it must not end the process, nor the reports after it.
-        options.onFailed?.(cause as Error);
+        await bus?.publish(topic, bytes, { qos: 1, retain: true });
+      } catch (failure) {
+        cause ??= traceparent;
+        throw failure;
       }
-    }
-    isPublishing = false;
-  }
+    },
+    onFailed: (error) => options.onFailed?.(error),
+  });
 
   function beat(): void {
     if (!beats || bus?.status.kind !== 'connected') return;
@@ -151,7 +147,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   function watchOwn(payload: Uint8Array, retained: boolean): void {
     const heard = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!heard || isClosed || heard.session === sessions.at(-1)) return;
-    if (heard.event === 'lost') void publish();
+    if (heard.event === 'lost') publish();
     else if (!retained && !sessions.includes(heard.session)) tellOfDouble();
   }
 
@@ -170,7 +166,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
         if (!reports) beginSession();
         if (wasConnected && said.event !== 'starting') said = { ...said, event: 'reconnected' };
         wasConnected = true;
-        void publish();
+        publish();
         beat();
       });
       if (beats) timer = setInterval(beat, options.keepaliveIntervalMs);
@@ -179,12 +175,13 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     report(state, event, error) {
       said = { state, event, ...(error && { error }) };
       cause = options.traceparent?.();
-      void publish();
+      publish();
     },
-    refresh: () => void publish(),
+    refresh: publish,
     async close() {
       if (isClosed) return;
       isClosed = true;
+      endPublishing();
       clearInterval(timer);
       if (!reports || bus?.status.kind !== 'connected') return;
       await bus.publish(topic, seal(compose('offline', 'shutdown')), { qos: 1, retain: true });

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -27,6 +27,20 @@ const openIn = (folder: string, prefix = '', authority = 'config-authority'): La
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
 describe('the last good snapshot', () => {
+  it('has the drafts removed that processes left which died while they wrote, and no others', async () => {
+    const lastGood = openIn(directory);
+    await lastGood.write(Buffer.from('one'));
+    const name = 'vad@config-authority.json';
+    const draft = (digit: string): string => `${name}.${digit.repeat(8)}-0000-4000-8000-000000000000`;
+    const others = [`${name}.applying`, `asr@config-authority.json.${draft('c').slice(name.length + 1)}`];
+    const [old, present] = [draft('a'), draft('b')];
+    for (const each of [old, present, ...others]) await writeFile(join(directory, each), 'half');
+    const longAgo = new Date(Date.now() - 3_600_000);
+    for (const each of [old, ...others]) await utimes(join(directory, each), longAgo, longAgo);
+    expect(await openIn(directory).read()).toEqual(Buffer.from('one'));
+    expect((await readdir(directory)).sort()).toEqual([name, present, ...others].sort());
+  });
+
   it('is not there at first', async () => {
     expect(await openIn(directory).read()).toBeUndefined();
   });
@@ -37,6 +51,30 @@ describe('the last good snapshot', () => {
     await lastGood.write(Buffer.from([0, 255]));
     expect(await lastGood.read()).toEqual(Buffer.from([0, 255]));
     expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
+  });
+
+  it('can be set aside, in place of what was set aside before or only where that is nothing', async () => {
+    const lastGood = openIn(directory);
+    await lastGood.setAside(true);
+    await lastGood.setAside(false);
+    expect(await lastGood.readAside()).toBeUndefined();
+    for (const [text, replaces] of [
+      ['one', false],
+      ['two', false],
+      ['three', true],
+    ] as const) {
+      await lastGood.write(Buffer.from(text));
+      await lastGood.setAside(replaces);
+      await lastGood.write(Buffer.from('next'));
+      expect(String(await lastGood.readAside())).toBe(text === 'two' ? 'one' : text);
+    }
+    // Also where that is what is there already.
+    await lastGood.setAside(true);
+    await lastGood.setAside(true);
+    expect((await readdir(directory)).sort()).toEqual([
+      'vad@config-authority.json',
+      'vad@config-authority.json.before',
+    ]);
   });
 
   it('lies in a folder of its environment', async () => {

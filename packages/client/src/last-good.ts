@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /** Keeps the last good snapshot on disk, as the bytes that were received, so that it can be verified again. */
 export interface LastGood {
@@ -11,6 +11,10 @@ export interface LastGood {
   adopt(): Promise<void>;
   /** Replaces them: after a crash there are the old ones or the new ones, never a mixture. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Keeps what is there besides what is written next: in place of what was set aside before, or where that is nothing. */
+  setAside(replaces: boolean): Promise<void>;
+  /** The bytes that were set aside, like `read`. */
+  readAside(): Promise<Uint8Array | undefined>;
 }
 
 export interface LastGoodOptions {
@@ -27,12 +31,16 @@ export interface LastGoodOptions {
 export function createLastGood({ directory, prefix, service, authority }: LastGoodOptions): LastGood {
   const folder = join(directory, ...prefix.split('/'));
   const file = join(folder, `${service}@${authority}.json`);
+  const asideFile = `${file}.before`;
   const formerFile = join(folder, `${service}.json`);
   let isFolderMade = false;
   let isFormer = false;
+  let isTidy = false;
   return {
     file,
     async read() {
+      if (!isTidy) await removeDrafts(file);
+      isTidy = true;
       const bytes = await readIfThere(file);
       if (bytes) return bytes;
       const former = await readIfThere(formerFile);
@@ -56,8 +64,47 @@ export function createLastGood({ directory, prefix, service, authority }: LastGo
         throw cause;
       }
     },
+    async setAside(replaces) {
+      // A second name for the same bytes, which are on disk already.
+      if (!replaces) return link(file, asideFile).catch(unlessNamed('ENOENT', 'EEXIST'));
+      const draft = `${file}.${randomUUID()}`;
+      try {
+        await link(file, draft);
+        await rename(draft, asideFile);
+      } catch (cause) {
+        unlessNamed('ENOENT')(cause as NodeJS.ErrnoException);
+      }
+      // Two names of the same bytes are left as they are by a rename.
+      await rm(draft, { force: true });
+    },
+    readAside: () => readIfThere(asideFile),
   };
 }
+
+/** A draft that is older was left by a process that died while it wrote. Milliseconds. */
+const oldDraftMs = 60_000;
+const draftEnding = /^\.[0-9a-f-]{36}$/;
+
+/** What can't be removed stays: it harms nobody but the disk. */
+async function removeDrafts(file: string): Promise<void> {
+  const [folder, name] = [dirname(file), basename(file)];
+  const names = await readdir(folder).catch(() => []);
+  const drafts = names.filter((each) => each.startsWith(name) && draftEnding.test(each.slice(name.length)));
+  for (const draft of drafts) {
+    try {
+      const { mtimeMs } = await stat(join(folder, draft));
+      if (Date.now() - mtimeMs > oldDraftMs) await rm(join(folder, draft), { force: true });
+    } catch {
+      // Another process was quicker, or may not be written to.
+    }
+  }
+}
+
+const unlessNamed =
+  (...codes: readonly string[]) =>
+  (cause: NodeJS.ErrnoException): void => {
+    if (!codes.includes(cause.code ?? '')) throw cause;
+  };
 
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {
   try {

@@ -60,7 +60,8 @@ export function watchLiveness({ bus, authorityHealthTopic, intervalMs, now, onSk
     else if (bus.probe) broker.heard(limitOf(intervalMs));
   });
   // Apart from the heartbeat, which a full wire or a slow handler may hold up.
-  const timer = setInterval(() => void ask(), intervalMs).unref();
+  const timer = setInterval(() => void ask(), intervalMs);
+  timer.unref?.();
 
   return {
     heardAuthority({ sentAt, intervalMs: authorityIntervalMs }) {

@@ -20,7 +20,7 @@ export interface Observer {
   watch(bus: Bus): Bus;
   connection(status: BusStatus): void;
   reception(reception: Reception, bytes: number): void;
-  /** Carries out what is done with a version that has its turn. */
+  /** Carries out what is done with a version that has its turn; `work` does it once, however often it is called. */
   applying(received: Received, from: 'live' | 'cache', work: () => Promise<void>): Promise<void>;
   /** What came of it; called while it has its turn. */
   outcome(outcome: Outcome): void;
@@ -69,7 +69,7 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
       })),
     reception(reception, bytes) {
       tell('setpoint.client.receive', () => ({ ...told, bytes, ...describe(reception) }));
-      if (reception.kind === 'apply') traceReception(reception.received);
+      if (reception.kind === 'apply') unharmed(() => traceReception(reception.received));
       hasReceived = true;
     },
     async applying(received, from, work) {
@@ -79,18 +79,24 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
       const span =
         cause === undefined
           ? undefined
-          : tracing.start('setpoint.apply', { kind: 'internal', parent: cause, attributes: attributesOf(received) });
+          : unharmed(() =>
+              tracing.start('setpoint.apply', { kind: 'internal', parent: cause, attributes: attributesOf(received) }),
+            );
       traceparent = span?.traceparent;
       last = undefined;
       try {
-        await (span ? span.run(work) : work());
+        unharmed(() => span?.run(work)?.catch(() => undefined));
+        // Also where the span has not run it.
+        await work();
       } finally {
         const outcome = last as Outcome | undefined;
         traceparent = undefined;
-        span?.end({
-          error: errorOf(outcome),
-          attributes: { 'setpoint.outcome': outcome?.kind ?? 'superseded' },
-        });
+        unharmed(() =>
+          span?.end({
+            error: errorOf(outcome),
+            attributes: { 'setpoint.outcome': outcome?.kind ?? 'superseded' },
+          }),
+        );
         tell('setpoint.client.apply', () => ({
           ...told,
           from,
@@ -108,6 +114,15 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
     },
     state: ({ state, previous }) => tell('setpoint.client.state', () => ({ ...told, state, previous })),
   };
+}
+
+/** Who looks on must not change what happens: a library that traces may fail. */
+function unharmed<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
 
 function describe(reception: Reception) {
@@ -145,7 +160,7 @@ function watchPublishes(bus: Bus, told: { readonly service: string; readonly ins
       tell('setpoint.client.publish', () => ({
         ...told,
         topic,
-        bytes: Buffer.byteLength(payload),
+        bytes: typeof payload === 'string' ? new TextEncoder().encode(payload).length : payload.byteLength,
         ...codeOf(failure),
         durationMs: performance.now() - startedAt,
       }));

@@ -41,7 +41,9 @@ export function openTelemetry({ tracer }: OpenTelemetryOptions = {}): Tracing {
         {
           kind: kinds[kind],
           attributes,
-          ...(linked && { links: [{ context: linked }], root: cause === undefined }),
+          ...(linked && { links: [{ context: linked }] }),
+          // What is active where a message comes in is what was active when the connection was opened.
+          root: cause === undefined && (linked !== undefined || kind === 'consumer'),
         },
         cause ? trace.setSpanContext(active, cause) : active,
       );

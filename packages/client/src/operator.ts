@@ -4,6 +4,7 @@ import {
   createTopics,
   healthType,
   type KeyRing,
+  newMessageId,
   type Operation,
   parseName,
   type Request,
@@ -14,7 +15,6 @@ import {
   type Signer,
   tryOpenMessage,
 } from '@setpoint/protocol';
-import { v7 as newId } from 'uuid';
 import { type Tracing, untraced } from './tracing.ts';
 
 /** Asks the authority for changes, over MQTT alone. */
@@ -30,7 +30,10 @@ export interface Operator {
 }
 
 /** What goes with every operation. */
-export type OperatorRequestOptions = Pick<Request, 'expectedVersion' | 'reason' | 'expiresAt' | 'acceptRestart'> & {
+export type OperatorRequestOptions = Pick<
+  Request,
+  'expectedVersion' | 'reason' | 'expiresAt' | 'acceptRestart' | 'create'
+> & {
   /** @default a fresh UUIDv7; the same id again is the same request */
   readonly id?: string;
 };
@@ -145,7 +148,7 @@ export function createOperator(options: OperatorOptions): Operator {
   }
 
   return {
-    async request(service, { id = newId(), ...operation }) {
+    async request(service, { id = newMessageId(), ...operation }) {
       const data = { service, author: name, ...operation } as Request;
       const span = tracing.start('setpoint.request', {
         kind: 'client',

@@ -26,7 +26,9 @@ const busOf = (options: ConnectOptions): Promise<Bus> => resolveOptions(options)
 
 describe('the options of connect', () => {
   it('are completed with what the documentation says', () => {
-    const { openBus: _, topics, instance, tracing: _tracing, messaging: _messaging, ...rest } = resolveOptions(right);
+    const { openBus: _, topics, instance, tracing: _tracing, messaging: _messaging, ...more } = resolveOptions(right);
+    const { contract, ...rest } = more;
+    expect(contract).toMatchObject({ service: 'vad', schema: { type: 'object' } });
     expect(rest).toEqual({
       service: 'vad',
       authority: 'config-authority',
@@ -86,15 +88,15 @@ describe('the options of connect', () => {
     });
     expect(faults.map(([pointer]) => pointer)).toEqual([
       '/service',
+      '/schema',
       '/instance',
       '/authority',
-      '/url',
-      '/url',
-      '/heartbeatIntervalMs',
-      '/schema',
       '/withoutSnapshot',
       '/startTimeoutMs',
       '/applyTimeoutMs',
+      '/url',
+      '/heartbeatIntervalMs',
+      '/url',
       '/prefix',
       '/trustedKeys',
     ]);
@@ -106,8 +108,11 @@ describe('the options of connect', () => {
   it('need a service, and a schema, and one way to a broker', () => {
     expect(faultsOf({})).toEqual([
       ['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"'],
-      ['/url', 'give either url or bus'],
       ['/schema', 'must be a zod schema (version 4)'],
+      ['/url', 'give either url or bus'],
+    ]);
+    expect(faultsOf({ service: 'vad', schema, environment: {} })).toEqual([
+      ['/environment/MQTT_URL', 'is not set, and neither url nor bus is given'],
     ]);
     expect(faultsOf({ ...right, service: 7 })).toEqual([['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"']]);
     expect(faultsOf({ ...right, schema: null })).toEqual([['/schema', 'must be a zod schema (version 4)']]);
@@ -121,8 +126,17 @@ describe('the options of connect', () => {
     '',
     'mqtts://:8883',
     'mqtt://a:%zz@b',
+    'mqtt://ann:12#34@b',
+    'mqtt://ann:12/34@b',
+    'wss://ann:12?34@b',
     [],
     ['x'],
+    ['mqtt://a', { url: 'x' }],
+    [{}],
+    [null],
+    { url: 'mqtt://a' },
+    5,
+    null,
   ])('do not take %s for a broker', (url) => {
     expect(faultsOf({ ...right, url })).toEqual([
       ['/url', 'must be mqtt://, mqtts://, ws:// or wss:// with a host, user and password percent-encoded'],
@@ -154,6 +168,88 @@ describe('the options of connect', () => {
     }
   });
 
+  it.each([undefined, null, 'x', 5, [], () => {}])('are an object, and not %s', (options) => {
+    expect(faultsOf(options as never)).toEqual([
+      ['', 'they must be an object with at least a service, a schema and a url'],
+    ]);
+    expect(() => resolveOptions(options as never)).toThrow(
+      'connect was called with wrong options: they must be an object with at least a service, a schema and a url',
+    );
+  });
+
+  it.each([
+    ['startTimeout', 5, 'is no option; did you mean startTimeoutMs?'],
+    ['keepAliveSeconds', 5, 'is no option; did you mean keepaliveSeconds?'],
+    ['password', 'x', 'is no option'],
+    [
+      'messaging/outboxMaxMessage',
+      { messaging: { outboxMaxMessage: 5 } },
+      'is no option; did you mean outboxMaxMessages?',
+    ],
+    ['tls/serverName', { url: 'mqtts://b', tls: { serverName: 'b' } }, 'is no option; did you mean servername?'],
+    ['overrides/allowed', { overrides: { allow: [], values: {}, allowed: [] } }, 'is no option; did you mean allow?'],
+    ['staleness/soft', { staleness: { softMs: 1, hardMs: 1, soft: 1 } }, 'is no option; did you mean softMs?'],
+    ['url/0/uri', { url: [{ url: 'mqtts://b', uri: 1 }] }, 'is no option; did you mean url?'],
+    ['url/0/tls/c', { url: [{ url: 'mqtts://b', tls: { c: 1 } }] }, 'is no option'],
+  ])('have no name %s', (option, given, message) => {
+    const more = option.includes('/') ? (given as object) : { [option]: given };
+    expect(faultsOf({ ...right, ...more })).toEqual([[`/${option}`, message]]);
+  });
+
+  it('may be given as undefined, also under a name that is none', () => {
+    expect(faultsOf({ ...right, logger: undefined, tls: undefined, messaging: undefined, nope: undefined })).toEqual(
+      [],
+    );
+  });
+
+  it('tell a wrong service alone, and not what is named after it', () => {
+    expect(faultsOf({ ...right, service: 'Vad' })).toEqual([['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"']]);
+  });
+
+  it('have one list of faults for TLS, too', () => {
+    const tls = { ca: 'no PEM', servername: 5 };
+    expect(faultsOf({ ...right, url: 'mqtts://broker', tls, keepaliveSeconds: 0 })).toEqual([
+      ['/keepaliveSeconds', 'must be a whole number from 1 to 3600'],
+      ['/tls/ca', 'must be a certificate in PEM'],
+      ['/tls/servername', 'must be the name of a host, and no address'],
+    ]);
+  });
+
+  it('trust somebody who may publish snapshots, or nobody is asked', () => {
+    const message = 'has no key of the role "authority", so no snapshot could be believed';
+    expect(faultsOf({ ...right, trustedKeys: { keys: [] } })).toEqual([['/trustedKeys', message]]);
+    const operator = { keys: [trustedKeyOf(createSigningKey(), 'operator')] };
+    expect(faultsOf({ ...right, trustedKeys: operator })).toEqual([['/trustedKeys', message]]);
+    // What is falsy does not mean: trust the broker.
+    for (const trustedKeys of [null, false, '', 0]) {
+      expect(faultsOf({ ...right, trustedKeys }).map(([pointer]) => pointer)).toEqual(['/trustedKeys']);
+    }
+  });
+
+  it('speak of places that the schema has', () => {
+    const strict = { ...right, schema: z.object({ a: z.number().default(1), loose: z.looseObject({}).prefault({}) }) };
+    const boot = { '/b': 'refuse', '/a': 'refuse', '/loose/b': 'keep_last_good' };
+    expect(faultsOf({ ...strict, boot })).toEqual([['/boot', '/b is no place of the schema']]);
+    const overrides = { allow: ['/a', '/b'], values: { '/a': 1, '/b': 1 } };
+    expect(faultsOf({ ...strict, overrides })).toEqual([['/overrides', '/b is no place of the schema']]);
+    const wrongValue = { '/a': { default: 'x' } };
+    expect(faultsOf({ ...strict, boot: wrongValue, startTimeoutMs: null }).map(([pointer]) => pointer)).toEqual([
+      '/startTimeoutMs',
+      '/boot',
+    ]);
+  });
+
+  it('have a schema that can be announced', () => {
+    const unknown = Object.assign(z.object({}), { safeParse: () => undefined });
+    const broken = z.object({
+      get a(): z.ZodType {
+        throw new Error('not yet');
+      },
+    });
+    expect(faultsOf({ ...right, schema: unknown })).toEqual([]);
+    expect(faultsOf({ ...right, schema: broken })).toEqual([['/schema', "can't be announced: not yet"]]);
+  });
+
   it('repeat no private key that was given for a trusted one', () => {
     const key = createSigningKey();
     const [[, message] = []] = faultsOf({ ...right, trustedKeys: { keys: [{ ...key, role: 'nobody' }] } });
@@ -174,6 +270,12 @@ describe('the bus', () => {
     expect(opened.status).toEqual({ kind: 'idle' });
     expect(given).toEqual([{}]);
     await opened.stop();
+  });
+
+  it.each([undefined, null, {}, 'x'])('is refused as %j', async (made) => {
+    const opened = busOf({ service: 'vad', schema, bus: () => made as never });
+    await expect(opened).rejects.toThrow('connect was called with wrong options: bus must return a bus');
+    await expect(opened).rejects.toMatchObject({ code: 'options_invalid', faults: [{ pointer: '/bus' }] });
   });
 
   it('is one over MQTT otherwise', async () => {

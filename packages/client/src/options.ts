@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import type { Bus, BusOptions } from '@setpoint/bus';
 import {
+  type Contract,
   clientIdOf,
   createKeyRing,
   createTopics,
@@ -12,11 +11,31 @@ import {
   type Topics,
   type TrustedKeys,
 } from '@setpoint/protocol';
+import { v4 as newId } from 'uuid';
 import type { z } from 'zod';
-import { type BrokerOptions, type ResolvedBrokerOptions, resolveBrokerOptions } from './broker-options.ts';
-import { type Policy, type PolicyOptions, resolvePolicy } from './configuration/policy.ts';
+import { keptAt } from '#runtime/kept';
+import { type BrokerOptions, brokerRules, type ResolvedBrokerOptions, resolveBrokerOptions } from './broker-options.ts';
+import type { OnFault } from './broker-rules.ts';
+import { checkPolicy } from './configuration/check-policy.ts';
+import { type Policy, type PolicyOptions, policyRules, resolvePolicy } from './configuration/policy.ts';
+import { deriveContract } from './contract.ts';
 import type { Logger } from './logger.ts';
 import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from './messaging/options.ts';
+import {
+  aFunction,
+  anything,
+  aText,
+  checkNames,
+  having,
+  isRecord,
+  keepFitting,
+  mustBe,
+  numberFrom,
+  oneOf,
+  type Rule,
+  type Rules,
+} from './option-shapes.ts';
+import { isOutside } from './schema-place.ts';
 import { type Tracing, untraced } from './tracing.ts';
 
 /** What a service says to `connect`. */
@@ -33,7 +52,10 @@ export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends Po
   readonly authority?: string;
   /** Whose snapshots to believe. Without them the broker is trusted, and a warning says so. */
   readonly trustedKeys?: TrustedKeys;
-  /** Where the last good snapshot is kept; false: nowhere. @default ".setpoint" in the working directory */
+  /**
+   * Where the last good snapshot is kept; false: nowhere. @default ".setpoint" in the working directory; in a browser, in
+   * `localStorage`
+   */
   readonly cacheDir?: string | false;
   /**
    * When neither the broker nor the disk has a snapshot: start on the schema's defaults (and fail where they make no
@@ -46,7 +68,7 @@ export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends Po
   readonly applyTimeoutMs?: number;
   /** Bounds of the messages to other services. */
   readonly messaging?: MessagingOptions;
-  /** @default pino on standard error, warnings and up */
+  /** @default pino on standard error, warnings and up; in a browser, its console */
   readonly logger?: Logger;
   /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded, and traces pass through */
   readonly tracing?: Tracing;
@@ -64,8 +86,9 @@ export interface ResolvedOptions
   readonly authority: string;
   readonly prefix: string;
   readonly topics: Topics;
+  readonly contract: Contract;
   readonly keys: KeyRing | undefined;
-  /** Absolute; undefined where nothing is kept. */
+  /** A folder, absolute; undefined where nothing is kept. */
   readonly cacheDir: string | undefined;
   readonly policy: Policy;
   readonly withoutSnapshot: 'defaults' | 'wait' | 'fail';
@@ -78,45 +101,70 @@ export interface ResolvedOptions
   readonly now: () => number;
 }
 
+type OwnOptions = Omit<ConnectOptions, keyof BrokerOptions | keyof PolicyOptions>;
+
+const isAborting = having('must be an AbortSignal', 'addEventListener', 'throwIfAborted');
+
+const ownRules: Rules<OwnOptions> = {
+  service: aName(),
+  schema: mustBe('must be a zod schema (version 4)', isZodSchema),
+  instance: aName(),
+  prefix: aText,
+  authority: aName(),
+  trustedKeys: anything,
+  cacheDir: mustBe('must be a folder, or false for none', isFolder),
+  withoutSnapshot: oneOf('defaults', 'wait', 'fail'),
+  startTimeoutMs: numberFrom(0),
+  applyTimeoutMs: numberFrom(1),
+  messaging: anything,
+  logger: having('must have the functions debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
+  tracing: having('must have a function start, as openTelemetry() has', 'start'),
+  signal: isAborting,
+  now: aFunction,
+};
+
+const names = [...Object.keys(ownRules), ...Object.keys(brokerRules), ...Object.keys(policyRules)];
+
 /**
  * Checks and completes the options; after it nobody asks for a default.
  * @throws SetpointError `options_invalid` with every fault
  */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
-  const { service, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = options;
-  const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = options;
-  const { instance = `${String(service).slice(0, 54)}-${randomBytes(4).toString('hex')}` } = options;
   const faults = new Faults();
-
-  faults.unless(isNamed(service), 'service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  faults.unless(isNamed(instance), 'instance', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  faults.unless(isNamed(authority), 'authority', 'must be 1 to 63 of a–z, 0–9, "_" and "-"');
-  const broker = resolveBrokerOptions(options, (option, message) => faults.unless(false, option, message));
-  faults.unless(typeof options.schema?.safeParse === 'function', 'schema', 'must be a zod schema (version 4)');
-  faults.unless(['defaults', 'wait', 'fail'].includes(withoutSnapshot), 'withoutSnapshot', 'is defaults, wait or fail');
-  faults.unless(isWithinBounds(startTimeoutMs, 0), 'startTimeoutMs', 'must be 0 to 2147483647');
-  faults.unless(isWithinBounds(applyTimeoutMs, 1), 'applyTimeoutMs', 'must be 1 to 2147483647');
+  const onFault: OnFault = (option, message) => faults.add(option, message);
+  if (!isRecord(options)) {
+    onFault('', 'they must be an object with at least a service, a schema and a url');
+    return faults.raise();
+  }
+  const given = keepFitting<OwnOptions>(options, ownRules, { needs: ['service', 'schema'], onFault });
+  const { service = '', schema, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = given;
+  const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = given;
+  const { instance = `${service.slice(0, 54)}-${newId().slice(0, 8)}` } = given;
+  const broker = resolveBrokerOptions(options, onFault);
   const topics = faults.attempt('prefix', () => createTopics(prefix));
-  const keys = faults.attempt('trustedKeys', () =>
-    options.trustedKeys ? createKeyRing(parseTrustedKeys(options.trustedKeys)) : undefined,
-  );
-  const policy = resolvePolicy(options, (option, message) => faults.unless(false, option, message));
-  const messaging = resolveMessagingOptions(options.messaging, (option, message) =>
-    faults.unless(false, option, message),
-  );
-  faults.raise();
+  const keys = faults.attempt('trustedKeys', () => createTrust(options.trustedKeys));
+  const isNowhere = (pointer: string): boolean => schema !== undefined && isOutside(schema, pointer);
+  const faultsBefore = faults.count;
+  const policy = resolvePolicy(options, onFault, isNowhere);
+  if (schema && faults.count === faultsBefore) faults.gather(() => checkPolicy(policy, schema));
+  const messaging = resolveMessagingOptions(options.messaging, onFault);
+  const contract = schema && faults.attempt('schema', () => deriveContract(service, schema));
+  checkNames(options, names, { onFault });
+  if (faults.count > 0 || !topics || !contract) return faults.raise();
 
   const { clientId = clientIdOf(prefix, instance), sourceName = clientId } = broker;
   const { enableHealth, enableHeartbeat, heartbeatIntervalMs, dedupe } = broker;
   return {
-    openBus: async (busOptions) => options.bus?.(busOptions) ?? openMqttBus(broker, clientId, busOptions),
+    openBus: (busOptions) =>
+      options.bus ? openOwnBus(options.bus, busOptions) : openMqttBus(broker, clientId, busOptions),
     service,
     instance,
     authority,
     prefix,
-    topics: topics as Topics,
+    topics,
+    contract,
     keys,
-    cacheDir: options.cacheDir === false ? undefined : resolve(options.cacheDir ?? '.setpoint'),
+    cacheDir: given.cacheDir === false ? undefined : keptAt(given.cacheDir ?? '.setpoint'),
     policy,
     withoutSnapshot,
     startTimeoutMs,
@@ -127,10 +175,21 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     dedupe,
     sourceName,
     messaging,
-    tracing: options.tracing ?? untraced,
+    tracing: given.tracing ?? untraced,
     now,
   };
 }
+
+async function openOwnBus(open: (options: BusOptions) => Bus, options: BusOptions): Promise<Bus> {
+  const bus = await open(options);
+  const fault = isBus(bus);
+  if (fault === undefined) return bus;
+  throw new SetpointError('options_invalid', `connect was called with wrong options: bus ${fault}`, {
+    faults: [{ pointer: '/bus', message: fault }],
+  });
+}
+
+const isBus = having('must return a bus', 'start', 'publish', 'subscribe', 'onStatus', 'stop');
 
 /** Loaded when it is needed: a service on another bus pays nothing for MQTT. */
 async function openMqttBus(broker: ResolvedBrokerOptions, clientId: string, options: BusOptions): Promise<Bus> {
@@ -140,32 +199,63 @@ async function openMqttBus(broker: ResolvedBrokerOptions, clientId: string, opti
   return createMqttBus({ url: urls, clientId, keepaliveSeconds, ...delays, ...(tls && { tls }), ...options });
 }
 
-/** Callers without types may leave it out. */
-const isNamed = (name: unknown): boolean => typeof name === 'string' && isName(name);
+function aName(): Rule {
+  return mustBe('must be 1 to 63 of a–z, 0–9, "_" and "-"', (name) => typeof name === 'string' && isName(name));
+}
 
-/** The range of a timer. */
-const isWithinBounds = (value: number, least: number): boolean => value >= least && value <= 2_147_483_647;
+function isZodSchema(schema: unknown): boolean {
+  return isRecord(schema) && typeof schema.safeParse === 'function' && '_zod' in schema;
+}
+
+/** An empty one would be the working directory itself. */
+function isFolder(folder: unknown): boolean {
+  return folder === false || (typeof folder === 'string' && folder.trim() !== '' && !folder.includes('\0'));
+}
+
+/** @throws Error that says what is wrong */
+function createTrust(trustedKeys: TrustedKeys | undefined): KeyRing | undefined {
+  if (trustedKeys === undefined) return undefined;
+  const parsed = parseTrustedKeys(trustedKeys);
+  // Every snapshot would be refused for ever.
+  if (!parsed.keys.some(({ role }) => role === 'authority')) {
+    throw new Error('has no key of the role "authority", so no snapshot could be believed');
+  }
+  return createKeyRing(parsed);
+}
 
 class Faults {
   readonly #faults: { pointer: string; message: string }[] = [];
 
-  unless(isRight: boolean, option: string, message: string): void {
-    if (!isRight) this.#faults.push({ pointer: `/${option}`, message });
+  get count(): number {
+    return this.#faults.length;
+  }
+
+  add(option: string, message: string): void {
+    this.#faults.push({ pointer: option === '' ? '' : `/${option}`, message });
   }
 
   attempt<T>(option: string, make: () => T): T | undefined {
     try {
       return make();
     } catch (cause) {
-      this.unless(false, option, (cause as Error).message);
+      this.add(option, (cause as Error).message.replace(`the ${option} `, ''));
       return undefined;
     }
   }
 
-  raise(): void {
-    if (this.#faults.length === 0) return;
+  /** What is thrown with faults is told as these. */
+  gather(check: () => void): void {
+    try {
+      check();
+    } catch (cause) {
+      if (!(cause instanceof SetpointError)) throw cause;
+      this.#faults.push(...cause.faults);
+    }
+  }
+
+  raise(): never {
     const text = this.#faults
-      .map(({ pointer, message }) => `${pointer.replace(/^\/(environment\/)?/, '')} ${message}`)
+      .map(({ pointer, message }) => `${pointer.replace(/^\/(environment\/)?/, '')} ${message}`.trimStart())
       .join('; ');
     throw new SetpointError('options_invalid', `connect was called with wrong options: ${text}`, {
       faults: this.#faults,

@@ -1,4 +1,4 @@
-import { createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { createEnvelopeWriter, createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { midnight, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import { receive } from './receive.ts';
@@ -6,7 +6,7 @@ import { receive } from './receive.ts';
 const key = createSigningKey();
 const signer = createSigner(key);
 const keys = createKeyRing({ keys: [trustedKeyOf(key, 'authority')] });
-const trusting = { service: 'vad', keys: undefined, now: midnight, applied: undefined };
+const trusting = { service: 'vad', authority: 'config-authority', keys: undefined, now: midnight, applied: undefined };
 const second = snapshotOf(2, { threshold: 0.5 });
 
 describe('what arrives as a snapshot', () => {
@@ -46,6 +46,16 @@ describe('what arrives as a snapshot', () => {
         message: 'a snapshot of asr came on the topic of vad; it is ignored',
       },
     });
+  });
+
+  it('is refused where it is of another authority, also with a signature that is trusted', () => {
+    const staging = createEnvelopeWriter({ source: '/authority/staging', signer, now: () => midnight });
+    const foreign = staging.seal({ type: 'setpoint.snapshot.v1', subject: 'vad', data: second }).bytes;
+    const message =
+      'the snapshot comes from /authority/staging, and this service listens to /authority/config-authority; it is ignored';
+    const refusal = { kind: 'refuse', error: { code: 'message_unexpected', message } };
+    expect(receive(foreign, trusting)).toMatchObject(refusal);
+    expect(receive(foreign, { ...trusting, keys })).toMatchObject(refusal);
   });
 
   it('is taken with the signature of a trusted key', () => {

@@ -25,6 +25,8 @@ export type Reception =
 
 export interface ReceiveOptions {
   readonly service: string;
+  /** The name of the one authority that is listened to: epochs of two can't be compared. */
+  readonly authority: string;
   readonly keys: KeyRing | undefined;
   /** Unix time in milliseconds. */
   readonly now: number;
@@ -43,18 +45,25 @@ export function receive(bytes: Uint8Array, options: ReceiveOptions): Reception {
   }
 }
 
-/** @throws SetpointError what is wrong with the message, or `message_unexpected` where it is of another service */
+/**
+ * @throws SetpointError what is wrong with the message, or `message_unexpected` where it is of another service or comes
+ * from another authority
+ */
 export function openSnapshot(
   bytes: Uint8Array,
-  { service, keys, now }: Omit<ReceiveOptions, 'applied'>,
-): Received & { readonly source: string } {
+  { service, authority, keys, now }: Omit<ReceiveOptions, 'applied'>,
+): Received {
   const { data: snapshot, envelope } = openMessage(snapshotType, bytes, { keys, now });
   if (snapshot.service !== service) {
     const message = `a snapshot of ${snapshot.service} came on the topic of ${service}; it is ignored`;
     throw new SetpointError('message_unexpected', message);
   }
   const { source, traceparent } = envelope;
-  return { snapshot, bytes, source, ...(traceparent !== undefined && { traceparent }) };
+  if (source !== `/authority/${authority}`) {
+    const message = `the snapshot comes from ${source}, and this service listens to /authority/${authority}; it is ignored`;
+    throw new SetpointError('message_unexpected', message);
+  }
+  return { snapshot, bytes, ...(traceparent !== undefined && { traceparent }) };
 }
 
 function weigh(received: Received, applied: Stamp | undefined): Reception {

@@ -1,3 +1,5 @@
+import { inBackground } from './background-timer.ts';
+
 /** Notices that something which is heard again and again is not heard any more. */
 export interface SilenceWatch {
   /** It was heard; the next time is due within `limitMs`. */
@@ -25,7 +27,7 @@ export function createSilenceWatch(onSilent: () => void): SilenceWatch {
       else onSilent();
     };
     // What it watches keeps the process alive, not the watching.
-    timer = setTimeout(check, Math.max(1, Math.ceil(dueMs - performance.now()))).unref();
+    timer = inBackground(check, Math.max(1, Math.ceil(dueMs - performance.now())));
   };
 
   return {

@@ -7,18 +7,25 @@ export interface Tracing {
   start(name: SpanName, options: SpanOptions): TraceSpan;
 }
 
-/** In the order in which a change causes them. */
+/** Those of a change in the order in which it causes them. */
 export type SpanName =
   | 'setpoint.request'
   | 'setpoint.decide'
   | 'setpoint.publish'
   | 'setpoint.receive'
   | 'setpoint.apply'
-  | 'setpoint.healthy';
+  | 'setpoint.healthy'
+  // Of messages between services, by the operation and the topic or filter.
+  | `publish ${string}`
+  | `request ${string}`
+  | `process ${string}`;
 
 export interface SpanOptions {
   readonly kind: 'client' | 'server' | 'producer' | 'consumer' | 'internal';
-  /** The span that caused this one, as a message told it. @default the active span of this process */
+  /**
+   * The span that caused this one, as a message told it.
+   * @default the active span of this process; none for a consumer, which has been active since whoever connected
+   */
   readonly parent?: string | undefined;
   /** A span that has to do with this one and did not cause it now. With it the span begins a trace of its own. */
   readonly link?: string | undefined;

@@ -4,6 +4,9 @@ import { snapshotOf } from '../../../../test/support/samples.ts';
 import { Attempts } from './attempts.ts';
 
 const error = new SetpointError('handler_failed', 'broken', { faults: [{ pointer: '/a', message: 'broken' }] });
+const misfit = new SetpointError('document_invalid', 'does not fit');
+const late = new SetpointError('apply_timeout', 'too late');
+const unproven = new SetpointError('verify_failed', 'no good');
 const quarantined = new SetpointError('quarantined', 'not again');
 const two = snapshotOf(2, { threshold: 0.2 });
 const repeated = snapshotOf(3, { threshold: 0.2 });
@@ -33,23 +36,20 @@ describe('what was tried', () => {
   });
 
   it.each([
-    ['the same version', error, two, true],
-    ['the same content', error, repeated, true],
-    ['another content', error, snapshotOf(3), false],
+    ['the same version, which does not fit', misfit, two, true],
+    ['the same content, which does not fit', misfit, repeated, true],
+    ['another content', misfit, snapshotOf(3), false],
+    ['the same version, which a handler refused', error, two, false],
+    ['the same content, which a handler refused', error, repeated, false],
+    ['the same version, which took too long', late, two, false],
+    ['the same version, which did not prove itself', unproven, two, true],
+    ['the same content, which did not prove itself', unproven, repeated, false],
     ['the same version, out of quarantine', quarantined, two, true],
     ['the same content, out of quarantine', quarantined, repeated, false],
     ['the same version of a later epoch, out of quarantine', quarantined, { ...two, epoch: 8 }, false],
-  ])('and failed: %s', (_, reason, again, expected) => {
+  ])('and would only fail again: %s', (_, reason, again, expected) => {
     const attempts = new Attempts();
     attempts.fail(two, reason);
     expect(attempts.failedLast(again)).toBe(expected);
-  });
-
-  it('and was taken back is known by its content, a hundred of them', () => {
-    const attempts = new Attempts();
-    const contents = Array.from({ length: 101 }, (_, n) => snapshotOf(n + 1, { n }));
-    for (const snapshot of contents) attempts.takeBack(snapshot, error);
-    expect(attempts.unprovenBy(contents[0] ?? two)).toBeUndefined();
-    expect(contents.slice(1).every((snapshot) => attempts.unprovenBy(snapshot) === error)).toBe(true);
   });
 });

@@ -1,12 +1,8 @@
-import type { ApplyAttempt, Digest, SetpointError, Snapshot } from '@setpoint/protocol';
-
-/** Documents that did not prove themselves, and are not tried again. */
-const rememberedFailures = 100;
+import type { ApplyAttempt, SetpointError, Snapshot } from '@setpoint/protocol';
 
 /** What was tried, and what came of it. */
 export class Attempts {
   #last: ApplyAttempt | undefined;
-  readonly #unproven = new Map<Digest, SetpointError>();
 
   get last(): ApplyAttempt | undefined {
     return this.#last;
@@ -16,12 +12,17 @@ export class Attempts {
     return this.#last?.outcome === 'rejected';
   }
 
-  /** Was the last one this content, and rejected? */
+  /**
+   * Was this tried last, rejected, and would it be again? A schema says of the same content what it said before. What was
+   * on trial, or in quarantine, has done harm: who publishes it once more wants it to be tried. A handler may have failed
+   * for a reason that has passed.
+   */
   failedLast({ digest, epoch, version }: Snapshot): boolean {
     const last = this.#last;
     if (last?.outcome !== 'rejected' || last.digest !== digest) return false;
-    // Who publishes again what is in quarantine wants it to be tried.
-    return last.code !== 'quarantined' || (last.epoch === epoch && last.version === version);
+    if (last.code === 'document_invalid') return true;
+    const isHarmful = last.code === 'verify_failed' || last.code === 'quarantined';
+    return isHarmful && last.epoch === epoch && last.version === version;
   }
 
   /** The same content as another version is the version that was rejected. */
@@ -44,17 +45,5 @@ export class Attempts {
       message: error.message,
       ...(pointer !== undefined && { pointer }),
     };
-  }
-
-  /** Why this content was taken back once; undefined where it was not. */
-  unprovenBy({ digest }: Snapshot): SetpointError | undefined {
-    return this.#unproven.get(digest);
-  }
-
-  /** It was taken back, and is not tried again. */
-  takeBack({ digest }: Snapshot, error: SetpointError): void {
-    this.#unproven.set(digest, error);
-    const [oldest] = this.#unproven.keys();
-    if (this.#unproven.size > rememberedFailures && oldest !== undefined) this.#unproven.delete(oldest);
   }
 }

@@ -2,8 +2,9 @@ import type { Snapshot } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { follow, openConfiguration, received } from '../../../../test/support/opened-configuration.ts';
-import { snapshotOf } from '../../../../test/support/samples.ts';
+import { createInbox, snapshotOf } from '../../../../test/support/samples.ts';
 import type { Change } from '../apply.ts';
+import type { ConfigurationOptions } from '../configuration.ts';
 import { createLiveDocument } from './live-document.ts';
 import { type PolicyOptions, resolvePolicy } from './policy.ts';
 import type { ProviderStateChange } from './provider-state.ts';
@@ -129,7 +130,10 @@ describe('a version on trial', () => {
     });
     expect(await apply(snapshotOf(2, { threshold: 0.9 }))).toMatchObject({
       kind: 'rejected',
-      error: { code: 'verify_failed', message: 'version 2 did not prove itself: verify answered false' },
+      error: {
+        code: 'verify_failed',
+        message: 'version 2, verify of a handler of the whole document: it answered false',
+      },
     });
     expect(steps).toEqual([
       ['prepare', 0.9, 2, false, 0.1],
@@ -145,67 +149,133 @@ describe('a version on trial', () => {
     });
   });
 
-  it('that failed is not tried again by this process, whatever was applied in between', async () => {
+  it('that failed is not tried again when it is delivered again, and is as another version', async () => {
     const { configuration, apply } = await open();
     let asked = 0;
-    follow(configuration, {
-      commit: () => {},
-      verify: ({ current }) => {
-        asked += 1;
-        return current.threshold !== 0.9;
-      },
-    });
+    follow(configuration, { commit: () => {}, verify: () => ++asked > 1 });
     await apply(snapshotOf(2, { threshold: 0.9 }));
-    expect(await apply(snapshotOf(3, { threshold: 0.9 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
-    expect(await apply(snapshotOf(4, { threshold: 0.4 }))).toMatchObject({ kind: 'applied' });
-    expect(await apply(snapshotOf(5, { threshold: 0.9 }))).toMatchObject({
-      kind: 'rejected',
-      error: { code: 'verify_failed' },
-    });
-    expect(asked).toBe(2);
-    expect(configuration.report()).toMatchObject({ version: 4, lastAttempt: { version: 5, outcome: 'rejected' } });
+    expect(await apply(snapshotOf(2, { threshold: 0.9 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
+    expect(asked).toBe(1);
+    expect(await apply(snapshotOf(3, { threshold: 0.9 }))).toMatchObject({ kind: 'applied' });
+    expect(configuration.report()).toMatchObject({ version: 3, lastAttempt: { version: 3, outcome: 'applied' } });
   });
 
-  it('keeps a bounded number of failures in mind', async () => {
-    const { configuration, apply } = await open();
-    let asked = 0;
-    follow(configuration, {
-      commit: () => {},
-      verify: () => {
-        asked += 1;
-        return false;
-      },
-    });
-    let version = 2;
-    for (let n = 0; n <= 100; n++) await apply(snapshotOf(version++, { threshold: -n - 1 }));
-    expect(asked).toBe(101);
-    await apply(snapshotOf(version++, { threshold: -2 }));
-    expect(asked).toBe(101);
-    await apply(snapshotOf(version++, { threshold: -1 }));
-    expect(asked).toBe(102);
-  });
-
-  it('lets newer versions wait, of which the newest is next', async () => {
-    const { configuration, offer, outcomes } = await open();
-    const go = Promise.withResolvers<boolean>();
-    const reached = Promise.withResolvers<void>();
+  /** A version 2 on trial for an hour, whatever its probe says; `seen` has what was committed. */
+  const openOnTrial = async (verify: (change: Change<z.output<typeof plain>>) => unknown = () => true) => {
+    const opened = await open();
     const seen: number[] = [];
-    follow(configuration, {
-      commit: ({ version }) => void seen.push(version),
-      verify: ({ version }) => {
-        reached.resolve();
-        return version === 2 ? go.promise : true;
+    const asked = createInbox<number>();
+    follow(opened.configuration, {
+      prepare: ({ current }) => {
+        if (current.threshold === 0.666) throw new Error('not that one');
       },
+      commit: ({ version }) => void seen.push(version),
+      verify: (change) => {
+        asked.put(change.version);
+        return verify(change);
+      },
+      soakMs: 3_600_000,
+    });
+    opened.offer(snapshotOf(2, { threshold: 0.2 }));
+    await asked.next();
+    return { ...opened, seen, asked };
+  };
+
+  it('Client-43-Trial-Gives-Way: gives way to a newer one at once, without a step between the two', async () => {
+    const { document, configuration, offer, seen, asked, remembered } = await openOnTrial();
+    offer(snapshotOf(3, { threshold: 0.1 }));
+    expect(await asked.next()).toBe(3);
+    expect(seen).toEqual([2, 3]);
+    expect([document.current.threshold, document.trial?.version]).toEqual([0.1, 3]);
+    // Nothing is proven but the first one.
+    expect(configuration.report()).toMatchObject({ version: 1, lastAttempt: { version: 1 } });
+    expect(remembered).toEqual([1]);
+    await configuration.stop();
+  });
+
+  it('does not begin where a newer one came while it was committed', async () => {
+    const { document, configuration, offer, outcomes } = await open();
+    const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const asked: number[] = [];
+    follow(configuration, {
+      commit: ({ version }) => {
+        if (version !== 2) return;
+        reached.resolve();
+        return go.promise;
+      },
+      verify: ({ version }) => void asked.push(version),
+      soakMs: 1,
     });
     offer(snapshotOf(2, { threshold: 0.2 }));
     await reached.promise;
     offer(snapshotOf(3, { threshold: 0.3 }));
-    offer(snapshotOf(4, { threshold: 0.4 }));
-    go.resolve(false);
-    await outcomes.next();
-    await outcomes.next();
-    expect(outcomes.all.map(({ kind }) => kind)).toEqual(['applied', 'rejected', 'applied']);
-    expect(seen).toEqual([2, 1, 4]);
+    go.resolve();
+    expect(await outcomes.next()).toMatchObject({ kind: 'applied' });
+    expect([document.stamp?.version, asked]).toEqual([3, [3, 3]]);
+  });
+
+  it('does not give way to itself, delivered again, nor to an older one', async () => {
+    const { configuration, offer, asked, document, outcomes } = await openOnTrial();
+    offer(snapshotOf(2, { threshold: 0.2 }));
+    offer(snapshotOf(1, { threshold: 0.1 }));
+    await new Promise(setImmediate);
+    expect([asked.all.length, document.trial?.version]).toEqual([1, 2]);
+    expect(outcomes.all.map(({ kind }) => kind)).toEqual(['applied', 'skipped']);
+    await configuration.stop();
+  });
+
+  it.each([
+    ['does not fit', 2],
+    ['is refused by a handler', 0.666],
+  ])('goes on, from the beginning, where the newer one %s', async (_, threshold) => {
+    const { document, configuration, offer, seen, asked, outcomes } = await openOnTrial();
+    offer(snapshotOf(3, { threshold }));
+    expect(await asked.next()).toBe(2);
+    expect([document.current.threshold, document.trial?.version]).toEqual([0.2, 2]);
+    expect(outcomes.all).toMatchObject([{ kind: 'applied' }, { kind: 'rejected' }]);
+    expect(seen.every((version) => version === 2)).toBe(true);
+    // What is newer was refused, whatever becomes of this one.
+    expect(configuration.report()).toMatchObject({ version: 1, lastAttempt: { version: 3, outcome: 'rejected' } });
+    await configuration.stop();
+  });
+
+  it('goes back to what was proven, past one that gave way to it', async () => {
+    const { document, offer, seen, asked, outcomes } = await openOnTrial(({ version }) => version !== 3);
+    offer(snapshotOf(3, { threshold: 0.3 }));
+    await asked.next();
+    await new Promise(setImmediate);
+    expect(outcomes.all).toMatchObject([{ kind: 'applied' }, { error: { code: 'verify_failed' } }]);
+    expect(seen).toEqual([2, 3, 1]);
+    expect([document.current.threshold, document.stamp?.version, document.trial]).toEqual([0.1, 1, undefined]);
+  });
+
+  it('tells what needs a restart also of one that gave way', async () => {
+    const { configuration, apply, offer } = openConfiguration(plain);
+    const cold = { restartRequired: ['/model'] };
+    await apply(snapshotOf(1, { model: 'a' }, cold));
+    const restarts: (readonly string[])[] = [];
+    configuration.onRestartRequired(({ restartRequired }) => void restarts.push(restartRequired));
+    const reached = Promise.withResolvers<void>();
+    const leave = follow(configuration, { commit: () => {}, verify: () => reached.resolve(), soakMs: 3_600_000 });
+    offer(snapshotOf(2, { model: 'b' }, cold));
+    await reached.promise;
+    leave();
+    expect(await apply(snapshotOf(3, { model: 'b', threshold: 0.3 }, cold))).toMatchObject({
+      restartRequired: ['/model'],
+    });
+    expect(restarts).toEqual([['/model']]);
+  });
+
+  it('goes back where what its probe threw can not be read', async () => {
+    const { document, configuration, apply } = await open();
+    follow(configuration, {
+      commit: () => {},
+      verify: () => {
+        throw Object.assign(new Error(), { message: undefined });
+      },
+    });
+    expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({ error: { code: 'verify_failed' } });
+    expect([document.current.threshold, document.stamp?.version]).toEqual([0.1, 1]);
   });
 
   it('goes back for those who are there then, and not for those who left', async () => {
@@ -236,7 +306,9 @@ describe('a version on trial', () => {
       verify: ({ version }) => version !== 2,
     });
     expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({ error: { code: 'verify_failed' } });
-    expect(revertFaults).toMatchObject([{ message: 'the old model is gone' }]);
+    expect(revertFaults).toMatchObject([
+      { message: expect.stringMatching(/^version 1, prepare of .*: the old model is gone$/) },
+    ]);
     expect([document.current.threshold, document.stamp?.version, seen.at(-1)]).toEqual([0.2, 2, 2]);
     expect(configuration.report()).toMatchObject({ version: 2, lastAttempt: { version: 2, outcome: 'rejected' } });
     expect(remembered).toEqual([1]);
@@ -358,7 +430,7 @@ describe('overrides of this machine', () => {
     await apply(snapshotOf(1, { key: 'a' }, { secrets: ['/key'] }));
     follow(configuration, { commit: fail('no my-own-secret') });
     const outcome = await apply(snapshotOf(2, { list: [1] }, { secrets: ['/key'] }));
-    expect(outcome).toMatchObject({ error: { message: expect.stringMatching(/^no \*/) } });
+    expect(outcome).toMatchObject({ error: { message: expect.stringMatching(/: no \*\*\* REDACTED \*\*\*;/) } });
   });
 });
 
@@ -495,12 +567,13 @@ describe('a version that a process died of', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
-  const open = (state: { holds?: number; suspects?: number } = {}) => {
+  const open = (state: { holds?: number } = {}) => {
     const steps: string[] = [];
     const quarantine: Quarantine = {
       open: async () => {},
       holds: ({ version }) => version === state.holds,
-      suspects: ({ version }) => version === state.suspects,
+      suspects: () => false,
+      trust: () => {},
       begin: async ({ version }) => void steps.push(`begin ${version}`),
       end: async () => void steps.push('end'),
     };
@@ -516,10 +589,15 @@ describe('a version that a process died of', () => {
     await apply(snapshotOf(2, { threshold: 0.2 }));
     await apply(snapshotOf(3, { threshold: 2 }));
     expect(steps).toEqual([
-      ...['begin 1', 'remember 1', 'end'],
-      ...['begin 2', 'commit', 'remember 2', 'end'],
-      ...['begin 3', 'end'],
+      ...['begin 1', 'remember 1'],
+      ...['begin 2', 'commit', 'remember 2'],
+      // The third one was not applied: it is the second one of which this process may still die.
+      ...['begin 3', 'begin 2'],
     ]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(steps.at(-1)).toBe('end');
+    expect(await apply(snapshotOf(4, { threshold: 3 }))).toMatchObject({ kind: 'rejected' });
+    expect(steps.slice(-2)).toEqual(['begin 4', 'end']);
   });
 
   it('twice is not tried, and a new version is', async () => {
@@ -542,24 +620,100 @@ describe('a version that a process died of', () => {
     expect(await apply(snapshotOf(3, { threshold: 0.2 }))).toMatchObject({ kind: 'applied' });
   });
 
-  it('once is kept for the next process when this one has lived with it for ten seconds', async () => {
-    const { apply, steps } = open({ suspects: 2 });
-    await apply(snapshotOf(2));
-    await vi.advanceTimersByTimeAsync(9_999);
-    expect(steps).toEqual(['begin 2']);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(steps).toEqual(['begin 2', 'remember 2', 'end']);
+  it('is not tried from the disk either', async () => {
+    const { configuration, outcomes } = open({ holds: 2 });
+    expect(await configuration.takeCached(received(snapshotOf(2)))).toBe(false);
+    expect(outcomes.all).toMatchObject([{ error: { code: 'quarantined' } }]);
   });
 
-  it('once is kept by a stop, and by a newer version', async () => {
-    const stopped = open({ suspects: 2 });
+  it('is free when this process has lived with it for ten seconds, from the broker or from the disk', async () => {
+    const live = open();
+    await live.apply(snapshotOf(2));
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(live.steps).toEqual(['begin 2', 'remember 2']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(live.steps).toEqual(['begin 2', 'remember 2', 'end']);
+    const cached = open();
+    await cached.configuration.takeCached(received(snapshotOf(2)));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(cached.steps).toEqual(['begin 2', 'end']);
+  });
+
+  it('is free after a stop, and not for a newer one, whose ten seconds begin', async () => {
+    const stopped = open();
     await stopped.apply(snapshotOf(2));
     await stopped.configuration.stop();
     expect(stopped.steps).toEqual(['begin 2', 'remember 2', 'end']);
-    const newer = open({ suspects: 2 });
+    const newer = open();
     await newer.apply(snapshotOf(2));
+    await vi.advanceTimersByTimeAsync(9_000);
     await newer.apply(snapshotOf(3));
-    expect(newer.steps).toEqual(['begin 2', 'remember 2', 'end', 'begin 3', 'remember 3', 'end']);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(newer.steps).toEqual(['begin 2', 'remember 2', 'begin 3', 'remember 3']);
+    await newer.configuration.stop();
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('Client-40-Surprises-Survived: whoever is told of a change', () => {
+  it.each<[string, Partial<ConfigurationOptions<z.output<typeof plain>>>]>([
+    ['outcome', { onOutcome: fail('broken log') }],
+    ['first document', { onFirst: fail('broken') }],
+    ['outcome, and whoever is told that', { onOutcome: fail('broken log'), onListenerFailed: fail('broken too') }],
+  ])('and throws at an %s harms no later change, and no stop', async (_, options) => {
+    const { configuration, offer } = openConfiguration(plain, options);
+    for (const version of [1, 2, 3]) {
+      offer(snapshotOf(version, { threshold: version === 2 ? 2 : version / 10 }));
+      await new Promise(setImmediate);
+    }
+    expect(configuration.stamp?.version).toBe(3);
+    await configuration.stop();
+  });
+
+  it.each<[string, Partial<ConfigurationOptions<z.output<typeof plain>>>]>([
+    ['tracing', { observer: { reception: () => {}, applying: fail('no') } }],
+    ['the disk', { remember: () => Promise.reject(new Error('it must not')) }],
+  ])('does not depend on %s', async (_, options) => {
+    const { configuration, offer } = openConfiguration(plain, options);
+    offer(snapshotOf(1, { threshold: 0.1 }));
+    await new Promise(setImmediate);
+    expect(configuration.report()).toMatchObject({ version: 1, lastAttempt: { version: 1 } });
+    await configuration.stop();
+    expect(configuration.state).toBe('stopped');
+  });
+});
+
+describe('a handler', () => {
+  it('that comes after the stop, or follows what the schema has not, is refused', async () => {
+    const { configuration } = openConfiguration(service);
+    const document = createLiveDocument(configuration);
+    expect(() => document.on('/nope' as '/key', () => {})).toThrow(
+      'the schema has nothing at /nope: a handler of it would never be called; mend the pointer',
+    );
+    await configuration.stop();
+    expect(() => document.onChange(() => {})).toThrow(expect.objectContaining({ code: 'stopped' }));
+  });
+
+  it('Client-41-Late-Commit: whose commit ends much too late is brought to the document in force then', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { configuration, offer, outcomes, apply } = openConfiguration(plain, { applyTimeoutMs: 100 });
+      await apply(snapshotOf(1, { threshold: 0.1 }));
+      let runs = 0.1;
+      follow(configuration, {
+        commit: async ({ current: { threshold } }) => {
+          if (threshold === 0.2) await new Promise((settle) => setTimeout(settle, 5000));
+          runs = threshold;
+        },
+      });
+      offer(snapshotOf(2, { threshold: 0.2 }));
+      await vi.advanceTimersByTimeAsync(1200);
+      expect(await outcomes.next()).toMatchObject({ error: { code: 'apply_timeout' } });
+      expect(await apply(snapshotOf(3, { threshold: 0.3 }))).toMatchObject({ kind: 'applied' });
+      await vi.advanceTimersByTimeAsync(5000);
+      expect([configuration.current?.threshold, runs]).toEqual([0.3, 0.3]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

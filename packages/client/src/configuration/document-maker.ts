@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   deepFreeze,
   type Fault,
@@ -12,8 +11,9 @@ import {
   type Snapshot,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import { inTime } from '../apply.ts';
-import { maxFaults } from '../refusal.ts';
+import { maskSecrets, maxFaults } from '../refusal.ts';
+import { inTime } from '../step.ts';
+import { isDeepEqual } from './deep-equal.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import type { Policy } from './policy.ts';
 
@@ -56,53 +56,64 @@ export class DocumentMaker<T> {
     const { success, data, error } = await this.#look(values);
     if (!success) throw this.#misfit(snapshot, error.issues);
     const isMakeshift = from === 'cache' && bootDefaults.size > 0;
-    return { document: deepFreeze(data), values, masked: [...own.keys()], isMakeshift, snapshot, at: this.#time() };
+    return {
+      document: deepFreeze(data),
+      values,
+      masked: placedIn(values, own),
+      isMakeshift,
+      snapshot,
+      at: this.#time(),
+    };
   }
 
   /**
    * Of the schema's defaults, with what the boot policy puts in their place; what it keeps is taken from `lastGood`.
-   * Undefined where that makes no complete document.
+   * @throws SetpointError `document_invalid` where that makes no complete document, `apply_timeout`; what the schema throws
    */
-  async fromDefaults(lastGood: Snapshot | undefined): Promise<MadeDocument<T> | undefined> {
+  async fromDefaults(lastGood: Snapshot | undefined): Promise<MadeDocument<T>> {
     const { overrides, bootDefaults } = this.#options.policy;
-    const kept = this.#kept(lastGood);
-    if (!kept) return undefined;
-    const { success, data } = await this.#look(overlay({}, new Map([...kept, ...bootDefaults, ...overrides])));
-    if (!success) return undefined;
+    const own = new Map([...this.#kept(lastGood), ...bootDefaults, ...overrides]);
+    const { success, data, error } = await this.#look(overlay({}, own));
+    if (!success) throw this.#defaultsMisfit(own, error.issues);
     const document = deepFreeze(data);
     const values = await this.#valuesOf(document);
     return {
       document,
       values,
-      masked: [...overrides.keys()],
+      masked: placedIn(values, overrides),
       isMakeshift: true,
       snapshot: undefined,
       at: this.#time(),
     };
   }
 
-  /** As published, and as this machine has it: for who hides the secrets of both. */
+  /** As published, and as this machine has it at a start and later: for who hides the secrets of all of them. */
   variantsOf(snapshot: Snapshot): Snapshot[] {
-    return [snapshot, { ...snapshot, values: overlay(snapshot.values, this.#options.policy.overrides) }];
+    const { overrides, bootDefaults } = this.#options.policy;
+    const own = [overrides, new Map([...bootDefaults, ...overrides])].filter(({ size }) => size > 0);
+    return [snapshot, ...own.map((values) => ({ ...snapshot, values: overlay(snapshot.values, values) }))];
   }
 
-  /** What the boot policy keeps; undefined where the last good one has not all of it. */
-  #kept(lastGood: Snapshot | undefined): Overlay | undefined {
+  /** What the boot policy keeps. */
+  #kept(lastGood: Snapshot | undefined): Overlay {
     const kept = new Map<Pointer, JsonValue>();
+    const missing: Fault[] = [];
     for (const pointer of this.#options.policy.kept) {
       const value = lastGood && readPointer(lastGood.values, pointer);
-      if (value === undefined) return undefined;
-      kept.set(pointer, value);
+      if (value === undefined) missing.push({ pointer, message: 'is not in the last good document' });
+      else kept.set(pointer, value);
     }
-    return kept;
+    if (missing.length === 0) return kept;
+    const message = `what must be kept is missing (${missing.map(({ pointer }) => pointer).join(', ')})`;
+    throw new SetpointError('document_invalid', message, { faults: missing });
   }
 
   /** What would have to be published for this document; nothing, where the schema does not take it for itself. */
   async #valuesOf(document: T): Promise<JsonObject> {
-    const copy: unknown = JSON.parse(JSON.stringify(document));
+    const copy = jsonCopyOf(document);
     if (!isJsonObject(copy)) return {};
     const { success, data } = await this.#look(copy);
-    return success && isDeepStrictEqual(data, document) ? copy : {};
+    return success && isDeepEqual(data, document) ? copy : {};
   }
 
   #look(values: JsonObject): Promise<z.ZodSafeParseResult<T>> {
@@ -111,19 +122,42 @@ export class DocumentMaker<T> {
   }
 
   #misfit({ version }: Snapshot, issues: readonly z.core.$ZodIssue[]): SetpointError {
-    const faults: Fault[] = issues.slice(0, maxFaults).map(({ path, message }) => ({
-      pointer: formatPointer(path.map(String)),
-      message,
-    }));
-    const text = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
-    const rest = issues.length > maxFaults ? `; and ${issues.length - maxFaults} more` : '';
     const masked = [...this.#options.policy.overrides.keys()];
     const own = masked.length > 0 ? ` (with this machine's overrides of ${masked.join(', ')})` : '';
-    const message = `version ${version} does not fit the schema of this build${own}: ${text}${rest}`;
-    return new SetpointError('document_invalid', message, { faults });
+    return refusalFor(`version ${version} does not fit the schema of this build${own}`, issues);
+  }
+
+  /** Which of them are secret nobody has said yet: all of what this machine puts in their place is hidden. */
+  #defaultsMisfit(own: Overlay, issues: readonly z.core.$ZodIssue[]): SetpointError {
+    const laid = own.size > 0 ? ` (with what this machine has for ${[...own.keys()].join(', ')})` : '';
+    const refusal = refusalFor(`the defaults of the schema make no document${laid}`, issues);
+    return maskSecrets(refusal, [{ values: overlay({}, own), secrets: [...own.keys()] }]);
   }
 
   #time(): string {
     return new Date(this.#options.now()).toISOString();
+  }
+}
+
+/** Which of them are there: a list may be shorter than one of them says. */
+const placedIn = (values: JsonObject, own: Overlay): Pointer[] =>
+  [...own].filter(([pointer, value]) => isDeepEqual(readPointer(values, pointer), value)).map(([pointer]) => pointer);
+
+function refusalFor(what: string, issues: readonly z.core.$ZodIssue[]): SetpointError {
+  const faults: Fault[] = issues.slice(0, maxFaults).map(({ path, message }) => ({
+    pointer: formatPointer(path.map(String)),
+    message,
+  }));
+  const text = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
+  const rest = issues.length > maxFaults ? `; and ${issues.length - maxFaults} more` : '';
+  return new SetpointError('document_invalid', `${what}: ${text}${rest}`, { faults });
+}
+
+/** Undefined of what JSON has no words for, a bigint say. */
+function jsonCopyOf(document: unknown): JsonValue | undefined {
+  try {
+    return JSON.parse(JSON.stringify(document)) as JsonValue;
+  } catch {
+    return undefined;
   }
 }

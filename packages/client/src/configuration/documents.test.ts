@@ -1,10 +1,13 @@
+import { getEventListeners } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter, type Health, openMessage, type Snapshot } from '@setpoint/protocol';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
 import { type Connection, connect } from '../connect.ts';
@@ -90,7 +93,12 @@ describe('another document of the process', () => {
     await said(({ config }) => config?.version === 2);
     expect(seen).toEqual(['b', 0.2]);
     await first.stop();
-    expect((await readdir(cacheDir)).sort()).toEqual(['model@config-authority.json', 'vad@config-authority.json']);
+    expect((await readdir(cacheDir)).sort()).toEqual([
+      'model@config-authority.json',
+      'model@config-authority.json.before',
+      'vad@config-authority.json',
+      'vad@config-authority.json.before',
+    ]);
   });
 
   it('stops by itself, and the first goes on', async () => {
@@ -116,14 +124,108 @@ describe('another document of the process', () => {
     ]);
   });
 
-  it('that is opened while the first stops is stopped as well', async () => {
+  it('can not be opened while the first stops, nor after it', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
-    const opening = first.open({ service: 'model', schema: modelSchema });
-    const stopping = first.stop();
-    const second = await opening.catch((cause: { code: string }) => cause.code);
-    await stopping;
-    expect(typeof second === 'string' ? second : second.state).toMatch(/^(stopped|no_configuration)$/);
+    const stopped = { name: 'SetpointError', code: 'stopped' };
+    const early = expect(first.open({ service: 'model', schema: modelSchema })).rejects.toMatchObject(stopped);
+    const waiting = { service: 'asr', schema: modelSchema, startTimeoutMs: 600_000 };
+    const late = expect(first.open(waiting)).rejects.toMatchObject(stopped);
+    await first.stop();
+    await Promise.all([early, late]);
+    await expect(first.open({ service: 'model', schema: modelSchema })).rejects.toMatchObject(stopped);
+  });
+
+  it('is refused for what its own options have wrong, and for nothing that follows from it', async () => {
+    const first = await open();
+    const faultsOf = async (options: unknown): Promise<string[]> => {
+      const { code, faults } = await first.open(options as never).then(
+        () => expect.fail('it was opened'),
+        (cause) => cause,
+      );
+      expect(code).toBe('options_invalid');
+      return (faults as { pointer: string }[]).map(({ pointer }) => pointer);
+    };
+    expect(await faultsOf({ service: 'No Name', schema: modelSchema })).toEqual(['/service']);
+    expect(await faultsOf({ schema: modelSchema, signal: {}, startTimeoutMs: '5' })).toEqual([
+      '/service',
+      '/startTimeoutMs',
+      '/signal',
+    ]);
+    expect(await faultsOf(undefined)).toEqual(['/service', '/schema']);
+    expect(await faultsOf({ service: 'model', schema: modelSchema, tracking: {} })).toEqual(['/tracking']);
+  });
+
+  it('that was opened already is refused until it was stopped, and so is the name of the first', async () => {
+    const first = await open();
+    await publish(modelOf(1, 'a'));
+    const model = { service: 'model', schema: modelSchema };
+    const second = await first.open(model);
+    const refusal = { code: 'options_invalid', faults: [{ pointer: '/instance' }] };
+    await expect(first.open(model)).rejects.toMatchObject(refusal);
+    await expect(first.open({ ...model, instance: 'vad-1' })).rejects.toMatchObject(refusal);
+    expect((await first.open({ ...model, instance: 'twin' })).current.path).toBe('a');
+    await second.stop();
+    expect((await first.open(model)).instance).toBe('vad-1-model');
+  });
+
+  it('that could not start can be opened again', async () => {
+    const first = await open();
+    const model = { service: 'model', schema: modelSchema };
+    await expect(first.open(model)).rejects.toMatchObject({ code: 'no_configuration' });
+    await publish(modelOf(1, 'a'));
+    expect((await first.open(model)).current.path).toBe('a');
+  });
+
+  it('has a name also where that of the first is long, and the same one at each start', async () => {
+    const first = await open({ instance: 'i'.repeat(60) });
+    await publish(modelOf(1, 'a'));
+    const second = await first.open({ service: 'model', schema: modelSchema });
+    expect(second.instance).toMatch(/^i{50}-[0-9a-f]{12}$/);
+    await second.stop();
+    expect((await first.open({ service: 'model', schema: modelSchema })).instance).toBe(second.instance);
+  });
+
+  it('Client-23-Whole-Stop: with a status listener that throws keeps the first from nothing at the stop', async () => {
+    const first = await open();
+    await publish(modelOf(1, 'a'));
+    const second = await first.open({ service: 'model', schema: modelSchema });
+    second.bus.onStatus(() => {
+      throw new Error('a listener of the user');
+    });
+    await first.stop();
+    expect([first.bus.status.kind, broker.clientIds]).toEqual(['closed', ['authority']]);
+  });
+
+  it('leaves nothing on the signal that it was opened with', async () => {
+    const first = await open();
+    await publish(modelOf(1, 'a'));
+    const { signal } = new AbortController();
+    const model = { service: 'model', schema: modelSchema, signal };
+    await (await first.open(model)).stop();
+    await (await open({ instance: 'vad-2', bus: (options) => broker.connect(options), signal })).stop();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('that was stopped can be collected', async () => {
+    const first = await open();
+    await publish(modelOf(1, 'a'));
+    const openAndStop = async (): Promise<WeakRef<object>> => {
+      const second = await first.open({ service: 'model', schema: modelSchema });
+      await second.stop();
+      return new WeakRef(second);
+    };
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const refs: WeakRef<object>[] = [];
+    for (let count = 0; count < 5; count++) refs.push(await openAndStop());
+    await vi.waitFor(
+      () => {
+        collect();
+        expect(refs.filter((ref) => ref.deref())).toEqual([]);
+      },
+      { timeout: 8000 },
+    );
   });
 
   it('that can not start leaves the first as it is', async () => {
@@ -158,7 +260,7 @@ describe('a start under a boot policy', () => {
     await expect(open({ boot: { '/threshold': 'refuse' } })).rejects.toMatchObject({
       code: 'no_configuration',
       message:
-        'no live configuration for vad within 50 ms: the broker was not reached, and the boot policy of /threshold takes no other; start the broker and the authority, or mend the document',
+        'no live configuration for vad within 50 ms: the broker was not reached, and the boot policy of /threshold takes no other; start the broker and the authority, or change the boot policy',
     });
   });
 
@@ -170,8 +272,33 @@ describe('a start under a boot policy', () => {
   it('fails where what must be kept is not there', async () => {
     await expect(open({ boot: { '/threshold': 'keep_last_good' } })).rejects.toMatchObject({
       code: 'no_configuration',
-      message: expect.stringContaining(', or what must be kept is missing (/threshold)'),
+      message: expect.stringContaining(', and what must be kept is missing (/threshold)'),
     });
+  });
+
+  it('fails where the last good document has not what must be kept, whatever the schema has for it', async () => {
+    await publish(snapshotOf(1, { threshold: 0.9 }));
+    await (await open()).stop();
+    await broker.stop();
+    const regional = z.looseObject({ threshold: z.number(), region: z.string().default('us') });
+    await expect(open({ schema: regional as never, boot: { '/region': 'keep_last_good' } })).rejects.toMatchObject({
+      code: 'no_configuration',
+      message: expect.stringContaining('what must be kept is missing (/region)'),
+      faults: [{ pointer: '/region' }],
+    });
+  });
+
+  it('repeats nothing that this machine has for a place, which may be a secret', async () => {
+    const picky = z.object({
+      token: z.string().refine((text) => text.length < 4, { error: ({ input }) => `${input} is too long` }),
+      host: z.string(),
+    });
+    const refusal = open({
+      schema: picky.refine(() => true) as never,
+      boot: { '/token': { default: 'tiger-boot' } },
+    });
+    await expect(refusal).rejects.toMatchObject({ message: expect.not.stringContaining('tiger') });
+    await expect(refusal).rejects.toMatchObject({ message: expect.stringContaining('is too long') });
   });
 
   it('takes a safe default in place of the last good value, and reports it as masked', async () => {
@@ -196,6 +323,27 @@ describe('a start under a boot policy', () => {
     await expect(wrong).rejects.toMatchObject({
       code: 'options_invalid',
       faults: [{ pointer: '/boot' }, { pointer: '/overrides' }, { pointer: '/staleness' }],
+    });
+  });
+});
+
+describe('a value of this machine', () => {
+  it('is told as masked where it stands in the document, and not where a list is too short for it', async () => {
+    await publish(snapshotOf(1, { threshold: 0.3, list: [1, 2] }));
+    const values = { '/list/1': 7, '/list/5': 9, '/threshold': 0.4 };
+    const connection = await open({ overrides: { allow: ['/list', '/threshold'], values } });
+    expect(connection.current).toEqual({ threshold: 0.4, list: [1, 7] });
+    expect(connection.health().config?.masked).toEqual(['/list/1', '/threshold']);
+  });
+
+  it('that the schema does not take is refused at the start, by its place', async () => {
+    const overrides = { allow: ['/threshold'], values: { '/threshold': 'loud' } };
+    await expect(open({ overrides, boot: { '/threshold': { default: 7 } } })).rejects.toMatchObject({
+      code: 'options_invalid',
+      faults: [
+        { pointer: '/boot', message: expect.stringMatching(/^\/threshold Too big/) },
+        { pointer: '/overrides', message: expect.stringMatching(/^\/threshold Invalid input/) },
+      ],
     });
   });
 });
@@ -229,13 +377,15 @@ describe('the authority that is silent', () => {
 
   it('makes the provider stale, then an error, and ready again with its beacon', async () => {
     await publish(snapshotOf(1));
-    const connection = await open({ staleness: { softMs: 30, hardMs: 60 } });
+    const connection = await open({ staleness: { softMs: 400, hardMs: 500 } });
     const states = createInbox<string>();
     connection.onState(({ state }) => states.put(state));
     expect([await states.next(), await states.next()]).toEqual(['STALE', 'ERROR']);
     await beat();
     expect(await states.next()).toBe('READY');
-    expect(logs.all).toContain('the authority is silent');
+    expect(logs.all).toContain(
+      'the authority has been silent for 400 ms: the document in force stays, and may be behind',
+    );
     expect(logs.all).toContain('the authority is heard again');
   });
 });
@@ -261,6 +411,24 @@ describe('what a service is told', () => {
     await publish(snapshotOf(1));
     await said(({ config }) => config?.version === 1);
     expect(logs.all).toContain('a listener of the configuration threw');
+  });
+
+  it('what a listener throws is logged without the secrets of the document, and of the one before', async () => {
+    const errors: string[] = [];
+    const error = (fields: object): void => {
+      const { err } = fields as { err?: Error };
+      if (err) errors.push(`${err.message} ${err.stack}`);
+    };
+    const rest = { secrets: ['/token'], restartRequired: ['/token'] };
+    await publish(snapshotOf(1, { token: 'tiger-one' }, rest));
+    const connection = await open({ logger: { ...logger, error } });
+    connection.onRestartRequired(({ current, previous }) => {
+      throw new Error(`no restart from ${previous.token} to ${current.token}`);
+    });
+    await publish(snapshotOf(2, { token: 'tiger-two' }, rest));
+    await said(({ event }) => event === 'restart_required');
+    await vi.waitFor(() => expect(errors.join()).toContain('no restart from'));
+    expect(errors.join()).not.toContain('tiger');
   });
 
   it('a change that needs a restart is handed over, and it may stop', async () => {

@@ -219,14 +219,25 @@ describe('Client-08-Last-Good: a disk that', () => {
     expect(await kept.line('up')).toBe('up 0.3 live');
     await kept.kill();
     expect(JSON.parse(await readFile(file, 'utf8')).data.version).toBe(2);
-    expect((await readdir(directory)).filter((name) => !name.endsWith('.applying'))).toEqual([
-      'vad@config-authority.json',
-    ]);
+    // Nothing else but second names of what is there, and the mark.
+    expect((await readdir(directory)).sort()).toEqual(
+      ['', '.applying', '.before'].map((ending) => `vad@config-authority.json${ending}`),
+    );
   });
 });
 
 describe('a version that kills the process', () => {
   const mark = (): Promise<JsonObject> => readFile(`${file}.applying`, 'utf8').then((text) => JSON.parse(text));
+  const isKept = (version: number): Promise<void> =>
+    vi.waitFor(async () => expect(await readFile(file, 'utf8')).toContain(`"version":${version},`), 10_000);
+  /** As if a process had lived with it for ten seconds. */
+  const liveWith = async (version: number): Promise<void> => {
+    const kept = startProcess(version, 0);
+    await kept.line('up');
+    await isKept(version);
+    await kept.kill();
+    await rm(`${file}.applying`);
+  };
   const dieInCommit = async (): Promise<void> => {
     const kept = startProcess(1, 2);
     await kept.line('committing 2');
@@ -263,13 +274,28 @@ describe('a version that kills the process', () => {
     await third.kill();
   });
 
-  it('never is not suspected for a process that is killed at another time', async () => {
+  it('Client-44-Probation: twice soon after it was applied is not tried a third time, also not from the disk, and the one before is there', async () => {
+    await liveWith(1);
+    for (const tries of [1, 2]) {
+      const kept = startProcess(2, 0);
+      expect(await kept.line('up')).toBe('up 0.2 live');
+      expect(await mark()).toMatchObject({ version: 2, tries });
+      await isKept(2);
+      await kept.kill();
+    }
+    const alone = startProcess(0, 0);
+    expect(await alone.line('log the last good snapshot is in quarantine')).toContain('the one before it counts');
+    expect(await alone.line('up')).toBe('up 0.1 cache');
+    await alone.kill();
+  }, 60_000);
+
+  it('never is not suspected, once a process has lived with it', async () => {
+    await liveWith(2);
     for (let round = 0; round < 3; round++) {
       const kept = startProcess(2, 0);
       expect(await kept.line('up')).toBe('up 0.2 live');
-      // It is applied when it is also on disk, which nobody has waited for.
-      await vi.waitFor(async () => expect(await readdir(directory)).toEqual(['vad@config-authority.json']));
       await kept.kill();
+      expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
     }
   });
 });

@@ -18,3 +18,14 @@ it('all are told, in the order they came, until they leave, also where one of th
   expect(seen).toEqual(['first a', 'second a', 'second b']);
   expect(faults).toMatchObject([{ message: 'broken' }, { message: 'broken' }]);
 });
+
+it('one that fails later is told like one that throws', async () => {
+  const faults: unknown[] = [];
+  const listeners = new Listeners<string>((cause) => void faults.push(cause));
+  listeners.add(async () => {
+    throw new Error('broken later');
+  });
+  listeners.tell('a');
+  await new Promise(setImmediate);
+  expect(faults).toMatchObject([{ message: 'broken later' }]);
+});

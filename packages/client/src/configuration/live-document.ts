@@ -15,17 +15,18 @@ export interface LiveDocument<T> {
   readonly providerState: ProviderState;
   /** Which version is in force; undefined on defaults. */
   readonly stamp: Stamp | undefined;
-  /** The version in force while it is on trial: until every `verify` was content it may be taken back. */
+  /** The version in force while it is on trial: it may be taken back until every `verify` was content, or a newer one came. */
   readonly trial: Stamp | undefined;
   /**
    * Follows changes. A function is called with every change that comes into force; an object takes part in the
    * transaction. Returns a function that ends it.
+   * @throws SetpointError `options_invalid` for a handler that can't work; `stopped`
    */
   onChange(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): () => void;
   /**
    * Follows one place of the document, by JSON Pointer: called once for each change that makes its value another one,
    * in the same transaction as all others. `change.value` has the type of a place that the schema's output names.
-   * @throws SetpointError `pointer_invalid`
+   * @throws SetpointError `pointer_invalid` also for a place that the schema can't have; `options_invalid`; `stopped`
    */
   on<const P extends string>(pointer: P, handler: PlaceHandler<T, P>): () => void;
   /** Calls the listener at every change of `providerState`. Returns a function that ends it. */

@@ -1,4 +1,14 @@
 import { findUnsafeJson, isJsonObject, isWithin, type JsonValue, type Pointer, parsePointer } from '@setpoint/protocol';
+import {
+  anObject,
+  anything,
+  aText,
+  isRecord,
+  keepFitting,
+  keepFittingWithin,
+  mustBe,
+  type Rules,
+} from '../option-shapes.ts';
 import type { Overlay } from './overlay.ts';
 import type { StalenessOptions } from './staleness.ts';
 
@@ -42,28 +52,47 @@ export interface Policy {
   readonly staleness: StalenessOptions | undefined;
 }
 
+/** What `connect` looks at in them; what is inside is looked at here. */
+export const policyRules: Rules<PolicyOptions> = { boot: anObject, staleness: anything, overrides: anything };
+
+const overrideRules: Rules<OverrideOptions> = {
+  allow: mustBe(
+    'must be a list of JSON Pointers',
+    (value) => Array.isArray(value) && value.every((item) => aText(item) === undefined),
+  ),
+  values: anObject,
+};
+
+const stalenessRules: Rules<StalenessOptions> = { softMs: anything, hardMs: anything };
+
 /** Checks and sorts what the service says. Every fault is told with the option it is about. */
 export function resolvePolicy(
-  { boot = {}, staleness, overrides = { allow: [], values: {} } }: PolicyOptions,
+  options: PolicyOptions,
   onFault: (option: string, message: string) => void,
+  isOutside: (pointer: Pointer) => boolean = () => false,
 ): Policy {
+  const { boot = {} } = keepFitting<PolicyOptions>(options, policyRules, { onFault });
   const asked = Object.entries(boot);
   for (const [pointer, policy] of asked) {
-    const fault = faultOfPointer(pointer) ?? faultOfBoot(pointer, policy);
+    const fault = faultOfPointer(pointer) ?? faultOfBoot(pointer, policy) ?? faultOfPlace(pointer, isOutside);
     if (fault !== undefined) onFault('boot', fault);
   }
-  const values = Object.entries(overrides.values);
+  const needs = ['allow', 'values'] as const;
+  const { allow, values: overriding = {} } = keepFittingWithin(options.overrides, overrideRules, {
+    place: 'overrides',
+    needs,
+    onFault,
+  });
+  const values = Object.entries(overriding);
   for (const [pointer, value] of values) {
-    const fault = faultOfPointer(pointer) ?? faultOfOverride(pointer, value, overrides.allow);
+    const fault = faultOfPointer(pointer) ?? faultOfOverride(pointer, value, allow) ?? faultOfPlace(pointer, isOutside);
     if (fault !== undefined) onFault('overrides', fault);
   }
-  for (const pointer of overrides.allow) {
+  for (const pointer of allow ?? []) {
     const fault = faultOfPointer(pointer);
     if (fault !== undefined) onFault('overrides', fault);
   }
-  if (staleness && !isRising([1, staleness.softMs, staleness.hardMs, 2_147_483_647])) {
-    onFault('staleness', 'softMs must be 1 or more, and hardMs from softMs to 2147483647');
-  }
+  const staleness = resolveStaleness(options.staleness, onFault);
   const pointersOf = (wanted: BootPolicy): Pointer[] =>
     asked.filter(([, policy]) => policy === wanted).map(([pointer]) => pointer);
   return {
@@ -73,6 +102,19 @@ export function resolvePolicy(
     refusing: pointersOf('refuse'),
     staleness,
   };
+}
+
+function resolveStaleness(
+  options: StalenessOptions | undefined,
+  onFault: (option: string, message: string) => void,
+): StalenessOptions | undefined {
+  const { softMs, hardMs } = keepFittingWithin(options, stalenessRules, { place: 'staleness', onFault });
+  if (!isRecord(options)) return undefined;
+  if (softMs !== undefined && hardMs !== undefined && isRising([1, softMs, hardMs, 2_147_483_647])) {
+    return { softMs, hardMs };
+  }
+  onFault('staleness', 'softMs must be 1 or more, and hardMs from softMs to 2147483647');
+  return undefined;
 }
 
 function faultOfPointer(pointer: Pointer): string | undefined {
@@ -95,8 +137,17 @@ function faultOfBoot(pointer: Pointer, policy: BootPolicy): string | undefined {
 const isDefault = (policy: unknown): policy is { readonly default: JsonValue } =>
   isJsonObject(policy) && policy.default !== undefined;
 
-function faultOfOverride(pointer: Pointer, value: JsonValue, allow: readonly Pointer[]): string | undefined {
-  if (allow.some((place) => isWithin(pointer, place))) return faultOfValue(pointer, value);
+/** It would have no effect. */
+const faultOfPlace = (pointer: Pointer, isOutside: (pointer: Pointer) => boolean): string | undefined =>
+  isOutside(pointer) ? `${pointer} is no place of the schema` : undefined;
+
+function faultOfOverride(
+  pointer: Pointer,
+  value: JsonValue,
+  allow: readonly Pointer[] | undefined,
+): string | undefined {
+  // One that is no list has been told already.
+  if (!allow || allow.some((place) => isWithin(pointer, place))) return faultOfValue(pointer, value);
   return `${pointer} may not be overridden on this machine; add it to overrides.allow, or change it at the authority`;
 }
 
@@ -108,4 +159,4 @@ function faultOfValue(pointer: Pointer, value: unknown): string | undefined {
 
 /** Also false where one is no number. */
 const isRising = (numbers: readonly number[]): boolean =>
-  numbers.every((number, index) => index === 0 || number >= (numbers[index - 1] ?? 0));
+  numbers.every((number, index) => typeof number === 'number' && (index === 0 || number >= (numbers[index - 1] ?? 0)));

@@ -1,3 +1,5 @@
+import type { Stamp } from '@setpoint/protocol';
+import { inBackground } from '../background-timer.ts';
 import type { Received } from '../receive.ts';
 import type { Quarantine } from './quarantine.ts';
 
@@ -8,31 +10,52 @@ export interface ProbationOptions {
   readonly remember: (received: Received) => Promise<void>;
 }
 
-/** A process that lives so long with the version its predecessor died of is well. Milliseconds. */
+/** A process that lives so long with a version does not die of it. Milliseconds. */
 const probationMs = 10_000;
 
-/** Keeps what was applied for the next process: at once, or, where the one before died of it, when this one has lived with it. */
+/**
+ * Marks a version on disk from before its first step until this process has lived with it for ten seconds: many die of a
+ * version only when they use it. One change at a time.
+ */
 export class Probation {
   readonly #options: ProbationOptions;
-  #present: { readonly received: Received; readonly timer: NodeJS.Timeout } | undefined;
+  #present: Stamp | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ProbationOptions) {
     this.#options = options;
   }
 
-  async begin(received: Received): Promise<void> {
-    const timer = setTimeout(() => void this.end(), probationMs).unref();
-    this.#present = { received, timer };
-    if (!this.#options.quarantine?.suspects(received.snapshot)) await this.end();
+  /** Another version is about to be applied. */
+  async interrupt(stamp: Stamp): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#options.quarantine?.begin(stamp);
+  }
+
+  /** It was not applied, and the process lives: the one before goes on, from the beginning of its time. */
+  async resume(): Promise<void> {
+    if (!this.#present) return this.#options.quarantine?.end();
+    await this.#options.quarantine?.begin(this.#present);
+    this.#wait();
+  }
+
+  /** It was applied. What came from the broker is kept for the next process. */
+  async begin(received: Received, from: 'live' | 'cache'): Promise<void> {
+    if (from === 'live') await this.#options.remember(received);
+    if (!this.#options.quarantine) return;
+    this.#present = received.snapshot;
+    this.#wait();
   }
 
   /** Ends well. Does nothing where nothing is on probation. */
   async end(): Promise<void> {
-    const present = this.#present;
-    if (!present) return;
+    clearTimeout(this.#timer);
+    if (!this.#present) return;
     this.#present = undefined;
-    clearTimeout(present.timer);
-    await this.#options.remember(present.received);
     await this.#options.quarantine?.end();
+  }
+
+  #wait(): void {
+    this.#timer = inBackground(() => void this.end().catch(() => undefined), probationMs);
   }
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { snapshotOf } from '../../../../test/support/samples.ts';
 import { createQuarantine, type Quarantine } from './quarantine.ts';
 
@@ -22,8 +22,21 @@ async function open(path = file): Promise<Quarantine> {
   await quarantine.open();
   return quarantine;
 }
-/** A process that dies while it applies a version. */
-const die = async (version: number): Promise<void> => (await open()).begin(snapshotOf(version));
+/** A process of this number that dies while it applies a version. */
+async function die(version: number): Promise<void> {
+  await (await open()).begin(snapshotOf(version));
+  await makeForeign();
+}
+/** As if another start of this process had made the mark. */
+async function makeForeign(): Promise<void> {
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), life: 'another' }));
+}
+/** What the system says of the start of a process; any text where it says nothing. */
+const lifeOf = (pid: number | undefined): Promise<string | undefined> =>
+  readFile(`/proc/${pid}/stat`, 'utf8').then(
+    (stat) => stat.split(') ').at(-1)?.split(' ')[19],
+    () => 'unknown',
+  );
 const two = snapshotOf(2);
 
 describe('a version that was being applied when the process died', () => {
@@ -55,7 +68,28 @@ describe('a version that was being applied when the process died', () => {
     await second.begin(snapshotOf(1));
     await second.end();
     await second.begin(two);
+    await makeForeign();
     expect((await open()).holds(two)).toBe(true);
+  });
+
+  it('is not suspected where another process has lived with it, whatever this one dies of', async () => {
+    const quarantine = await open();
+    quarantine.trust(two);
+    await quarantine.begin(two);
+    expect(await open().then((next) => next.suspects(two))).toBe(false);
+    await quarantine.begin(snapshotOf(3));
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ version: 3 });
+    // The third one was not applied.
+    await quarantine.begin(two);
+    expect(await readdir(join(directory, 'made'))).toEqual([]);
+  });
+
+  it('is not suspected by another connection of the same process', async () => {
+    await (await open()).begin(two);
+    const other = await open();
+    expect(other.suspects(two)).toBe(false);
+    await other.begin(two);
+    expect((await open()).holds(two)).toBe(false);
   });
 
   it('is free where a newer version was tried, and lived, in between', async () => {
@@ -86,12 +120,21 @@ describe('a version that was being applied when the process died', () => {
       'tries',
       'host',
       'pid',
+      'life',
     ]);
   });
 });
 
 describe('a mark', () => {
-  const mark = { epoch: 7, version: 2, digest: two.digest, tries: 2, host: hostname(), pid: process.pid };
+  const mark = {
+    epoch: 7,
+    version: 2,
+    digest: two.digest,
+    tries: 2,
+    host: hostname(),
+    pid: process.pid,
+    life: 'another',
+  };
   const holdsAfter = async (text: string): Promise<boolean> => {
     file = join(directory, 'mark');
     await writeFile(file, text);
@@ -111,7 +154,6 @@ describe('a mark', () => {
     ['lacks its version', JSON.stringify({ ...mark, version: null })],
     ['lacks its epoch', JSON.stringify({ ...mark, epoch: '7' })],
     ['comes from another machine', JSON.stringify({ ...mark, host: 'elsewhere' })],
-    ['is of a process that lives and may not be asked, or may', JSON.stringify({ ...mark, pid: 1 })],
   ])('does not count where it %s', async (_, text) => {
     expect(await holdsAfter(text)).toBe(false);
   });
@@ -119,12 +161,32 @@ describe('a mark', () => {
   it('does not count while the process that made it lives: it shares the folder', async () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     const ended = new Promise((settle) => child.once('exit', settle));
-    const text = JSON.stringify({ ...mark, pid: child.pid });
+    const text = JSON.stringify({ ...mark, pid: child.pid, life: await lifeOf(child.pid) });
     expect(await holdsAfter(text)).toBe(false);
+    // Also one that may not be asked.
+    expect(await holdsAfter(JSON.stringify({ ...mark, pid: 1, life: await lifeOf(1) }))).toBe(false);
     child.kill('SIGKILL');
     await ended;
     expect(await holdsAfter(text)).toBe(true);
   });
+
+  it.runIf(process.platform === 'linux')('counts where its number is that of another process now', async () => {
+    expect(await holdsAfter(JSON.stringify({ ...mark, pid: 1, life: 'another' }))).toBe(true);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'counts where its process is over, and only its parent has not asked',
+    async () => {
+      const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
+      try {
+        const pid = Number(await new Promise((settle) => parent.stdout.once('data', settle)));
+        await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(' Z '));
+        expect(await holdsAfter(JSON.stringify({ ...mark, pid, life: await lifeOf(pid) }))).toBe(true);
+      } finally {
+        parent.kill('SIGKILL');
+      }
+    },
+  );
 
   it('that can not be written, or removed, is told, and nothing fails', async () => {
     await writeFile(join(directory, 'made'), 'a file where a folder should be');

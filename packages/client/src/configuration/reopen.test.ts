@@ -1,6 +1,7 @@
 import { createEnvelopeWriter, createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { midnight, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
+import { joinChecksum, splitChecksum } from './checksum.ts';
 import { reopen } from './reopen.ts';
 
 const key = createSigningKey();
@@ -29,7 +30,7 @@ describe('the last good snapshot on disk', () => {
         data: snapshot,
       }).bytes,
       {},
-      'the snapshot on disk comes from /authority/other, and this service listens to /authority/config-authority',
+      'the snapshot comes from /authority/other, and this service listens to /authority/config-authority',
     ],
     [
       'changed, where nothing is signed',
@@ -42,6 +43,32 @@ describe('the last good snapshot on disk', () => {
     ['of an earlier format', Buffer.from(text.replace('snapshot.v1', 'snapshot.v0')), {}, 'snapshot.v0'],
   ])('is refused with the reason where it is %s', (_, file, more, reason) => {
     expect(() => reopen(file, { ...options, ...more })).toThrow(reason);
+  });
+
+  it('with a checksum is what was received, and as JSON a message still', () => {
+    const file = joinChecksum(bytes);
+    expect(reopen(file, options)).toEqual({ snapshot, bytes: new Uint8Array(bytes) });
+    expect(JSON.parse(Buffer.from(file).toString()).data).toEqual(snapshot);
+    expect(splitChecksum(file)).toEqual({ bytes: new Uint8Array(bytes), isDamaged: false });
+    expect(joinChecksum(Buffer.from(`${text}\n`)).length).toBe(bytes.length + 1);
+  });
+
+  it.each([
+    ['version', '"version":2', '"version":9'],
+    ['epoch', '"epoch":7', '"epoch":8'],
+    ['list of secrets', '"secrets":[]', '"secrets":["/a"]'],
+  ])('with a checksum is refused where its %s is another one, also where no keys are trusted', (_, from, to) => {
+    const file = Buffer.from(Buffer.from(joinChecksum(bytes)).toString().replace(from, to));
+    expect(() => reopen(file, options)).toThrow('the snapshot on disk is damaged: it is not as it was written');
+  });
+
+  it('with a checksum is refused, and nothing worse, wherever a byte of the message is another one', () => {
+    const file = joinChecksum(bytes);
+    for (let at = 0; at < bytes.length - 1; at++) {
+      const damaged = Uint8Array.from(file);
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      expect(() => reopen(damaged, options)).toThrow(expect.objectContaining({ name: 'SetpointError' }));
+    }
   });
 
   it('is refused, and nothing worse, wherever a byte of it is another one', () => {

@@ -1,30 +1,26 @@
 import { digestOf, SetpointError, type Snapshot } from '@setpoint/protocol';
 import { openSnapshot, type Received, type ReceiveOptions } from '../receive.ts';
-
-export interface ReopenOptions extends Omit<ReceiveOptions, 'applied'> {
-  readonly authority: string;
-}
+import { splitChecksum } from './checksum.ts';
 
 /**
- * Opens what the disk has: as strictly as a live snapshot, and it must come from this authority. Epochs of two
- * authorities can't be compared: the last good one of another would make every live one stale.
+ * Opens what the disk has: as strictly as a live snapshot. Where no keys are trusted, its checksum says that it is as it
+ * was written.
  * @throws SetpointError the reason why it is not to be used
  */
-export function reopen(bytes: Uint8Array, options: ReopenOptions): Received {
-  if (bytes.length === 0) throw new SetpointError('envelope_malformed', 'the file is empty');
-  const { source, ...received } = openSnapshot(bytes, options);
-  if (source !== `/authority/${options.authority}`) throw foreign(source, options.authority);
-  if (!options.keys) checkDigest(received.snapshot);
+export function reopen(file: Uint8Array, options: Omit<ReceiveOptions, 'applied'>): Received {
+  if (file.length === 0) throw new SetpointError('envelope_malformed', 'the file is empty');
+  const { bytes, isDamaged } = splitChecksum(file);
+  const received = openSnapshot(bytes, options);
+  if (options.keys) return received;
+  if (isDamaged) throw damaged('it is not as it was written');
+  checkDigest(received.snapshot);
   return received;
 }
 
-function foreign(source: string, authority: string): SetpointError {
-  const message = `the snapshot on disk comes from ${source}, and this service listens to /authority/${authority}`;
-  return new SetpointError('message_unexpected', message);
+/** Where neither signature nor checksum says so, this tells values that are not as they were published. */
+function checkDigest({ values, digest }: Snapshot): void {
+  if (digestOf(values) !== digest) throw damaged('its values do not have its digest');
 }
 
-/** Where no signature says so, this tells a document that is not as it was written. */
-function checkDigest({ values, digest }: Snapshot): void {
-  if (digestOf(values) === digest) return;
-  throw new SetpointError('envelope_malformed', 'the snapshot on disk is damaged: its values do not have its digest');
-}
+const damaged = (why: string): SetpointError =>
+  new SetpointError('envelope_malformed', `the snapshot on disk is damaged: ${why}`);

@@ -85,6 +85,39 @@ describe('a bus on the connection of another one', () => {
     expect([bus.status.kind, shared.status.kind]).toEqual(['connected', 'closed']);
   });
 
+  it('tells all its listeners, and stops, where one of them throws, which is told as a fault', async () => {
+    await bus.start();
+    const faults: string[] = [];
+    const shared = shareBus(bus, { onFault: ({ kind, cause }) => faults.push(`${kind} ${(cause as Error).message}`) });
+    await shared.start();
+    const heard: string[] = [];
+    shared.onStatus(() => {
+      throw new Error('a listener of the user');
+    });
+    shared.onStatus(({ kind }) => heard.push(kind));
+    await shared.stop();
+    expect([heard, faults]).toEqual([['closed'], ['handler_threw a listener of the user']]);
+  });
+
+  it('keeps nothing of a subscription that was closed', async () => {
+    await bus.start();
+    const closed: string[] = [];
+    const watched: Bus = Object.assign(Object.create(bus) as Bus, {
+      onStatus: () => () => {},
+      subscribe: (filter: string) => ({
+        ready: Promise.resolve(),
+        refused: undefined,
+        refresh: async () => {},
+        close: async () => void closed.push(filter),
+      }),
+    });
+    const shared = shareBus(watched, {});
+    await shared.subscribe('a', () => {}).close();
+    shared.subscribe('b', () => {});
+    await shared.stop();
+    expect(closed).toEqual(['a', 'b']);
+  });
+
   it('may ask for the other one to be connected anew, and whether it is alive where that can be asked', async () => {
     await bus.start();
     const asked: string[] = [];

@@ -1,19 +1,20 @@
 import { type Bus, BusError, type BusOptions, type BusStatus, type Subscription } from '@setpoint/bus';
+import { Listeners } from './listeners.ts';
 
 /**
  * A bus on the connection of another one: it begins and ends nothing but its own subscriptions, and has no Last Will.
  * It is over when the other one is.
  */
-export function shareBus(bus: Bus, { will }: BusOptions): Bus {
-  const listeners = new Set<(status: BusStatus) => void>();
+export function shareBus(bus: Bus, { will, onFault }: BusOptions): Bus {
+  const listeners = new Listeners<BusStatus>((cause) =>
+    onFault?.({ kind: 'handler_threw', message: 'a status listener threw', cause }),
+  );
   const subscriptions = new Set<Subscription>();
   const closed: BusStatus = { kind: 'closed' };
   let phase: 'idle' | 'started' | 'stopped' = 'idle';
   let unlisten: (() => void) | undefined;
 
-  const tell = (status: BusStatus): void => {
-    for (const listener of [...listeners]) listener(status);
-  };
+  const tell = (status: BusStatus): void => listeners.tell(status);
   const statusNow = (): BusStatus => (phase === 'stopped' ? closed : phase === 'idle' ? { kind: 'idle' } : bus.status);
 
   const shared: Bus = {
@@ -49,13 +50,22 @@ export function shareBus(bus: Bus, { will }: BusOptions): Bus {
     subscribe(...wanted) {
       const subscription = bus.subscribe(...wanted);
       subscriptions.add(subscription);
-      return subscription;
+      return {
+        ready: subscription.ready,
+        get refused() {
+          return subscription.refused;
+        },
+        refresh: () => subscription.refresh(),
+        close() {
+          subscriptions.delete(subscription);
+          return subscription.close();
+        },
+      };
     },
-    onStatus(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    // Wrapped, so that one function listening twice can stop once.
+    onStatus: (listener) => listeners.add((status) => listener(status)),
     reconnect: (reason) => bus.reconnect(reason),
+    ...(bus.holdBack && { holdBack: () => bus.holdBack?.() ?? (() => {}) }),
     ...(bus.probe && { probe: () => bus.probe?.() ?? Promise.resolve(false) }),
     async stop() {
       if (phase === 'stopped') return;
@@ -64,7 +74,7 @@ export function shareBus(bus: Bus, { will }: BusOptions): Bus {
       const closing = [...subscriptions].map((subscription) => subscription.close());
       subscriptions.clear();
       tell(closed);
-      await Promise.all(closing);
+      await Promise.allSettled(closing);
     },
     [Symbol.asyncDispose]: () => shared.stop(),
   };

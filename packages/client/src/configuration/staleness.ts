@@ -1,3 +1,5 @@
+import { inBackground } from '../background-timer.ts';
+
 /** How long the authority may be silent. */
 export interface StalenessOptions {
   /** From here on the document counts as stale. Milliseconds. */
@@ -35,10 +37,10 @@ export function watchStaleness(
     clearTimeout(timer);
     if (!options) return;
     const { softMs, hardMs } = options;
-    timer = setTimeout(() => {
-      timer = setTimeout(() => enter('hard'), hardMs - softMs).unref();
+    timer = inBackground(() => {
+      timer = inBackground(() => enter('hard'), hardMs - softMs);
       enter('soft');
-    }, softMs).unref();
+    }, softMs);
   };
   arm();
   return {

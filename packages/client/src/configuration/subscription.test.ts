@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type Change, type HandlerContext, Leash } from '../apply.ts';
+import type { Change, HandlerContext } from '../apply.ts';
+import { Leash } from '../step.ts';
 import { isTouched, subscribeAll, subscribeTo, type ValueAt } from './subscription.ts';
 
 interface Service {
@@ -82,19 +83,37 @@ describe('a subscription to a place', () => {
   it('is refused for what is no JSON Pointer, and for times that no timer keeps', () => {
     expect(() => subscribeTo<Service, 'vad'>('vad', () => {})).toThrow(/"vad" is not a JSON Pointer/);
     const commit = (): void => {};
-    expect(() => subscribeAll<Service>({ commit, soakMs: 86_400_001 })).toThrow(
+    expect(() => subscribeAll<Service>({ commit, verify: commit, soakMs: 86_400_001 })).toThrow(
       'a handler has soakMs 86400001 and timeoutMs 1; soakMs is 0 to 86400000, timeoutMs 1 to 86400000',
     );
     expect(() => subscribeAll<Service>({ commit, timeoutMs: 0 })).toThrow(/options_invalid|timeoutMs 0/);
     expect(() => subscribeTo<Service, ''>('', { commit, soakMs: -1 })).toThrow(/soakMs -1/);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a number', 5, /a function, or an object with a function "commit"/],
+    ['nothing', undefined, /a function, or an object/],
+    ['an object without commit', {}, /a function, or an object/],
+    ['a commit that is none', { commit: 5 }, /a function, or an object/],
+    ['a prepare that is none', { commit: () => {}, prepare: true }, /a "prepare" that is no function/],
+    ['a soak time that nobody looks at', { commit: () => {}, soakMs: 5 }, /soakMs and no verify/],
+    ['a time that is no number', { commit: () => {}, timeoutMs: '5' }, /timeoutMs 5/],
+  ])('is refused for %s', (_, handler, message) => {
+    for (const subscribe of [() => subscribeAll(handler as never), () => subscribeTo('/a', handler as never)]) {
+      expect(subscribe).toThrow(
+        expect.objectContaining({ code: 'options_invalid', message: expect.stringMatching(message) }),
+      );
+    }
   });
 });
 
 describe('a place is touched', () => {
   const before = { vad: { threshold: 0.5 }, list: [1, 2], empty: {} };
   it.each([
-    ['by a change of it', '/vad/threshold', ['/vad/threshold'], before, true],
-    ['by a change within it', '/vad', ['/vad/threshold'], before, true],
+    ['by a change of it', '/vad/threshold', ['/vad/threshold'], { ...before, vad: { threshold: 0.6 } }, true],
+    ['by a change within it', '/vad', ['/vad/threshold'], { ...before, vad: { threshold: 0.6 } }, true],
+    ['by no change that the schema makes nothing of', '/vad', ['/vad/threshold'], before, false],
+    ['by a change elsewhere that the schema makes one of it', '/vad', ['/x'], { ...before, vad: 1 }, true],
     ['by every change, where it is the document', '', ['/list'], before, true],
     ['by no change beside it', '/vad', ['/list'], before, false],
     ['by no change of what only begins like it', '/va', ['/vad'], before, false],
@@ -106,12 +125,21 @@ describe('a place is touched', () => {
     expect(isTouched(pointer, changed, before, after)).toBe(expected);
   });
 
+  it('where something was published there, where its value can not be compared', () => {
+    class Matcher {}
+    const [one, two] = [{ vad: { of: new Matcher() } }, { vad: { of: new Matcher() } }];
+    expect(isTouched('/vad', ['/vad/pattern'], one, two)).toBe(true);
+    expect(isTouched('/vad', ['/other'], one, two)).toBe(false);
+  });
+
   it('exactly where its value is another one, whatever changes', async () => {
     const { changedPointers, isEqualJson, readPointer } = await import('@setpoint/protocol');
     const name = fc.constantFrom('a', 'b');
+    const plain = { noNullPrototype: true };
     const document = fc.dictionary(
       name,
-      fc.oneof(fc.nat(2), fc.array(fc.nat(2), { maxLength: 2 }), fc.dictionary(name, fc.nat(2))),
+      fc.oneof(fc.nat(2), fc.array(fc.nat(2), { maxLength: 2 }), fc.dictionary(name, fc.nat(2), plain)),
+      plain,
     );
     const pointer = fc.constantFrom('', '/a', '/b', '/a/a', '/a/0', '/b/b', '/a/b/a');
     fc.assert(

@@ -1,7 +1,5 @@
 import {
-  isEqualJson,
-  isWithin,
-  type JsonObject,
+  isOverlapping,
   type JsonValue,
   type Pointer,
   parsePointer,
@@ -9,6 +7,8 @@ import {
   SetpointError,
 } from '@setpoint/protocol';
 import type { Change, ChangeHandler } from '../apply.ts';
+import type { Follower } from '../step.ts';
+import { isDeepEqual } from './deep-equal.ts';
 
 /** What a document has at a literal pointer; unknown where the type can't say it. */
 export type ValueAt<T, P extends string> = P extends ''
@@ -40,23 +40,17 @@ export type PlaceHandler<T, P extends string> =
   | ChangeHandler<T, PlaceChange<T, ValueAt<T, P>>>
   | ChangeHandler<T, PlaceChange<T, ValueAt<T, P>>>['commit'];
 
-/** A handler, and the place it follows; "" is the whole document. */
-export interface Subscription<T> {
-  readonly pointer: Pointer;
-  readonly handler: ChangeHandler<T>;
-}
-
 /** @throws SetpointError `options_invalid` */
-export function subscribeAll<T>(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): Subscription<T> {
+export function subscribeAll<T>(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): Follower<T> {
   if (typeof handler === 'function') {
     return { pointer: '', handler: { commit: (change, context) => handler(change, context) } };
   }
-  checkTimes(handler);
+  checkHandler(handler);
   return { pointer: '', handler };
 }
 
 /** @throws SetpointError `pointer_invalid`, `options_invalid` */
-export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandler<T, P>): Subscription<T> {
+export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandler<T, P>): Follower<T> {
   parsePointer(pointer);
   const at = (document: T): ValueAt<T, P> => readPointer(document as JsonValue, pointer) as ValueAt<T, P>;
   const narrow = (change: Change<T>): PlaceChange<T, ValueAt<T, P>> => ({
@@ -67,7 +61,7 @@ export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandl
   if (typeof handler === 'function') {
     return { pointer, handler: { commit: (change, context) => handler(narrow(change), context) } };
   }
-  checkTimes(handler);
+  checkHandler(handler);
   const { soakMs, timeoutMs } = handler;
   return {
     pointer,
@@ -84,25 +78,45 @@ export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandl
 
 const aDayMs = 86_400_000;
 
-function checkTimes({ soakMs = 0, timeoutMs = 1 }: Pick<ChangeHandler<never>, 'soakMs' | 'timeoutMs'>): void {
-  if (soakMs >= 0 && soakMs <= aDayMs && timeoutMs >= 1 && timeoutMs <= aDayMs) return;
-  throw new SetpointError(
-    'options_invalid',
-    `a handler has soakMs ${soakMs} and timeoutMs ${timeoutMs}; soakMs is 0 to ${aDayMs}, timeoutMs 1 to ${aDayMs}`,
-  );
+/** Whatever types say: a handler that can't work would be found out by the first change. */
+function checkHandler(handler: Readonly<Partial<Record<keyof ChangeHandler<never>, unknown>>>): void {
+  if (typeof handler !== 'object' || handler === null || typeof handler.commit !== 'function') {
+    throw new SetpointError('options_invalid', 'a handler is a function, or an object with a function "commit"');
+  }
+  for (const name of ['prepare', 'revert', 'verify'] as const) {
+    if (handler[name] === undefined || typeof handler[name] === 'function') continue;
+    throw new SetpointError(
+      'options_invalid',
+      `a handler has a "${name}" that is no function; leave it out, or mend it`,
+    );
+  }
+  const { soakMs = 0, timeoutMs = 1, verify } = handler;
+  if (!isBetween(0, soakMs) || !isBetween(1, timeoutMs)) {
+    throw new SetpointError(
+      'options_invalid',
+      `a handler has soakMs ${soakMs} and timeoutMs ${timeoutMs}; soakMs is 0 to ${aDayMs}, timeoutMs 1 to ${aDayMs}`,
+    );
+  }
+  if (soakMs !== 0 && !verify) {
+    throw new SetpointError(
+      'options_invalid',
+      'a handler has soakMs and no verify: nothing would be looked at; give it one',
+    );
+  }
 }
 
-/** Is the value in the place another one now? */
-export function isTouched(
-  pointer: Pointer,
-  changed: readonly Pointer[],
-  before: JsonObject,
-  after: JsonObject,
-): boolean {
-  if (changed.some((place) => isWithin(place, pointer))) return true;
-  // A list, or a member that came whole, is one change: it may have left this place as it was.
-  return (
-    changed.some((place) => isWithin(pointer, place)) &&
-    !isEqualJson(readPointer(before, pointer), readPointer(after, pointer))
+const isBetween = (leastMs: number, value: unknown): boolean =>
+  typeof value === 'number' && value >= leastMs && value <= aDayMs;
+
+/**
+ * Is the value in the place another one, of the documents as the schema made them? Where it holds what can't be compared,
+ * an object of a class of the service's say, it is where something was published there.
+ */
+export function isTouched(pointer: Pointer, changed: readonly Pointer[], before: unknown, after: unknown): boolean {
+  if (pointer === '') return changed.length > 0;
+  return !isDeepEqual(
+    readPointer(before as JsonValue, pointer),
+    readPointer(after as JsonValue, pointer),
+    () => !changed.some((place) => isOverlapping(place, pointer)),
   );
 }

@@ -1,6 +1,8 @@
 import { SetpointError } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Change, type ChangeHandler, ChangeRefused } from '../apply.ts';
+import type { Change, ChangeHandler } from '../apply.ts';
+import { ChangeRefused } from '../failed-step.ts';
+import type { Follower } from '../step.ts';
 import { hasProbe, proveChange } from './trial.ts';
 
 const change: Change<string> = {
@@ -12,12 +14,11 @@ const change: Change<string> = {
   previousVersion: 1,
   isReturn: false,
 };
-const handlerOf = (verify: ChangeHandler<string>['verify'], soakMs = 0): ChangeHandler<string> => ({
-  commit: () => {},
-  ...(verify && { verify }),
-  soakMs,
+const handlerOf = (verify: ChangeHandler<string>['verify'], soakMs = 0, timeoutMs?: number): Follower<string> => ({
+  pointer: '/a',
+  handler: { commit: () => {}, ...(verify && { verify }), soakMs, ...(timeoutMs !== undefined && { timeoutMs }) },
 });
-const prove = (...handlers: ChangeHandler<string>[]): Promise<void> => proveChange(handlers, change, { timeoutMs: 50 });
+const prove = (...followers: Follower<string>[]): Promise<void> => proveChange(followers, change, { timeoutMs: 50 });
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -57,30 +58,35 @@ describe('a trial', () => {
   });
 
   it.each<[string, ChangeHandler<string>['verify'], string, string]>([
-    ['answers false', () => false, 'verify answered false', ''],
-    ['answers false later', async () => false, 'verify answered false', ''],
+    ['answers false', () => false, 'it answered false', ''],
+    ['answers false later', async () => false, 'it answered false', ''],
     ['throws', () => Promise.reject(new Error('no route')), 'no route', ''],
     ['throws a text', () => Promise.reject('no route'), 'no route', ''],
     ['names a setting', () => Promise.reject(new ChangeRefused('/a', 'no route')), 'no route', '/a'],
   ])('fails where a probe %s', async (_, verify, reason, pointer) => {
     await expect(prove(handlerOf(verify))).rejects.toMatchObject({
       code: 'verify_failed',
-      message: `version 2 did not prove itself: ${reason}`,
+      message: `version 2, verify of /a: ${reason}`,
       faults: [{ pointer, message: reason }],
     });
   });
 
   it('fails where a probe does not answer in time, and its signal says so', async () => {
     let reason: unknown;
-    const hung = handlerOf((_, { signal }) => {
-      signal.addEventListener('abort', () => {
-        reason = signal.reason;
-      });
-      return new Promise(() => {});
-    });
-    const failed = expect(prove({ ...hung, timeoutMs: 20 })).rejects.toMatchObject({
+    const hung = handlerOf(
+      (_, { signal }) => {
+        signal.addEventListener('abort', () => {
+          reason = signal.reason;
+        });
+        return new Promise(() => {});
+      },
+      0,
+      20,
+    );
+    const failed = expect(prove(hung)).rejects.toMatchObject({
       code: 'verify_failed',
-      message: expect.stringContaining('a handler did not finish within 20 ms'),
+      message:
+        'version 2, verify of /a: it did not finish within 20 ms; raise its timeoutMs or do the work outside of it',
     });
     await vi.advanceTimersByTimeAsync(20);
     await failed;
@@ -114,7 +120,7 @@ describe('a trial', () => {
         soaking,
         handlerOf(() => false),
       ),
-    ).rejects.toThrow('verify answered false');
+    ).rejects.toThrow('it answered false');
     gate.resolve();
     await failed;
     await vi.advanceTimersByTimeAsync(0);

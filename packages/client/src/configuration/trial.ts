@@ -1,72 +1,62 @@
-import { SetpointError } from '@setpoint/protocol';
-import {
-  type Change,
-  type ChangeHandler,
-  type HandlerContext,
-  Leash,
-  onAbort,
-  pointerOf,
-  type StepOptions,
-  within,
-} from '../apply.ts';
+import type { Change, HandlerContext } from '../apply.ts';
+import { inBackground } from '../background-timer.ts';
+import { toFailedStep } from '../failed-step.ts';
+import { type Follower, Leash, onAbort, type StepOptions, takeStep } from '../step.ts';
 
 /** Does one of these want to see how the service does with a new document? */
-export const hasProbe = <T>(handlers: readonly ChangeHandler<T>[]): boolean =>
-  handlers.some(({ verify }) => verify !== undefined);
+export const hasProbe = <T>(followers: readonly Follower<T>[]): boolean =>
+  followers.some(({ handler }) => handler.verify !== undefined);
 
 /**
  * Puts a committed change on trial: every probe is asked now, and once more when its soak time has passed. Resolves when
- * all of them were content; the first that is not ends the trial of all.
- * @throws SetpointError `verify_failed`; `stopped` where the connection was stopped before the end
+ * all of them were content; the first that is not ends the trial of all, as does `stopping`.
+ * @throws SetpointError `verify_failed`; what `stopping` was aborted with
  */
 export async function proveChange<T>(
-  handlers: readonly ChangeHandler<T>[],
+  followers: readonly Follower<T>[],
   change: Change<T>,
   options: StepOptions,
 ): Promise<void> {
   const leash = new Leash();
-  const unlisten = onAbort(options.stopping, () =>
-    leash.abort(new SetpointError('stopped', 'the connection was stopped while the document was on trial')),
-  );
+  const unlisten = onAbort(options.stopping, (reason) => leash.abort(reason));
   try {
-    await Promise.all(handlers.map((handler) => prove(handler, change, options, leash)));
+    await Promise.all(followers.map((follower) => prove(follower, change, options, leash)));
   } catch (cause) {
     leash.abort(cause);
-    if (options.stopping?.aborted) throw leash.signal.reason;
-    throw toVerifyFailed(cause, change);
+    throw leash.signal.reason;
   } finally {
     unlisten();
   }
 }
 
 async function prove<T>(
-  handler: ChangeHandler<T>,
+  follower: Follower<T>,
   change: Change<T>,
   options: StepOptions,
   trial: HandlerContext,
 ): Promise<void> {
-  if (!handler.verify) return;
-  await ask(handler, change, options, trial);
-  const { soakMs = 0 } = handler;
+  const { verify, soakMs = 0 } = follower.handler;
+  if (!verify) return;
+  await ask(follower, change, options, trial);
   if (soakMs === 0) return;
   await pause(soakMs, trial.signal);
-  await ask(handler, change, options, trial);
+  await ask(follower, change, options, trial);
 }
 
 async function ask<T>(
-  handler: ChangeHandler<T>,
+  follower: Follower<T>,
   change: Change<T>,
   options: StepOptions,
   trial: HandlerContext,
 ): Promise<void> {
-  const leash = new Leash();
-  const unlisten = onAbort(trial.signal, (reason) => leash.abort(reason));
+  const work = { follower, leash: new Leash() };
+  const unlisten = onAbort(trial.signal, (reason) => work.leash.abort(reason));
   try {
     // Nobody waits for a probe of a trial that is over.
-    const answer = await within({ handler, leash }, { ...options, abandoned: trial.signal }, (context) =>
-      handler.verify?.(change, context),
-    );
-    if (answer === false) throw new Error('verify answered false');
+    const answer = await takeStep(work, 'verify', change, { ...options, abandoned: trial.signal });
+    if (answer === false) throw new Error('it answered false');
+  } catch (cause) {
+    throw toFailedStep(cause, 'verify', work, change);
   } finally {
     unlisten();
   }
@@ -75,7 +65,7 @@ async function ask<T>(
 /** Waits; does not keep the process alive. Rejects when the trial ends before. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms).unref();
+  const timer = inBackground(resolve, ms);
   const unlisten = onAbort(signal, reject);
   try {
     await promise;
@@ -83,13 +73,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     clearTimeout(timer);
     unlisten();
   }
-}
-
-function toVerifyFailed<T>(cause: unknown, change: Change<T>): SetpointError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `version ${change.version} did not prove itself: ${reason}`;
-  return new SetpointError('verify_failed', message, {
-    cause,
-    faults: [{ pointer: pointerOf(cause, change), message: reason }],
-  });
 }

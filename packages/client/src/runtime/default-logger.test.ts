@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
-const module = new URL('./logger.ts', import.meta.url).href;
+const module = new URL('./default-logger.ts', import.meta.url).href;
 const program = `
   const { createDefaultLogger } = await import(${JSON.stringify(module)});
   const logger = await createDefaultLogger('vad-1');
@@ -21,4 +22,22 @@ it('the logger of those who bring none writes warnings and errors as JSON lines 
     { level: 40, name: 'vad-1', service: 'vad', msg: 'warn told' },
     { level: 50, name: 'vad-1', service: 'vad', msg: 'error told' },
   ]);
+});
+
+it.skipIf(!existsSync('/dev/full'))('Client-18-Logger-Harmless: a full disk under standard error harms nobody', () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `${program}; setTimeout(() => { logger.error({}, 'late'); console.log('lives'); }, 50);`,
+      ],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', full] },
+    );
+    expect([stdout, status]).toEqual(['lives\n', 0]);
+  } finally {
+    closeSync(full);
+  }
 });

@@ -1,0 +1,29 @@
+/**
+ * Are these the same all through, as far as documents go: plain values, lists, objects, dates, maps, sets, bytes, and what
+ * writes itself as JSON? What it does not know is only equal to itself, unless `otherwise` says so.
+ */
+export function isDeepEqual(a: unknown, b: unknown, otherwise: () => boolean = () => false): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
+  if (a instanceof Date && b instanceof Date) return Object.is(a.getTime(), b.getTime());
+  if (a instanceof Map && b instanceof Map) return isDeepEqual([...a], [...b], otherwise);
+  if (a instanceof Set && b instanceof Set) return isDeepEqual([...a], [...b], otherwise);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return isDeepEqual([...a], [...b]);
+  if (a instanceof RegExp && b instanceof RegExp) return String(a) === String(b);
+  if (!Array.isArray(a) && !isPlain(a)) {
+    return writesItself(a) && writesItself(b) ? isDeepEqual(a.toJSON(), b.toJSON(), otherwise) : otherwise();
+  }
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  return names.every((name) => Object.hasOwn(b, name) && isDeepEqual(a[name as never], b[name as never], otherwise));
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** As URLs and decimals do. */
+const writesItself = (value: object): value is { toJSON(): unknown } =>
+  'toJSON' in value && typeof value.toJSON === 'function';

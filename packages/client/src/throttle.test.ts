@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { createThrottle } from './throttle.ts';
+
+it('one event of a key passes in a time, and the next that passes tells how many did not', () => {
+  let now = 0;
+  const throttle = createThrottle({ perMs: 1000, now: () => now });
+  expect([throttle.admit('a'), throttle.admit('a'), throttle.admit('a')]).toEqual([0, undefined, undefined]);
+  now = 999;
+  expect(throttle.admit('a')).toBeUndefined();
+  now = 1000;
+  expect([throttle.admit('a'), throttle.admit('a')]).toEqual([3, undefined]);
+  now = 2000;
+  expect(throttle.admit('a')).toBe(1);
+});
+
+it('keys are told apart', () => {
+  const throttle = createThrottle({ perMs: 1000, now: () => 0 });
+  expect([throttle.admit('a'), throttle.admit('b'), throttle.admit('a')]).toEqual([0, 0, undefined]);
+});
+
+it('a thousand keys are told apart, and the oldest is forgotten', () => {
+  const throttle = createThrottle({ perMs: 1000, now: () => 0 });
+  for (let key = 0; key < 1000; key++) throttle.admit(`${key}`);
+  expect(throttle.admit('0')).toBeUndefined();
+  throttle.admit('another');
+  expect([throttle.admit('1'), throttle.admit('0')]).toEqual([undefined, 0]);
+});
