@@ -30,6 +30,7 @@ export function openConfiguration<T>(
   let firsts = 0;
   const configuration = new Configuration<T>({
     service: 'vad',
+    authority: 'config-authority',
     schema,
     keys: undefined,
     applyTimeoutMs: 1000,

@@ -32,10 +32,7 @@ async function build(name: string, target: string): Promise<void> {
   const options = ['--declaration', 'false', '--isolatedDeclarations', 'false', '--outDir', join(target, 'dist')];
   await promisify(execFile)(tsc, ['-p', join(source, 'tsconfig.build.json'), ...options]);
   const manifest = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
-  await writeFile(
-    join(target, 'package.json'),
-    JSON.stringify({ ...manifest, exports: manifest.publishConfig.exports }),
-  );
+  await writeFile(join(target, 'package.json'), JSON.stringify({ ...manifest, ...manifest.publishConfig }));
   for (const entry of await readdir(join(source, 'node_modules'))) {
     if (entry.startsWith('@setpoint') || entry.startsWith('.')) continue;
     await symlink(join(source, 'node_modules', entry), join(target, 'node_modules', entry));

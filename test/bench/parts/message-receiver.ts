@@ -10,8 +10,6 @@ export interface MessageReceiverPart {
   /** The first level of the topics. */
   readonly root: string;
   readonly qos: 0 | 1;
-  /** Messages that may wait for the handler. */
-  readonly limit: number;
 }
 
 // Takes messages as fast as they come, with a handler that does next to nothing.
@@ -42,10 +40,10 @@ async function openPlain({ kind, url, root, qos }: MessageReceiverPart): Promise
   await client.subscribeAsync(`${root}/+/reading`, { qos });
 }
 
-async function openSetpoint({ url, root, qos, limit }: MessageReceiverPart): Promise<void> {
+async function openSetpoint({ url, root, qos }: MessageReceiverPart): Promise<void> {
   const messenger = await openMessenger(stack, url);
   const topic = defineTopic(`${root}/{sensor}/reading`, readingSchema);
-  const subscription = topic.subscribe(messenger, handle, { qos, queue: { limit } });
+  const subscription = topic.subscribe(messenger, handle, { qos });
   await subscription.ready;
   describe = () => subscription.stats();
 }

@@ -1,63 +1,48 @@
-import { once } from 'node:events';
-import { createServer as createPlainServer } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
-import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Aedes, type AedesOptions } from 'aedes';
-import { testCertificate, testKey } from '../tls.ts';
+import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
+import { freePort } from '../free-port.ts';
+import { testCertificate } from '../tls.ts';
+import { connectTo } from './over-socket.ts';
+import { openWebSocketDoor, type WebSocketDoor, type WebSocketDoorOptions } from './websocket-door.ts';
 
-export interface WebSocketBroker extends AsyncDisposable {
-  readonly port: number;
-  /** The path and query of every connection, in order. */
-  readonly paths: readonly string[];
-}
+type WebSocketBrokerOptions = Pick<AedesOptions, 'authenticate'> & WebSocketDoorOptions;
 
-/** What is used of `ws`, which comes with MQTT.js. */
-interface WebSocketModule {
-  readonly WebSocketServer: new (
-    options: object,
-  ) => {
-    on(event: 'connection', listener: (socket: unknown, request: { url: string }) => void): void;
-    readonly clients: Set<{ terminate(): void }>;
+export type WebSocketHarness = BrokerHarness & { readonly url: string };
+
+/** One that a suite can switch off and on; it comes back empty. */
+export async function openWebSocketHarness(options: WebSocketBrokerOptions = {}): Promise<WebSocketHarness> {
+  const port = await freePort();
+  const url = `${options.secure ? 'wss' : 'ws'}://127.0.0.1:${port}/mqtt`;
+  let running: WebSocketDoor | undefined = await openWebSocketBroker({ ...options, port });
+  const stop = async (): Promise<void> => {
+    await running?.[Symbol.asyncDispose]();
+    running = undefined;
   };
-  createWebSocketStream(socket: unknown): Duplex;
+  return {
+    name: 'aedes over WebSocket',
+    url,
+    connect: (busOptions) => connectTo(url, { ...(options.secure && { tls: { ca: testCertificate } }), ...busOptions }),
+    stop,
+    start: async () => {
+      running = await openWebSocketBroker({ ...options, port });
+    },
+    close: stop,
+  };
 }
 
-const ofMqtt = createRequire(createRequire(import.meta.url).resolve('mqtt'));
-const { WebSocketServer, createWebSocketStream } = ofMqtt('ws') as WebSocketModule;
-
-/** aedes behind a WebSocket that wants the subprotocol of MQTT. */
+/** aedes behind a WebSocket. */
 export async function openWebSocketBroker({
   secure = false,
+  port = 0,
   ...hooks
-}: Pick<AedesOptions, 'authenticate'> & { secure?: boolean } = {}): Promise<WebSocketBroker> {
+}: WebSocketBrokerOptions = {}): Promise<WebSocketDoor> {
   const broker = await Aedes.createBroker(hooks);
-  const server = secure ? createSecureServer({ cert: testCertificate, key: testKey }) : createPlainServer();
-  const paths: string[] = [];
-  const sockets = new WebSocketServer({
-    server,
-    handleProtocols: (protocols: Set<string>) => protocols.has('mqtt') && 'mqtt',
-  });
-  sockets.on('connection', (socket, { url }) => {
-    paths.push(url);
-    const stream = createWebSocketStream(socket);
-    stream.on('error', () => {});
-    broker.handle(stream);
-  });
-  server.on('tlsClientError', () => {});
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const door = await openWebSocketDoor({ secure, port }, (stream) => broker.handle(stream));
   return {
-    port: (server.address() as AddressInfo).port,
-    paths,
+    port: door.port,
+    paths: door.paths,
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      await new Promise<void>((settle) => broker.close(settle));
-      for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      await closed;
+      await Promise.all([door[Symbol.asyncDispose](), new Promise<void>((settle) => broker.close(settle))]);
     },
   };
 }

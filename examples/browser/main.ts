@@ -1,0 +1,55 @@
+/// <reference lib="dom" />
+
+import { type Connection, connect } from '@setpoint/client';
+import type { z } from 'zod';
+import { shopWindow } from './shop-window.ts';
+
+type ShopWindow = z.output<typeof shopWindow>;
+
+const place = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
+
+function show({ headline, accent, isOpen, hours, menu }: ShopWindow): void {
+  const main = document.querySelector('main') as HTMLElement;
+  main.style.setProperty('--accent', accent);
+  main.classList.toggle('closed', !isOpen);
+  place('headline').textContent = headline;
+  place('hours').textContent = isOpen ? `Open from ${hours}` : 'Closed today';
+  place('menu').replaceChildren(
+    ...menu.map(({ name, euros }) => {
+      const line = document.createElement('li');
+      line.append(name, Object.assign(document.createElement('b'), { textContent: `€ ${euros.toFixed(2)}` }));
+      return line;
+    }),
+  );
+}
+
+function showStanding({ stamp, state, providerState, bus }: Connection<ShopWindow>): void {
+  place('standing').textContent =
+    `version ${stamp?.version ?? 'none'}, ${state}, ${providerState} · broker: ${bus.status.kind}`;
+}
+
+// `?broker=ws://…` says where; who publishes is told by the site that the page is from, and not by the broker.
+const query = new URLSearchParams(location.search);
+const connection = await connect({
+  service: 'shop-window',
+  // A sign has a name; without one each load of the page would be another.
+  instance: query.get('name') ?? 'shop-window-1',
+  schema: shopWindow,
+  url: query.get('broker') ?? `ws://${location.hostname}:9001`,
+  prefix: query.get('prefix') ?? '',
+  trustedKeys: await (await fetch('/trusted-keys.json')).json(),
+});
+show(connection.current);
+showStanding(connection);
+place('waiting').remove();
+document.querySelector('main')?.removeAttribute('hidden');
+
+connection.onChange(({ current }) => {
+  show(current);
+  showStanding(connection);
+});
+connection.on('/headline', () => {
+  place('headline').animate([{ background: '#ffe680' }, { background: 'transparent' }], 2000);
+});
+connection.onState(() => showStanding(connection));
+connection.bus.onStatus(() => showStanding(connection));

@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { bundle } from './bundle.ts';
+
+const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const kilobytesOf = (code: string | undefined): number => gzipSync(code ?? '').length / 1000;
+
+describe('what a page loads', async () => {
+  const scripts = await bundle(fileOf('../../examples/browser/main.ts'));
+  const mqtt = [...scripts.keys()].find((name) => name.startsWith('mqtt-'));
+
+  it('Client-12-Browser: has nothing of Node', () => {
+    for (const code of scripts.values()) {
+      const imported = [...code.matchAll(/(?:from|import)\s*\(?\s*["'`]([\w@.][\w@./:-]*)["'`]/g)].map(
+        ([, name]) => name,
+      );
+      expect(imported.filter((name) => !scripts.has(`${name}`.slice(2)))).toEqual([]);
+    }
+    expect(scripts.get('main.js')?.match(/\b(Buffer|pino|process\.\w+)/g)).toBeNull();
+  });
+
+  it('has MQTT.js apart, which is loaded when it is needed, and the size that is told of it', () => {
+    // docs/client.md tells them: 76 and 107.
+    expect(kilobytesOf(scripts.get('main.js'))).toBeLessThan(80);
+    expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeGreaterThan(50);
+    expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeLessThan(115);
+  });
+
+  it('would not have been made of a program of Node', async () => {
+    await expect(bundle(fileOf('site.ts'))).rejects.toThrow('node:');
+  });
+});

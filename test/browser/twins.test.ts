@@ -1,0 +1,52 @@
+import { readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import * as busBytesOfPage from '../../packages/bus/src/runtime/bytes.browser.ts';
+import * as busBytes from '../../packages/bus/src/runtime/bytes.ts';
+import * as keepaliveTimerOfPage from '../../packages/bus/src/runtime/keepalive-timer.browser.ts';
+import * as keepaliveTimer from '../../packages/bus/src/runtime/keepalive-timer.ts';
+import * as mqttSocketOfPage from '../../packages/bus/src/runtime/mqtt-socket.browser.ts';
+import * as mqttSocket from '../../packages/bus/src/runtime/mqtt-socket.ts';
+import * as tlsFaultsOfPage from '../../packages/bus/src/runtime/tls-faults.browser.ts';
+import * as tlsFaults from '../../packages/bus/src/runtime/tls-faults.ts';
+import * as brokerAccessOfPage from '../../packages/client/src/runtime/broker-access.browser.ts';
+import * as brokerAccess from '../../packages/client/src/runtime/broker-access.ts';
+import * as bytesOfPage from '../../packages/client/src/runtime/bytes.browser.ts';
+import * as bytes from '../../packages/client/src/runtime/bytes.ts';
+import * as channelOfPage from '../../packages/client/src/runtime/channel.browser.ts';
+import * as channel from '../../packages/client/src/runtime/channel.ts';
+import * as defaultLoggerOfPage from '../../packages/client/src/runtime/default-logger.browser.ts';
+import * as defaultLogger from '../../packages/client/src/runtime/default-logger.ts';
+import * as keptOfPage from '../../packages/client/src/runtime/kept.browser.ts';
+import * as kept from '../../packages/client/src/runtime/kept.ts';
+import * as wireBytesOfPage from '../../packages/protocol/src/runtime/bytes.browser.ts';
+import * as wireBytes from '../../packages/protocol/src/runtime/bytes.ts';
+import * as cryptoOfPage from '../../packages/protocol/src/runtime/crypto.browser.ts';
+import * as crypto from '../../packages/protocol/src/runtime/crypto.ts';
+
+/** What Node has, and what stands in for it in a browser; the compiler sees to it that it can. */
+const twin = <T extends object>(ofNode: T, ofPage: NoInfer<T>): [T, T] => [ofNode, ofPage];
+const twins: readonly [object, object][] = [
+  twin(busBytes, busBytesOfPage),
+  twin(keepaliveTimer, keepaliveTimerOfPage),
+  twin(mqttSocket, mqttSocketOfPage),
+  twin(tlsFaults, tlsFaultsOfPage),
+  twin(brokerAccess, brokerAccessOfPage),
+  twin(bytes, bytesOfPage),
+  twin(channel, channelOfPage as typeof channel),
+  twin(defaultLogger, defaultLoggerOfPage),
+  twin(kept, keptOfPage),
+  twin(wireBytes, wireBytesOfPage),
+  twin(crypto, cryptoOfPage),
+];
+
+it('what Node has, and what stands in for it in a browser, have the same names', () => {
+  for (const [ofNode, ofPage] of twins) expect(Object.keys(ofPage).sort()).toEqual(Object.keys(ofNode).sort());
+});
+
+it('knows all of them', () => {
+  const files = ['protocol', 'bus', 'client'].flatMap((name) =>
+    readdirSync(new URL(`../../packages/${name}/src/runtime/`, import.meta.url)),
+  );
+  expect(files.filter((file) => file.endsWith('.browser.ts'))).toHaveLength(twins.length);
+  expect(files.filter((file) => !/\.(browser|test)\.ts$/.test(file))).toHaveLength(twins.length);
+});
