@@ -198,7 +198,8 @@ class SocketRun {
     await this.#authority?.up;
     const healedMs = performance.now();
     await Promise.all([...this.#asked, asked]);
-    if (lastChange === 'after') await this.#change(false);
+    // Requests that were under way together may be carried out in any order.
+    if (lastChange === 'after' || this.#latest.isPoisoned) await this.#change(false);
     return healedMs;
   }
 
@@ -220,11 +221,11 @@ class SocketRun {
     const operation = { op: 'merge', patch: lampOf(this.#number, poison), reason } as const;
     const result = await this.#operator.request('lamp', operation);
     if (result.status !== 'applied') this.#witness.complain(`${reason} was not applied: ${JSON.stringify(result)}`);
-    this.#latest = Math.max(this.#latest, result.version);
+    if (result.version > this.#latest.version) this.#latest = { version: result.version, isPoisoned: poison };
   }
 
-  /** The newest version that the authority has named. */
-  #latest = 0;
+  /** The newest version that the authority has named, and whether services refuse it. */
+  #latest = { version: 0, isPoisoned: false };
 
   async #startAuthority(): Promise<void> {
     if (this.#authority) return;
@@ -303,10 +304,11 @@ class SocketRun {
 
   /** Who does not say that it runs the latest version. */
   #stragglers(): readonly string[] {
+    const { version } = this.#latest;
     return this.#instances.flatMap(({ name }) => {
       const health = this.#health.get(name);
-      if (health?.config?.version === this.#latest && health.state !== 'offline') return [];
-      return [`${name} says ${health?.state} at version ${health?.config?.version} and not ${this.#latest}`];
+      if (health?.config?.version === version && health.state !== 'offline') return [];
+      return [`${name} says ${health?.state} at version ${health?.config?.version} and not ${version}`];
     });
   }
 

@@ -59,7 +59,7 @@ it('lets it be told of one over a WebSocket with an authority of its own', async
   await writeFile(join(folder, 'ca.pem'), testCertificate);
   const broker = stack.use(await openWebSocketBroker({ secure: true }));
   const environment = {
-    MQTT_URL: `mqtt://127.0.0.1:1, wss://127.0.0.1:${broker.port}/mqtt`,
+    MQTT_URL: `mqtts://127.0.0.1:1, wss://127.0.0.1:${broker.port}/mqtt`,
     MQTT_TLS_CA: join(folder, 'ca.pem'),
     MQTT_TLS_SERVER_NAME: 'broker.test',
     MQTT_RECONNECT_MIN_DELAY: '0.1',

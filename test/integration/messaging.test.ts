@@ -1,4 +1,5 @@
 import { connect } from '@setpoint/client';
+import { createEnvelopeWriter } from '@setpoint/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
@@ -50,6 +51,25 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(outcomes).toEqual(Array.from({ length: 10 }, () => ({ status: 'sent' })));
     await until(() => heard.length === 10);
     expect(new Set(heard)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  });
+
+  it('Client-16-Burst-Kept: hands all of ten thousand messages that come at once to a quick handler, with the default queue', async () => {
+    await using stack = new AsyncDisposableStack();
+    const listener = await start(stack, 'talker-2');
+    const source = stack.use(broker.connect({ outboxMaxMessages: 10_000 }));
+    await source.start();
+    const writer = createEnvelopeWriter({ source: '/instance/source' });
+    const heard: number[] = [];
+    const subscription = listener.messenger.subscribe<{ n: number }>('burst/+', ({ data }) => heard.push(data.n));
+    await subscription.ready;
+    const all = Array.from({ length: 10_000 }, (_, n) => n);
+    for (const n of all) {
+      const { bytes } = writer.seal({ type: 'a.type', subject: 'talker', data: { n } });
+      void source.publish(`burst/${n % 5}`, bytes, { qos: 0 });
+    }
+    await until(() => subscription.stats().received === 10_000 && subscription.stats().waiting === 0);
+    expect(subscription.stats()).toMatchObject({ handled: 10_000, dropped: 0 });
+    expect(heard).toEqual(all);
   });
 
   it('streams an answer, and ends it at its source when the one who asked has enough', async () => {

@@ -20,6 +20,9 @@ const scenarios: readonly (readonly [name: string, lines: readonly string[]])[] 
   ['correlation', ['11 12 13', 'item 1', 'item 2', 'item 3']],
 ];
 
+/** Whether its "starting" is still what the broker has when somebody asks is a race of two connections. */
+const isExpectedAlways = (line: string): boolean => line !== 'the fan is starting';
+
 it('is short', async () => {
   const files = (await readdir(programs)).filter((file) => file.endsWith('.ts'));
   expect(files.sort()).toEqual(scenarios.map(([name]) => `${name}.ts`).sort());
@@ -49,7 +52,7 @@ for (const kind of await availableSocketBrokers()) {
         env: { PATH: process.env.PATH, MQTT_URL: broker.url },
       });
       const [output, log, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-      const lines = output.trimEnd().split('\n');
+      const lines = output.trimEnd().split('\n').filter(isExpectedAlways);
       expect({ code, lines: lines.toSorted() }, log).toEqual({ code: 0, lines: expected.toSorted() });
     });
   });

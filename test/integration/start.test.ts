@@ -80,14 +80,14 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     await expect(world.service({ startTimeoutMs: 50, withoutSnapshot: 'fail' })).rejects.toMatchObject({
       code: 'no_configuration',
       message: expect.stringMatching(
-        /no configuration for stt-worker within 50 ms: .*start the broker and the authority/,
+        /no configuration for stt-worker within 50 ms: .*look whether the authority runs and knows the service/,
       ),
     });
     await expect(
       world.connect({ service: 'stt-worker', schema: z.object({ host: z.string() }), startTimeoutMs: 50 }),
     ).rejects.toMatchObject({
       code: 'no_configuration',
-      message: expect.stringContaining('the schema has no default for every setting'),
+      message: expect.stringContaining('the defaults of the schema make no document'),
     });
   });
 

@@ -1,12 +1,25 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { openTelemetry } from '@setpoint/client/opentelemetry';
 import { createOperator } from '@setpoint/client/operator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { openAedes } from '../support/brokers/aedes.ts';
 import type { BrokerHarness } from '../support/brokers/brokers.ts';
+import { runCli } from '../support/cli.ts';
 import { createInbox } from '../support/samples.ts';
 import { openServedApi } from '../support/served-api.ts';
 import { openWorld } from '../support/world.ts';
+
+const sdk = fileURLToPath(new URL('../support/opentelemetry-sdk.ts', import.meta.url));
+
+async function openFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'setpoint-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
 
 /** Finished spans, as they finish. */
 function record() {
@@ -66,6 +79,54 @@ describe('on aedes', () => {
     });
     // No span repeats a value.
     expect(JSON.stringify(spans.map(({ attributes, events }) => [attributes, events]))).not.toContain('0.7');
+  });
+
+  it('Client-15-Operator-Traces: a change by the command line begins the trace, where its process was started with an SDK', async () => {
+    await using folder = await openFolder();
+    const { tracing, finished } = record();
+    await using world = await openWorld(broker, { tracing });
+    await world.service({ instance: 'stt-1' });
+    const file = join(folder.path, 'spans');
+    const args = ['set', 'stt-worker', '/vad/threshold=0.7', '--url', broker.url as string, '--prefix', world.prefix];
+    const run = await runCli(args, { NODE_OPTIONS: `--import ${sdk}`, SPANS: file });
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    const [asked, ...others] = (await readFile(file, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(others).toEqual([]);
+    expect(asked).toMatchObject({
+      name: 'setpoint.request',
+      attributes: { 'setpoint.service': 'stt-worker', 'setpoint.status': 'applied', 'setpoint.version': 2 },
+    });
+    expect(asked).not.toHaveProperty('parent');
+    const spansOf = () => finished.all.filter((span) => span.spanContext().traceId === asked.traceId);
+    while (spansOf().length < 5) await finished.next();
+    const names = spansOf().map(({ name }) => name);
+    expect(names.sort()).toEqual([
+      'setpoint.apply',
+      'setpoint.decide',
+      'setpoint.healthy',
+      'setpoint.publish',
+      'setpoint.receive',
+    ]);
+    const decided = spansOf().find(({ name }) => name === 'setpoint.decide');
+    expect(decided?.parentSpanContext?.spanId).toBe(asked.spanId);
+  });
+
+  it('a message between services has its publish and what is done with it in one trace', async () => {
+    const { tracing, finished } = record();
+    await using world = await openWorld(broker, { tracing, withAuthority: false });
+    const options = { startTimeoutMs: 1, enableHealth: false };
+    const [talker, listener] = await Promise.all([
+      world.connect({ ...options, service: 'talker', schema: z.object({}) }),
+      world.connect({ ...options, service: 'listener', schema: z.object({}) }),
+    ]);
+    await listener.messenger.subscribe('said/+', () => {}).ready;
+    await talker.messenger.publish('said/once', {});
+    const named = (wanted: string) => finished.all.find(({ name }) => name === wanted);
+    while (!named('publish said/once') || !named('process said/+')) await finished.next();
+    expect(named('process said/+')?.parentSpanContext?.spanId).toBe(named('publish said/once')?.spanContext().spanId);
   });
 
   it('a start is no part of the trace of the change that it starts on, and is linked to it', async () => {

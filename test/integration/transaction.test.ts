@@ -60,7 +60,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
         outcome: 'rejected',
         code: 'handler_failed',
         pointer: '/vad/threshold',
-        message: 'the microphone can not do that',
+        message: 'version 2, commit of a handler of the whole document: the microphone can not do that',
       },
     });
     expect(service.current.vad.threshold).toBe(0.6);
@@ -70,7 +70,14 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(counted.data).toMatchObject({
       version: 2,
       convergedAt: null,
-      stragglers: [{ instance: 'stt-1', standing: 'rejected', version: 1, message: 'the microphone can not do that' }],
+      stragglers: [
+        {
+          instance: 'stt-1',
+          standing: 'rejected',
+          version: 1,
+          message: 'version 2, commit of a handler of the whole document: the microphone can not do that',
+        },
+      ],
     });
 
     await operator.request('stt-worker', { op: 'merge', patch: { vad: { threshold: 0.7 } } });

@@ -148,7 +148,8 @@ describe('the plainest YAML', () => {
       }),
       { numRuns: 20_000 },
     );
-    expect(count).toBeGreaterThan(300);
+    // About 330 are plain; that only says that the property is not empty.
+    expect(count).toBeGreaterThan(150);
   });
 
   it('is how the library writes ordinary documents, which are read back', () => {
