@@ -37,6 +37,13 @@ export const requirements: Readonly<Record<string, string>> = {
   'Promise-17-Old-Retained-Repaired':
     'An instance that is given an older retained snapshot long after the change gets the present one.',
 
+  'Operate-01-Lost-Instance':
+    'Of an instance that was killed, health says what it ran last and when it was lost, and leaves out what nobody knows.',
+  'Operate-02-No-Service-By-Slip': 'The command line makes no service of a misspelt name, and names the near one.',
+
+  'Store-01-Full-Disk':
+    'On a full disk the authority refuses changes with what to do, loses nothing that it applied, starts, leaves nothing half-written, and goes on when there is room.',
+
   'Layer-01-Precedence':
     'For one pointer the default is 5, YAML says 10, the environment 15, an operator a value above that, the command line 20; removing each uncovers the next.',
   'Layer-02-Reload-Keeps': 'A reload re-reads files and environment and never loses what operators and arguments set.',
@@ -79,6 +86,8 @@ export const requirements: Readonly<Record<string, string>> = {
   'Version-10-Restore-Wins':
     'A restored store has a newer epoch and a new version of every service; killed at any moment, one of the two databases is whole.',
   'Version-11-Difference-Applies': 'A difference applied to its base gives its target.',
+  'Version-12-Restore-Of-Running':
+    'The store of an authority that runs is refused as the source of a restore, and the authority goes on.',
   'Transfer-01-Round-Trip': 'Every document of a generated corpus comes back identical from export and import.',
   'Transfer-02-Parsed-Back': 'Every format is read back by a parser of its own.',
   'Transfer-03-Marker': 'The marker keeps the present secret, and is refused where there is none.',
@@ -96,11 +105,14 @@ export const requirements: Readonly<Record<string, string>> = {
   'Http-05-Keys-And-Limits': 'A key gives the operator a name, services and limits.',
   'Secret-01-Nowhere': 'No secret appears in any export, difference, explanation, search, log, error or answer.',
   'Secret-02-Not-Over-Http': 'No secret is in any answer, log line or event of the HTTP API.',
+  'Secret-03-Fix': 'No proposed fix carries a secret, not even one of another service within a larger value.',
+  'Secret-04-No-Guess':
+    'No validation, difference or preview tells whoever may only read whether a guess at a secret is right.',
 
   'Client-01-Random-Schedules':
     'Over random schedules of loss, duplication, reordering, delay, partition, restarts, kills and clock jumps, no instance goes back, none shows an unvalidated or half document, and all converge.',
   'Client-02-Frozen-Broker':
-    'With a frozen broker or a half-open socket a client is connected again within three intervals and the maximum delay.',
+    'With a frozen broker or a half-open socket a client is connected again, or to the next broker, within three intervals and the maximum delay.',
   'Client-03-Lives-Again':
     'After a refused connection, a password that becomes valid later, a publish that the broker closes on, or a denied filter, the client is live again by itself and says what happened.',
   'Client-04-Thousand-Reconnect': 'A thousand clients that reconnect at once are all back, with every subscription.',
@@ -110,6 +122,41 @@ export const requirements: Readonly<Record<string, string>> = {
   'Client-07-Backoff-Schedule': 'The gaps between attempts follow the schedule and reset after stability.',
   'Client-08-Last-Good':
     'A last good file that is torn, tampered, foreign, unreadable or can not be written is told and never a crash.',
+
+  'Client-12-Browser':
+    'In a browser, over WebSocket, the client verifies, applies, refuses, reports, reconnects and starts from its last good document as it does on Node.',
+  'Client-14-Message-Traces':
+    'What the handler of a message publishes and asks is in the trace of that message, across services and replies.',
+  'Client-15-Operator-Traces':
+    'A change by the command line begins the trace that goes on through authority and service to healthy, where its process has an OpenTelemetry SDK.',
+  'Client-16-Burst-Kept':
+    'Of a burst that comes faster than turns of the event loop a quick handler gets every message, whatever its queue holds.',
+  'Client-18-Logger-Harmless': 'A logger that throws, and a full disk under the log, cost lines and nothing else.',
+  'Client-19-Start-Waits':
+    'Garbage, a deletion, a foreign or an older snapshot does not end the wait of a start for the live one.',
+  'Client-20-One-Authority':
+    'A snapshot of another authority is never applied, and a document that is newer than its authority has is told.',
+  'Client-21-Reports-Arrive':
+    'A health report or a contract that the broker did not take is published again until it has it.',
+  'Client-22-Hung-Disk': 'A disk that hangs keeps a service from nothing but what is kept on it.',
+  'Client-40-Surprises-Survived':
+    'Whatever is thrown by who is told of a change, the next one is applied and a stop ends.',
+  'Client-41-Late-Commit': 'A commit that ends after it was taken back is brought to the document in force.',
+  'Client-42-Joins-And-Leaves':
+    'A handler that is added while others prepare takes part in the change, and one that has ended is not called.',
+  'Client-43-Trial-Gives-Way': 'A newer version is applied at once from the version on trial.',
+  'Client-44-Probation':
+    'A version that two processes died of within ten seconds is not applied by the third, which has the one before.',
+  'Client-45-Wrong-Calls-Are-Told':
+    'A messenger call with a topic or options that can not be right is refused at once with every fault, and ends neither connection nor process.',
+  'Client-46-Data-Is-An-Object':
+    'Data that does not become a JSON object is refused by the one who sends it, by its type where TypeScript can tell.',
+  'Client-47-Replies-Say-What-Is-Wrong':
+    'A reply that returns what can be no answer is told so on both sides, without what it returned.',
+  'Client-23-Whole-Stop': 'Nothing of the service that throws keeps a stop from closing the connection.',
+  'Client-17-One-Zod': 'A service has one zod, its own, in any version of one range; the packages bring none.',
+  'Client-30-Options-At-Once':
+    'Wrong options, by code or by environment, are refused before anything is done, all at once, each by its name and without its value.',
 
   'Wire-01-Topics-Literal': 'Every topic is built and parsed exactly as docs/protocol.md spells it.',
   'Wire-02-Only-Known-Errors': 'No input makes opening a message throw anything but a SetpointError.',
