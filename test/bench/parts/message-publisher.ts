@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
 import { openMessenger } from '../harness/open-messenger.ts';
 import { servePart } from '../harness/part.ts';
@@ -5,30 +6,37 @@ import { connectPlain } from '../harness/plain-client.ts';
 import { readingAt, sealReading } from '../harness/readings.ts';
 
 export interface MessagePublisherPart {
-  readonly kind: 'plain' | 'setpoint';
+  readonly kind: 'plain' | 'stringified' | 'setpoint';
   readonly url: string;
   readonly protocolVersion: 4 | 5;
 }
 
-// Publishes one message after the other. The plain one has its bytes ready; the messenger makes them of an object.
+// Publishes one message after the other. The plain one has its bytes ready; the others make them of an object.
 
 const stack = new AsyncDisposableStack();
 let publish: (i: number) => Promise<void>;
 
-function publishPlain(client: MqttClient): typeof publish {
-  const payload = Buffer.from(sealReading(0));
-  return () =>
+function publishPlain(client: MqttClient, payloadOf: (i: number) => Buffer): typeof publish {
+  return (i) =>
     new Promise((settle, refuse) => {
-      client.publish('bench/plain', payload, { qos: 1 }, (error) => (error ? refuse(error) : settle()));
+      client.publish('bench/plain', payloadOf(i), { qos: 1 }, (error) => (error ? refuse(error) : settle()));
     });
 }
 
+/** What whoever sends objects by MQTT.js writes: an envelope with a fresh id and the time. */
+function stringified(i: number): Buffer {
+  const envelope = { ...form, id: randomUUID(), time: new Date().toISOString(), data: readingAt(i) };
+  return Buffer.from(JSON.stringify(envelope));
+}
+const ready = Buffer.from(sealReading(0));
+const form: object = JSON.parse(String(ready));
+
 servePart({
   open: async ({ kind, url, protocolVersion }: MessagePublisherPart) => {
-    if (kind === 'plain') {
+    if (kind !== 'setpoint') {
       const client = await connectPlain(url, { protocolVersion });
       stack.defer(() => client.endAsync(true));
-      publish = publishPlain(client);
+      publish = publishPlain(client, kind === 'plain' ? () => ready : stringified);
       return;
     }
     const messenger = await openMessenger(stack, url);
