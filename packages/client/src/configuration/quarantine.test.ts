@@ -170,6 +170,19 @@ describe('a mark', () => {
     expect(await holdsAfter(text)).toBe(true);
   });
 
+  it.each([
+    [0, false],
+    [1, true],
+  ])('where the process ended by exit(%i) counts: %s', async (code, counts) => {
+    const program = `
+      import { createQuarantine } from ${JSON.stringify(new URL('quarantine.ts', import.meta.url).href)};
+      await createQuarantine(${JSON.stringify(file)}, console.error).begin(${JSON.stringify(mark)});
+      process.exit(${code});`;
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], { stdio: 'inherit' });
+    expect(await new Promise((settle) => child.once('exit', settle))).toBe(code);
+    expect((await open()).suspects(mark)).toBe(counts);
+  });
+
   it.runIf(process.platform === 'linux')('counts where its number is that of another process now', async () => {
     expect(await holdsAfter(JSON.stringify({ ...mark, pid: 1, life: 'another' }))).toBe(true);
   });

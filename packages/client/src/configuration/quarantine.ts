@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -35,6 +35,26 @@ interface Mark extends Stamp {
  */
 const life = statusOf(process.pid)?.startedAt ?? randomUUID();
 
+/** The marks of this process that are on disk. */
+const marked = new Set<string>();
+let isExitWatched = false;
+
+/** Whoever ends the process on purpose, and says that all is well, has not died of a version. */
+function watchExit(): void {
+  if (isExitWatched) return;
+  isExitWatched = true;
+  process.on('exit', (code) => {
+    if (code !== 0) return;
+    for (const file of marked) {
+      try {
+        rmSync(file, { force: true });
+      } catch {
+        // Nobody can be told any more; it counts as one death.
+      }
+    }
+  });
+}
+
 /**
  * Keeps the mark in `file`. It is not synced to the disk: what a process has written outlives its death, only not that
  * of the machine, and a mark that is lost with the machine costs one more try, where a sync costs every change its
@@ -53,6 +73,7 @@ export function createQuarantine(file: string, onFault: (cause: unknown) => void
     if (!isMarked) return;
     isMarked = false;
     left = undefined;
+    marked.delete(file);
     await rm(file, { force: true }).catch(onFault);
   }
 
@@ -77,6 +98,8 @@ export function createQuarantine(file: string, onFault: (cause: unknown) => void
       const tries = triesOf(stamp) + 1;
       const mark = { epoch, version, digest, tries, host: hostname(), pid: process.pid, life };
       isMarked = true;
+      marked.add(file);
+      watchExit();
       try {
         if (!isFolderMade) await mkdir(dirname(file), { recursive: true, mode: 0o700 });
         isFolderMade = true;
