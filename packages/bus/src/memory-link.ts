@@ -68,10 +68,11 @@ export class MemoryLink implements Link {
 
   holdBack(isHeld: boolean): void {
     this.#isHeldBack = isHeld;
-    let next = 0;
-    for (; next < this.#held.length && !this.#isHeldBack; next += 1)
-      this.#events?.message(this.#held[next] as BusMessage);
-    this.#held.splice(0, next);
+    while (!this.#isHeldBack) {
+      const next = this.#held.shift();
+      if (!next) return;
+      this.#events?.message(next);
+    }
   }
 
   drop(reason: string): void {

@@ -420,6 +420,7 @@ export class Configuration<T> {
   async #try(candidate: Candidate): Promise<void> {
     const { from, received } = candidate;
     const { snapshot } = received;
+    const before = this.#present;
     // With what the boot policy puts in it, it is another document.
     const isAsPublished = from === 'live' || this.#options.policy.bootDefaults.size === 0;
     if (isAsPublished && this.#attempts.failedLast(snapshot)) return this.#failAgain(snapshot);
@@ -429,8 +430,8 @@ export class Configuration<T> {
       await this.#apply(candidate);
     } catch (cause) {
       // What failed because of the stop says nothing about the document.
-      if (!isStop(cause)) this.#fail(snapshot, cause);
-      await this.#probation.resume();
+      if (!isStop(cause)) this.#fail(snapshot, cause, before);
+      await this.#probation.resume(this.#trial?.document.snapshot);
     }
   }
 
@@ -458,7 +459,9 @@ export class Configuration<T> {
   async #prove(trial: Trial<T>): Promise<void> {
     const { candidate, document, change } = trial;
     const { snapshot } = candidate.received;
+    if (this.#stopping.signal.aborted) return;
     if (this.#next && isNewer(this.#next.received.snapshot, snapshot)) return;
+    const before = this.#present;
     const end = new AbortController();
     this.#trialEnd = end;
     try {
@@ -468,7 +471,7 @@ export class Configuration<T> {
       // It stays on trial: for who comes next, and where that one fails, from the beginning.
       if (end.signal.aborted) return;
       await this.#goBack(document);
-      this.#fail(snapshot, cause);
+      this.#fail(snapshot, cause, before);
       return this.#probation.resume();
     }
     await this.#accept(candidate, document);
@@ -557,8 +560,13 @@ export class Configuration<T> {
     return coldPointers(changedPointers(this.#bootValues, applied.values), applied.snapshot);
   }
 
-  #fail(snapshot: Snapshot, cause: unknown): void {
-    this.#reject(snapshot, this.#hide(toRefusal(cause), snapshot, this.#applied?.snapshot));
+  /** What is in force, and what was proven last: handlers have seen both. */
+  get #present(): readonly (Snapshot | undefined)[] {
+    return [this.#inForce?.snapshot, this.#applied?.snapshot];
+  }
+
+  #fail(snapshot: Snapshot, cause: unknown, before: readonly (Snapshot | undefined)[] = []): void {
+    this.#reject(snapshot, this.#hide(toRefusal(cause), snapshot, ...this.#present, ...before));
   }
 
   #reject(snapshot: Snapshot, error: SetpointError): void {

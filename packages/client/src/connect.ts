@@ -407,7 +407,7 @@ class Session<T> {
       dedupe,
       messaging: this.#options.messaging,
       tracing,
-      onFault: (message, cause) => this.#logLimited('warn', message, { err: cause }, message),
+      onFault: (message, cause, kind) => this.#logLimited('warn', kind, { err: cause }, message),
     });
     this.#messenger = messenger;
     // Onto the document, whose getters would be read once by a copy.

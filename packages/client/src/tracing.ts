@@ -47,3 +47,48 @@ export interface TraceSpan {
 export const untraced: Tracing = {
   start: (_, { parent }) => ({ traceparent: parent, run: (work) => work(), end: () => undefined }),
 };
+
+/** The same tracing, of which nothing throws: a broken tracing library costs spans, and no message. */
+export function guardTracing(tracing: Tracing): Tracing {
+  return {
+    start(name, options) {
+      try {
+        return guardSpan(tracing.start(name, options));
+      } catch {
+        return untraced.start(name, options);
+      }
+    },
+  };
+}
+
+const guardSpan = (span: TraceSpan): TraceSpan => ({
+  traceparent: span.traceparent,
+  run: (work) => runOnce(span, work),
+  end(outcome) {
+    try {
+      span.end(outcome);
+    } catch {
+      // Nobody waits for it.
+    }
+  },
+});
+
+/** The work is done once, and what comes of it is its own, whatever becomes of the span. */
+function runOnce<T>(span: TraceSpan, work: () => T): T {
+  let done: { readonly value: T } | { readonly cause: unknown } | undefined;
+  try {
+    span.run(() => {
+      try {
+        done = { value: work() };
+      } catch (cause) {
+        done = { cause };
+      }
+    });
+  } catch {
+    // The library's own.
+  }
+  const came = done as typeof done | undefined;
+  if (!came) return work();
+  if ('cause' in came) throw came.cause;
+  return came.value;
+}

@@ -11,7 +11,7 @@ import {
   type Snapshot,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import { maskSecrets, maxFaults } from '../refusal.ts';
+import { maskSecrets, maxFaults, toRefusal } from '../refusal.ts';
 import { inTime } from '../step.ts';
 import { isDeepEqual } from './deep-equal.ts';
 import { type Overlay, overlay } from './overlay.ts';
@@ -73,7 +73,9 @@ export class DocumentMaker<T> {
   async fromDefaults(lastGood: Snapshot | undefined): Promise<MadeDocument<T>> {
     const { overrides, bootDefaults } = this.#options.policy;
     const own = new Map([...this.#kept(lastGood), ...bootDefaults, ...overrides]);
-    const { success, data, error } = await this.#look(overlay({}, own));
+    const { success, data, error } = await this.#look(overlay({}, own)).catch((cause) => {
+      throw maskOwn(toRefusal(cause), own);
+    });
     if (!success) throw this.#defaultsMisfit(own, error.issues);
     const document = deepFreeze(data);
     const values = await this.#valuesOf(document);
@@ -131,13 +133,17 @@ export class DocumentMaker<T> {
   #defaultsMisfit(own: Overlay, issues: readonly z.core.$ZodIssue[]): SetpointError {
     const laid = own.size > 0 ? ` (with what this machine has for ${[...own.keys()].join(', ')})` : '';
     const refusal = refusalFor(`the defaults of the schema make no document${laid}`, issues);
-    return maskSecrets(refusal, [{ values: overlay({}, own), secrets: [...own.keys()] }]);
+    return maskOwn(refusal, own);
   }
 
   #time(): string {
     return new Date(this.#options.now()).toISOString();
   }
 }
+
+/** Nobody has said yet which of the values of this machine are secret. */
+const maskOwn = (error: SetpointError, own: Overlay): SetpointError =>
+  maskSecrets(error, [{ values: overlay({}, own), secrets: [...own.keys()] }]);
 
 /** Which of them are there: a list may be shorter than one of them says. */
 const placedIn = (values: JsonObject, own: Overlay): Pointer[] =>

@@ -32,11 +32,15 @@ export class Probation {
     await this.#options.quarantine?.begin(stamp);
   }
 
-  /** It was not applied, and the process lives: the one before goes on, from the beginning of its time. */
-  async resume(): Promise<void> {
-    if (!this.#present) return this.#options.quarantine?.end();
-    await this.#options.quarantine?.begin(this.#present);
-    this.#wait();
+  /**
+   * It was not applied, and the process lives: what runs goes on, from the beginning of its time. That is `onTrial`, where
+   * there is one.
+   */
+  async resume(onTrial?: Stamp): Promise<void> {
+    const running = onTrial ?? this.#present;
+    if (!running) return this.#options.quarantine?.end(false);
+    await this.#options.quarantine?.begin(running);
+    if (this.#present && !onTrial) this.#wait();
   }
 
   /** It was applied. What came from the broker is kept for the next process. */
@@ -52,10 +56,11 @@ export class Probation {
     clearTimeout(this.#timer);
     if (!this.#present) return;
     this.#present = undefined;
-    await this.#options.quarantine?.end();
+    await this.#options.quarantine?.end(true);
   }
 
   #wait(): void {
+    clearTimeout(this.#timer);
     this.#timer = inBackground(() => void this.end().catch(() => undefined), probationMs);
   }
 }

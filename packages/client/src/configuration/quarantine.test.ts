@@ -55,7 +55,7 @@ describe('a version that was being applied when the process died', () => {
     await die(2);
     const second = await open();
     await second.begin(two);
-    await second.end();
+    await second.end(true);
     expect(await readdir(join(directory, 'made'))).toEqual([]);
     expect(second.suspects(two)).toBe(false);
     await die(2);
@@ -66,7 +66,7 @@ describe('a version that was being applied when the process died', () => {
     await die(2);
     const second = await open();
     await second.begin(snapshotOf(1));
-    await second.end();
+    await second.end(true);
     await second.begin(two);
     await makeForeign();
     expect((await open()).holds(two)).toBe(true);
@@ -206,8 +206,8 @@ describe('a mark', () => {
     const quarantine = await open();
     await quarantine.begin(two);
     expect(faults).toMatchObject([{ code: expect.stringMatching(/ENOTDIR|EEXIST/) }]);
-    await quarantine.end();
-    await quarantine.end();
+    await quarantine.end(true);
+    await quarantine.end(true);
     expect(faults).toHaveLength(2);
   });
 });

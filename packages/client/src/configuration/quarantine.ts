@@ -17,8 +17,8 @@ export interface Quarantine {
   trust(stamp: Stamp): void;
   /** Says before the first step that this version is about to be applied. */
   begin(stamp: Stamp): Promise<void>;
-  /** Says that it is done with, well or badly: this process lives. */
-  end(): Promise<void>;
+  /** Says that it is done with, well or badly: this process lives; `isProven`: with what it runs. */
+  end(isProven: boolean): Promise<void>;
 }
 
 /** So many deaths in a row are no accident. */

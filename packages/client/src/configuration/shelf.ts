@@ -33,9 +33,9 @@ export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
   /** Did a process live with what is kept? */
   let isProven = false;
 
-  async function proven(): Promise<void> {
-    isProven = true;
-    await quarantine?.end();
+  async function end(livesWithIt: boolean): Promise<void> {
+    isProven ||= livesWithIt;
+    await quarantine?.end(livesWithIt);
   }
 
   /** Where what is written next is the death of processes, this one is not. */
@@ -49,7 +49,7 @@ export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
   }
 
   return {
-    quarantine: quarantine && patient({ ...quarantine, end: proven }, patience, onUnmarked),
+    quarantine: quarantine && patient({ ...quarantine, end }, patience, onUnmarked),
     async read() {
       try {
         const bytes = await patience.within(() => lastGood.read());
@@ -106,5 +106,5 @@ const patient = (quarantine: Quarantine, patience: Patience, onFault: (cause: un
   open: () => patience.within(() => quarantine.open()).catch(onFault),
   begin: (stamp) => patience.within(() => quarantine.begin(stamp)).catch(onFault),
   // A mark that comes late must not stay: it would say that this process died.
-  end: () => patience.afterwards(() => quarantine.end()).catch(onFault),
+  end: (isProven) => patience.afterwards(() => quarantine.end(isProven)).catch(onFault),
 });

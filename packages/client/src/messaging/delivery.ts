@@ -1,6 +1,7 @@
 import type { Envelope } from '@setpoint/protocol';
 import { copyOf } from '#runtime/bytes';
 import type { Deduplication } from './deduplication.ts';
+import type { createHoldBudget } from './hold-budget.ts';
 import type { MessageQueue } from './queue.ts';
 import { laterTurn, type Turn } from './turn.ts';
 
@@ -32,18 +33,21 @@ export interface DeliveryOptions {
   readonly concurrency: number;
   readonly deduplication: Deduplication;
   readonly turn: Turn;
-  /** Nothing more arrives until what it returns is called; left out where the bus can't. */
-  readonly holdBack?: (() => () => void) | undefined;
+  /** Nothing more arrives until what `tryHold` returns is called; left out where the bus can't. */
+  readonly hold?: ReturnType<typeof createHoldBudget> | undefined;
   /** @throws what `onFault` is told; the message is counted as invalid. */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
   /** What it returns is awaited. */
   readonly handler: (message: Envelope, topic: string) => unknown;
-  readonly onFault: (message: string, cause: unknown) => void;
+  readonly onFault: OnFault;
   /** Called when a message has left the queue. */
   readonly onTaken?: () => void;
   /** Called when the next message would push one out, and the handler has had its turn. */
   readonly onFull?: () => void;
 }
+
+/** `kind`: what the same is said of, however often. */
+export type OnFault = (message: string, cause: unknown, kind: string) => void;
 
 /** Brings the messages of one subscription to its handler. */
 export interface Delivery {
@@ -60,8 +64,6 @@ interface Backlog {
   readonly sinceMs: number;
   readonly receivedBefore: number;
   readonly startedBefore: number;
-  /** How long it has held the connection back, in all. Milliseconds. */
-  heldMs: number;
   /** How often in a row the handler took too few meanwhile. */
   misses: number;
   /** Whether it was told that a message was dropped. */
@@ -72,8 +74,6 @@ interface Backlog {
 const quickMessages = 5;
 /** A slice may be short by no fault of the handler: where the machine is busy, or garbage is collected. */
 const maxMisses = 20;
-/** What the broker says of itself comes behind the messages, and must not be late. Milliseconds. */
-const longestHoldMs = 5000;
 /** Worth a turn of the event loop; what waits has to be copied. */
 const soonMessages = 64;
 
@@ -84,7 +84,7 @@ const soonMessages = 64;
  * after the queue has been empty; the counters know every message.
  */
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { queue, concurrency, deduplication, turn, holdBack, open, handler, onFault, onTaken, onFull } = options;
+  const { queue, concurrency, deduplication, turn, hold, open, handler, onFault, onTaken, onFull } = options;
   const counts = { received: 0, handled: 0, failed: 0, duplicates: 0, invalid: 0, dropped: 0, replaced: 0 };
   /** By what tells one message from another: the outcome of the copy that runs. */
   const underWay = new Map<string, Promise<void>>();
@@ -154,31 +154,27 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     sinceMs: performance.now(),
     receivedBefore: counts.received - 1,
     startedBefore: started,
-    heldMs: 0,
     misses: 0,
     isTold: false,
   });
 
   function holdOn(of: Backlog): void {
     if (letGo) return;
-    if (!holdBack || of.misses > maxMisses || of.heldMs >= longestHoldMs) {
+    letGo = of.misses > maxMisses ? undefined : hold?.tryHold();
+    if (!letGo) {
       if (queue.isFull) onFull?.();
       return;
     }
-    letGo = holdBack();
-    const sinceMs = performance.now();
     const startedBefore = started;
     const wanted = Math.min(quickMessages, queue.size);
     const look = (): void => {
       if (!letGo) return;
-      const heldMs = performance.now() - sinceMs;
       const took = started - startedBefore;
       // Other handlers have their turn before this one.
-      if (took === 0 && waitingForTurn > 0 && of.heldMs + heldMs < longestHoldMs) {
+      if (took === 0 && waitingForTurn > 0 && !hold?.isSpent()) {
         laterTurn(look);
         return;
       }
-      of.heldMs += heldMs;
       // One that took nothing waits for something else than its turn.
       of.misses = took >= wanted ? 0 : took > 0 ? of.misses + 1 : Number.POSITIVE_INFINITY;
       if (queue.isFull) onFull?.();
@@ -202,7 +198,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const hint =
       'make it faster, raise its concurrency or its queue limit, or let the latest message of each topic win';
     const what = `the oldest of ${queue.size} messages that wait for the handler of ${topic} was dropped`;
-    onFault(`${what}: ${came} and ${took}; ${hint}`, undefined);
+    onFault(`${what}: ${came} and ${took}; ${hint}`, undefined, 'dropped');
   }
 
   function deliver(topic: string, payload: Uint8Array): Promise<void> | undefined {
@@ -212,7 +208,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       message = open(topic, payload);
     } catch (cause) {
       counts.invalid += 1;
-      onFault(`a message on ${topic} is ignored`, cause);
+      onFault(`a message on ${topic} is ignored`, cause, 'ignored');
       return undefined;
     }
     return concurrency === 1 ? handle(message, topic) : handleAlone(message, topic);
@@ -262,11 +258,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function failed(topic: string, cause: unknown): void {
     if (cause instanceof InvalidMessage) {
       counts.invalid += 1;
-      onFault(`a message on ${topic} is ignored`, cause.cause);
+      onFault(`a message on ${topic} is ignored`, cause.cause, 'ignored');
       return;
     }
     counts.failed += 1;
-    onFault(`the handler of ${topic} threw`, cause);
+    onFault(`the handler of ${topic} threw`, cause, 'threw');
   }
 
   return {

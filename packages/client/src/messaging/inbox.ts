@@ -1,5 +1,6 @@
 import type { Bus } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
+import type { OnFault } from './delivery.ts';
 import { isControl } from './frames.ts';
 
 type Listener = (frame: Envelope) => void;
@@ -9,7 +10,7 @@ export interface InboxOptions {
   readonly topic: string;
   /** @throws what `onFault` is told */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
-  readonly onFault: (message: string, cause: unknown) => void;
+  readonly onFault: OnFault;
 }
 
 /** The one topic on which this process gets answers to its questions, and what steers the streams that it sends. */
@@ -35,7 +36,7 @@ export function createInbox({ bus, topic, open, onFault }: InboxOptions): Inbox 
       const listeners = isControl(frame) ? controls : answers;
       if (frame.correlationid !== undefined) listeners.get(frame.correlationid)?.(frame);
     } catch (cause) {
-      onFault(`a message on ${topic} is ignored`, cause);
+      onFault(`a message on ${topic} is ignored`, cause, `ignored ${topic}`);
     }
   }
 

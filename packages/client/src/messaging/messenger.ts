@@ -1,9 +1,11 @@
 import type { Bus, QoS } from '@setpoint/bus';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
-import { type Tracing, untraced } from '../tracing.ts';
+import { guardTracing, type Tracing, untraced } from '../tracing.ts';
 import { createAsking, type RequestOptions, type StreamOptions } from './asking.ts';
 import { checkListening, checkSending, publishShape, requestShape, streamShape } from './call-options.ts';
 import { createDeduplication } from './deduplication.ts';
+import type { OnFault } from './delivery.ts';
+import { createHoldBudget } from './hold-budget.ts';
 import { createInbox } from './inbox.ts';
 import type { MessageData } from './message-data.ts';
 import { createMessageSpans, type Traced } from './message-spans.ts';
@@ -103,7 +105,7 @@ export interface MessengerOptions {
   /** @default none is recorded */
   readonly tracing?: Tracing | undefined;
   /** Told of a handler that threw, of a queue that is full, and of a message that is no CloudEvent. */
-  readonly onFault: (message: string, cause: unknown) => void;
+  readonly onFault: OnFault;
 }
 
 /** What the connection needs besides. */
@@ -134,6 +136,7 @@ export function createMessenger({
   const writer = createEnvelopeWriter({ source: `/instance/${sourceName}`, now });
   const stopping = new AbortController();
   const turn = createTurn();
+  const hold = bus.holdBack && createHoldBudget(bus.holdBack.bind(bus));
   const subscriptions = new Set<OwnSubscription>();
   const outbox = createOutbox({
     bus,
@@ -157,7 +160,7 @@ export function createMessenger({
     stopping: stopping.signal,
   });
   // Who records nothing doesn't pay for it, not even with a call.
-  const spans = tracing === untraced ? undefined : createMessageSpans(tracing);
+  const spans = tracing === untraced ? undefined : createMessageSpans(guardTracing(tracing));
   let stopped: Promise<void> | undefined;
 
   async function stop(graceMs: number): Promise<void> {
@@ -192,7 +195,7 @@ export function createMessenger({
     });
     const onClosed = (closed: OwnSubscription): void => void subscriptions.delete(closed);
     const opened = openSubscription(
-      { bus, turn, deduplication, open, onFault, onClosed },
+      { bus, hold, turn, deduplication, open, onFault, onClosed },
       filter,
       spans?.process(filter, handler) ?? handler,
       options,

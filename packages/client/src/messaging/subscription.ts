@@ -1,7 +1,8 @@
 import type { Bus, QoS, Subscription } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
 import type { Deduplication } from './deduplication.ts';
-import { createDelivery, type DeliveryCounters } from './delivery.ts';
+import { createDelivery, type DeliveryCounters, type OnFault } from './delivery.ts';
+import type { createHoldBudget } from './hold-budget.ts';
 import { createMessageQueue, type QueuePolicy } from './queue.ts';
 import type { Turn } from './turn.ts';
 
@@ -51,12 +52,14 @@ export interface MessageSubscription extends AsyncDisposable {
 }
 
 export interface SubscriptionOptions {
-  readonly bus: Pick<Bus, 'subscribe' | 'holdBack'>;
+  readonly bus: Pick<Bus, 'subscribe'>;
+  /** Of the connection; undefined where the bus can't be held back. */
+  readonly hold?: ReturnType<typeof createHoldBudget> | undefined;
   readonly turn: Turn;
   readonly deduplication: Deduplication;
   /** @throws what `onFault` is told */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
-  readonly onFault: (message: string, cause: unknown) => void;
+  readonly onFault: OnFault;
   /** Told when it was closed. */
   readonly onClosed: (subscription: OwnSubscription) => void;
 }
@@ -75,7 +78,7 @@ const restMs = 100;
  * @throws BusError `topic_invalid`, `stopped`
  */
 export function openSubscription(
-  { bus, turn, deduplication, open, onFault, onClosed }: SubscriptionOptions,
+  { bus, hold, turn, deduplication, open, onFault, onClosed }: SubscriptionOptions,
   filter: string,
   handler: MessageHandler<unknown>,
   {
@@ -96,9 +99,9 @@ export function openSubscription(
     concurrency,
     deduplication,
     turn,
-    holdBack: bus.holdBack?.bind(bus),
+    hold,
     open,
-    onFault,
+    onFault: (message, cause, kind) => onFault(message, cause, `${kind} ${filter}`),
     handler: (message, topic) => handler(message, topic, signal),
     onTaken: () => {
       if (pausedAtMs !== undefined && resuming === undefined && queue.size <= limit / 2) resumeLater(pausedAtMs);
@@ -128,7 +131,7 @@ export function openSubscription(
     try {
       present = listen();
     } catch (cause) {
-      onFault(`${filter} is not subscribed to again`, cause);
+      onFault(`${filter} is not subscribed to again`, cause, `not subscribed ${filter}`);
     }
   }
 
