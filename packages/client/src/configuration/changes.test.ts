@@ -717,3 +717,49 @@ describe('a handler', () => {
     }
   });
 });
+
+describe('what a second look found', () => {
+  it('a stop while handlers commit begins no trial', async () => {
+    const { configuration, apply, offer } = openConfiguration(service);
+    await apply(snapshotOf(1, { key: 'a' }));
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const steps: string[] = [];
+    follow(configuration, {
+      commit: async () => {
+        begun.resolve();
+        await go.promise;
+        steps.push('commit');
+      },
+      verify: () => void steps.push('verify'),
+      soakMs: 1000,
+    });
+    offer(snapshotOf(2, { key: 'b' }));
+    await begun.promise;
+    const stopping = configuration.stop();
+    go.resolve();
+    await stopping;
+    expect(steps).toEqual(['commit']);
+  });
+
+  it('what a handler says of the version on trial before is masked too', async () => {
+    const { configuration, apply, offer, outcomes } = openConfiguration(service);
+    const withKey = (version: number, key: string) => ({ ...snapshotOf(version, { key }), secrets: ['/key'] });
+    await apply(withKey(1, 'first-secret'));
+    const asked = Promise.withResolvers<void>();
+    follow(configuration, {
+      commit: ({ current, previous, version }) => {
+        if (version === 3) throw new Error(`can't go from ${previous.key} to ${current.key}`);
+      },
+      verify: () => asked.resolve(),
+      soakMs: 60_000,
+    });
+    offer(withKey(2, 'second-secret'));
+    await asked.promise;
+    offer(withKey(3, 'third-secret'));
+    const outcome = await outcomes.next();
+    expect(outcome).toMatchObject({ kind: 'rejected' });
+    expect(JSON.stringify(outcome)).not.toMatch(/(first|second|third)-secret/);
+    expect(String(outcome.kind === 'rejected' && outcome.error.message)).not.toMatch(/(first|second|third)-secret/);
+    await configuration.stop();
+  });
+});

@@ -200,3 +200,26 @@ describe('messages between services', () => {
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 });
+
+describe('a tracing library that throws', () => {
+  const broken = (what: 'start' | 'run' | 'end'): Tracing => ({
+    start(name, options) {
+      if (what === 'start') throw new Error('no tracer');
+      const span = untraced.start(name, options);
+      const fail = (): never => {
+        throw new Error('the exporter is gone');
+      };
+      return what === 'run' ? { ...span, run: fail } : { ...span, end: fail };
+    },
+  });
+
+  it.each(['start', 'run', 'end'] as const)('at %s costs no message', async (what) => {
+    const [sender, receiver] = [await open('a', broken(what)), await open('b', broken(what))];
+    const heard = Promise.withResolvers<unknown>();
+    const subscription = receiver.subscribe('x/y', ({ data }) => heard.resolve(data));
+    await subscription.ready;
+    expect(await sender.publish('x/y', { n: 1 })).toMatchObject({ status: 'sent' });
+    expect(await heard.promise).toEqual({ n: 1 });
+    expect(subscription.stats()).toMatchObject({ handled: 1, failed: 0 });
+  });
+});
