@@ -1,4 +1,4 @@
-import { type Tracing, untraced } from './tracing.ts';
+import { guardTracing, type Tracing, untraced } from './tracing.ts';
 
 /**
  * Tracing by OpenTelemetry for programs that users start and don't write: where the process was started with an SDK
@@ -10,7 +10,7 @@ export async function findTracing(): Promise<Tracing> {
   if (!hasSdk()) return untraced;
   try {
     const { openTelemetry } = await import('./opentelemetry.ts');
-    return openTelemetry();
+    return guardTracing(openTelemetry());
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return untraced;
     throw cause;

@@ -4,7 +4,7 @@ import type { ProviderStateChange } from './configuration/provider-state.ts';
 import type { Outcome } from './configuration.ts';
 import { isHeard, tell } from './diagnostics.ts';
 import type { Received, Reception } from './receive.ts';
-import type { Tracing } from './tracing.ts';
+import { guardTracing, type Tracing } from './tracing.ts';
 
 export interface ObserverOptions {
   readonly service: string;
@@ -27,7 +27,8 @@ export interface Observer {
   state(change: ProviderStateChange): void;
 }
 
-export function createObserver({ service, instance, tracing }: ObserverOptions): Observer {
+export function createObserver({ service, instance, tracing: given }: ObserverOptions): Observer {
+  const tracing = guardTracing(given);
   const told = { service, instance };
   /** The span of its reception, which is the cause of what is done with it. */
   const causes = new WeakMap<Received, string>();
@@ -69,7 +70,7 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
       })),
     reception(reception, bytes) {
       tell('setpoint.client.receive', () => ({ ...told, bytes, ...describe(reception) }));
-      if (reception.kind === 'apply') unharmed(() => traceReception(reception.received));
+      if (reception.kind === 'apply') traceReception(reception.received);
       hasReceived = true;
     },
     async applying(received, from, work) {
@@ -79,24 +80,18 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
       const span =
         cause === undefined
           ? undefined
-          : unharmed(() =>
-              tracing.start('setpoint.apply', { kind: 'internal', parent: cause, attributes: attributesOf(received) }),
-            );
+          : tracing.start('setpoint.apply', { kind: 'internal', parent: cause, attributes: attributesOf(received) });
       traceparent = span?.traceparent;
       last = undefined;
       try {
-        unharmed(() => span?.run(work)?.catch(() => undefined));
-        // Also where the span has not run it.
-        await work();
+        await (span ? span.run(work) : work());
       } finally {
         const outcome = last as Outcome | undefined;
         traceparent = undefined;
-        unharmed(() =>
-          span?.end({
-            error: errorOf(outcome),
-            attributes: { 'setpoint.outcome': outcome?.kind ?? 'superseded' },
-          }),
-        );
+        span?.end({
+          error: errorOf(outcome),
+          attributes: { 'setpoint.outcome': outcome?.kind ?? 'superseded' },
+        });
         tell('setpoint.client.apply', () => ({
           ...told,
           from,
@@ -114,15 +109,6 @@ export function createObserver({ service, instance, tracing }: ObserverOptions):
     },
     state: ({ state, previous }) => tell('setpoint.client.state', () => ({ ...told, state, previous })),
   };
-}
-
-/** Who looks on must not change what happens: a library that traces may fail. */
-function unharmed<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch {
-    return undefined;
-  }
 }
 
 function describe(reception: Reception) {

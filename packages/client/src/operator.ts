@@ -15,7 +15,7 @@ import {
   type Signer,
   tryOpenMessage,
 } from '@setpoint/protocol';
-import { type Tracing, untraced } from './tracing.ts';
+import { guardTracing, type Tracing, untraced } from './tracing.ts';
 
 /** Asks the authority for changes, over MQTT alone. */
 export interface Operator {
@@ -70,7 +70,7 @@ export function createOperator(options: OperatorOptions): Operator {
     keys,
     timeoutMs = 10_000,
     retryMs = 1000,
-    tracing = untraced,
+    tracing: given = untraced,
     now = Date.now,
   } = options;
   const name = parseName(options.name, 'an operator');
@@ -147,6 +147,7 @@ export function createOperator(options: OperatorOptions): Operator {
     }
   }
 
+  const tracing = guardTracing(given);
   return {
     async request(service, { id = newMessageId(), ...operation }) {
       const data = { service, author: name, ...operation } as Request;
