@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { openWebSocketHarness } from '@setpoint/test-support/brokers/aedes-websocket';
+import { openWorld } from '@setpoint/test-support/world';
 import { describe, expect, it } from 'vitest';
-import { openWebSocketHarness } from '../support/brokers/aedes-websocket.ts';
-import { openWorld } from '../support/world.ts';
 import { isChromiumHere, openChromium } from './chromium.ts';
 
 const program = fileURLToPath(new URL('../../examples/browser/serve.ts', import.meta.url));

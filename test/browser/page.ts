@@ -1,5 +1,5 @@
 import { ChangeRefused, type Connection, type ConnectOptions, connect } from '@setpoint/client';
-import { type Service, sttSchema } from '../support/stt-service.ts';
+import { type Service, sttSchema } from '@setpoint/test-support/stt-service';
 
 /** What crosses from a test to its page. */
 export type PageOptions = Omit<ConnectOptions<typeof sttSchema>, 'schema' | 'url'> & { readonly url: string };

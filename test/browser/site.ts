@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createPlainServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { testCertificate, testKey } from '../support/tls.ts';
+import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import type { Bundle } from './bundle.ts';
 
 export interface Site extends AsyncDisposable {

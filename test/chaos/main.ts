@@ -1,8 +1,8 @@
 // Runs the random schedules: 10,000 of them in memory, or CHAOS_RUNS, beginning at seed 1, or CHAOS_FROM. With
 // CHAOS_BROKER=aedes or mosquitto they run in real time on that broker, with real processes, 100 of them. With CHAOS_SEED
 // only that one, and everything it did is printed. Ends with 1 when a promise was broken.
-import { openAedes } from '../support/brokers/aedes.ts';
-import { openMosquitto } from '../support/brokers/mosquitto.ts';
+import { openAedes } from '@setpoint/test-support/brokers/aedes';
+import { openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
 import { runInMemory } from './memory-run.ts';
 import type { Outcome } from './outcome.ts';
 import { seedsOf } from './seeds.ts';

@@ -1,5 +1,5 @@
+import { availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 import { runInMemory } from './memory-run.ts';
 import type { Outcome } from './outcome.ts';
 import { seedsOf } from './seeds.ts';

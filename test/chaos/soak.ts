@@ -3,10 +3,10 @@
 // is missing. SOAK_URL names a broker; without it there is Mosquitto where it can be had, else aedes in this process.
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '@setpoint/client';
+import { openAedes } from '@setpoint/test-support/brokers/aedes';
+import { hasMosquitto, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { openAedes } from '../support/brokers/aedes.ts';
-import { hasMosquitto, openMosquitto } from '../support/brokers/mosquitto.ts';
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 30);
 const perSecond = Number(process.env.SOAK_RATE ?? 1000);

@@ -1,11 +1,11 @@
 import type { BusFault } from '@setpoint/bus';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { type AedesHarness, type AedesHooks, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { openWebSocketBroker } from '@setpoint/test-support/brokers/aedes-websocket';
+import { freePort } from '@setpoint/test-support/free-port';
+import { hear, session } from '@setpoint/test-support/heard';
+import { agree, openScriptedBroker } from '@setpoint/test-support/scripted-broker';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AedesHarness, type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
-import { openWebSocketBroker } from '../support/brokers/aedes-websocket.ts';
-import { freePort } from '../support/free-port.ts';
-import { hear, session } from '../support/heard.ts';
-import { agree, openScriptedBroker } from '../support/scripted-broker.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {

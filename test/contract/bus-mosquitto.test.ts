@@ -1,8 +1,8 @@
 import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
+import { isMosquittoHere } from '@setpoint/test-support/brokers/brokers';
+import { type MosquittoHarness, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
+import { hear, session } from '@setpoint/test-support/heard';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { isMosquittoHere } from '../support/brokers/brokers.ts';
-import { type MosquittoHarness, openMosquitto } from '../support/brokers/mosquitto.ts';
-import { hear, session } from '../support/heard.ts';
 
 describe.skipIf(!(await isMosquittoHere()))('Mosquitto with the configuration of this project', () => {
   let broker: MosquittoHarness;

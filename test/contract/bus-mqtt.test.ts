@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { BusFault } from '@setpoint/bus';
 import { createMqttBus, type MqttBus, type MqttBusOptions } from '@setpoint/bus/mqtt';
+import { type AedesHarness, type AedesHooks, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { connectTo } from '@setpoint/test-support/brokers/over-socket';
+import { hear, reached, session } from '@setpoint/test-support/heard';
+import { agree, openScriptedBroker, type Script, type ScriptedBroker } from '@setpoint/test-support/scripted-broker';
 import { openTcpProxy, type TcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type AedesHarness, type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
-import { connectTo } from '../support/brokers/over-socket.ts';
-import { hear, reached, session } from '../support/heard.ts';
-import { agree, openScriptedBroker, type Script, type ScriptedBroker } from '../support/scripted-broker.ts';
 
 const endings: (() => Promise<unknown>)[] = [];
 

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type TlsOptions } from 'node:tls';
 import type { BusFault } from '@setpoint/bus';
 import { createMqttBus, type MqttBusOptions } from '@setpoint/bus/mqtt';
+import { connectTo } from '@setpoint/test-support/brokers/over-socket';
+import { hear, reached } from '@setpoint/test-support/heard';
+import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { Aedes } from 'aedes';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectTo } from '../support/brokers/over-socket.ts';
-import { hear, reached } from '../support/heard.ts';
-import { testCertificate, testKey } from '../support/tls.ts';
 
 const endings: (() => Promise<unknown>)[] = [];
 

@@ -1,11 +1,11 @@
 import type { BusFault } from '@setpoint/bus';
 import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
+import { openWebSocketBroker } from '@setpoint/test-support/brokers/aedes-websocket';
+import { connectTo } from '@setpoint/test-support/brokers/over-socket';
+import { freePort } from '@setpoint/test-support/free-port';
+import { hear, reached, session } from '@setpoint/test-support/heard';
+import { testCertificate } from '@setpoint/test-support/tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openWebSocketBroker } from '../support/brokers/aedes-websocket.ts';
-import { connectTo } from '../support/brokers/over-socket.ts';
-import { freePort } from '../support/free-port.ts';
-import { hear, reached, session } from '../support/heard.ts';
-import { testCertificate } from '../support/tls.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {

@@ -1,6 +1,6 @@
+import { drawStates, tabulateStates } from '@setpoint/test-support/state-diagram';
 import { expect, it } from 'vitest';
 import { connectionTransitions } from '../../packages/bus/src/connection-state.ts';
-import { drawStates, tabulateStates } from '../support/state-diagram.ts';
 
 const states = ['idle', 'connecting', 'connected', 'reconnecting', 'draining', 'closed'];
 const events = ['start', 'accepted', 'failed', 'lost', 'stop', 'ended'];

@@ -1,4 +1,6 @@
 import type { Bus, BusStatus } from '@setpoint/bus';
+import { availableBrokers } from '@setpoint/test-support/brokers/brokers';
+import { hear, reached } from '@setpoint/test-support/heard';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -7,8 +9,6 @@ import {
   connectionTransitions,
 } from '../../packages/bus/src/connection-state.ts';
 import type { BrokerHarness } from '../../packages/bus/src/contract.ts';
-import { availableBrokers } from '../support/brokers/brokers.ts';
-import { hear, reached } from '../support/heard.ts';
 
 /** What must be true of a connection after the commands until now. */
 interface Model {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import SwaggerParser from '@apidevtools/swagger-parser';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, type Asked, openServedApi, type ServedApi } from '../../apps/config-authority/test/served-api.ts';
 import { createOpenApi } from '../../scripts/write-openapi.ts';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
-import { type Answer, type Asked, openServedApi, type ServedApi } from '../support/served-api.ts';
 
 interface Operation {
   readonly operationId: string;

@@ -1,9 +1,9 @@
 import type { MqttBus } from '@setpoint/bus/mqtt';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { reached, session } from '@setpoint/test-support/heard';
+import { agree, openScriptedBroker, type ScriptedBroker } from '@setpoint/test-support/scripted-broker';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { reached, session } from '../support/heard.ts';
-import { agree, openScriptedBroker, type ScriptedBroker } from '../support/scripted-broker.ts';
 
 /** What the longest delay before each attempt after a loss is, from the first on. Milliseconds. */
 const ceilingsMs = [100, 500, 1000, 2000, 4000, 5000, 5000, 5000];

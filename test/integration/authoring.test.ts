@@ -7,13 +7,13 @@ import { connect } from '@setpoint/client';
 import { startAuthority } from '@setpoint/config-authority';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
+import type { CliRun } from '@setpoint/test-support/cli';
+import { sttSchema, sttSchemaFile } from '@setpoint/test-support/stt-service';
 import { parse as parseDotenv } from 'dotenv';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
-import type { CliRun } from '../support/cli.ts';
-import { sttSchema, sttSchemaFile } from '../support/stt-service.ts';
 
 const file = 'vad:\n  threshold: 0.6\nwhisper:\n  model: small\napi:\n  key: key-from-the-file\n';
 const logger = pino({ level: 'silent' });

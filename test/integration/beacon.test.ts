@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { BusOptions } from '@setpoint/bus';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openMemory } from '@setpoint/test-support/brokers/memory';
+import { openWorld } from '@setpoint/test-support/world';
 import { openTcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openMemory } from '../support/brokers/memory.ts';
-import { openWorld } from '../support/world.ts';
 
 const intervalMs = 500;
 

@@ -1,8 +1,8 @@
 import { connect, type MessageSubscription } from '@setpoint/client';
 import { createEnvelopeWriter } from '@setpoint/protocol';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 
 /** `SETPOINT_BUSY_MS=60000` for the whole promise. */
 const busyMs = Number(process.env.SETPOINT_BUSY_MS ?? 3000);

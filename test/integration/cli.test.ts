@@ -12,12 +12,12 @@ import {
   type Health,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { type CliRun, type CliWatch, runCli, startCli } from '@setpoint/test-support/cli';
+import { freePort } from '@setpoint/test-support/free-port';
+import { sttSchema, sttSchemaFile } from '@setpoint/test-support/stt-service';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
-import { type CliRun, type CliWatch, runCli, startCli } from '../support/cli.ts';
-import { freePort } from '../support/free-port.ts';
-import { sttSchema, sttSchemaFile } from '../support/stt-service.ts';
 
 const file = 'vad:\n  threshold: 0.6\nwhisper:\n  model: small\napi:\n  key: key-from-the-file\n';
 const logger = pino({ level: 'silent' });

@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
+import {
+  availableFreezableBrokers,
+  availableSocketBrokers,
+  type BrokerHarness,
+} from '@setpoint/test-support/brokers/brokers';
+import { freePort } from '@setpoint/test-support/free-port';
+import { reached } from '@setpoint/test-support/heard';
+import { sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
+import { openScriptedBroker } from '@setpoint/test-support/scripted-broker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { availableFreezableBrokers, availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { freePort } from '../support/free-port.ts';
-import { reached } from '../support/heard.ts';
-import { sealSnapshot, snapshotOf } from '../support/samples.ts';
-import { openScriptedBroker } from '../support/scripted-broker.ts';
 
 const schema = z.object({ threshold: z.number().default(0.5) });
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@setpoint/client';
+import { openAedes } from '@setpoint/test-support/brokers/aedes';
+import { openWebSocketBroker } from '@setpoint/test-support/brokers/aedes-websocket';
+import { session } from '@setpoint/test-support/heard';
+import { testCertificate } from '@setpoint/test-support/tls';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { openAedes } from '../support/brokers/aedes.ts';
-import { openWebSocketBroker } from '../support/brokers/aedes-websocket.ts';
-import { session } from '../support/heard.ts';
-import { testCertificate } from '../support/tls.ts';
 
 const options = {
   service: 'vad',

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 

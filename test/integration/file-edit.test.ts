@@ -1,8 +1,8 @@
 import { rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld } from '@setpoint/test-support/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld } from '../support/world.ts';
 
 describe.each(await availableBrokers())('on $name', ({ open }) => {
   let broker: BrokerHarness;

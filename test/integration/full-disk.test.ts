@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openNodeContainer } from '@setpoint/test-support/disk/node-container';
+import { sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openNodeContainer } from '../support/disk/node-container.ts';
-import { sealSnapshot, snapshotOf } from '../support/samples.ts';
 
 const runInContainer = await openNodeContainer();
 
@@ -27,7 +27,10 @@ describe.skipIf(!runInContainer)('on a disk that is full', () => {
     timeout: 120_000,
   }, async () => {
     await writeFile(join(folder, 'vad@config-authority.json'), sealSnapshot(snapshotOf(1, { threshold: 0.1 })));
-    const seen = await seenBy(new URL('../support/disk/client-on-full-disk.ts', import.meta.url), megabyte / 4);
+    const seen = await seenBy(
+      new URL(import.meta.resolve('@setpoint/test-support/disk/client-on-full-disk')),
+      megabyte / 4,
+    );
     const told = (why: string) => [
       expect.stringContaining(`what is being applied could not be marked on disk: Error: ${why}`),
       expect.stringContaining(`the last good snapshot could not be kept: Error: ${why}`),
@@ -56,7 +59,10 @@ describe.skipIf(!runInContainer)('on a disk that is full', () => {
   it('Store-01-Full-Disk: the authority refuses changes, loses none, starts, and goes on when there is room', {
     timeout: 120_000,
   }, async () => {
-    const seen = await seenBy(new URL('../support/disk/authority-on-full-disk.ts', import.meta.url), 4 * megabyte);
+    const seen = await seenBy(
+      new URL(import.meta.resolve('@setpoint/test-support/disk/authority-on-full-disk')),
+      4 * megabyte,
+    );
     const refused = {
       status: 'rejected',
       code: 'store_unavailable',

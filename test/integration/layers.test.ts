@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
 import { createEnvelopeWriter, type JsonObject } from '@setpoint/protocol';
+import { type AuthorityProcess, spawnAuthority } from '@setpoint/test-support/authority-process';
+import { freePort } from '@setpoint/test-support/free-port';
+import { createWatcher } from '@setpoint/test-support/watcher';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AuthorityProcess, spawnAuthority } from '../support/authority-process.ts';
-import { freePort } from '../support/free-port.ts';
-import { createWatcher } from '../support/watcher.ts';
 
 let root: string;
 let running: AuthorityProcess[];

@@ -1,13 +1,13 @@
 import type { BusStatus } from '@setpoint/bus';
 import type { MqttBus } from '@setpoint/bus/mqtt';
 import { type Connection, connect } from '@setpoint/client';
+import { openAedes } from '@setpoint/test-support/brokers/aedes';
+import { availableFreezableBrokers, type FreezableBrokerKind } from '@setpoint/test-support/brokers/brokers';
+import { hear, reached, session } from '@setpoint/test-support/heard';
+import { openWorld } from '@setpoint/test-support/world';
 import { openTcpProxy } from '@setpoint/testing/tcp-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openAedes } from '../support/brokers/aedes.ts';
-import { availableFreezableBrokers, type FreezableBrokerKind } from '../support/brokers/brokers.ts';
-import { hear, reached, session } from '../support/heard.ts';
-import { openWorld } from '../support/world.ts';
 
 const schema = z.object({ threshold: z.number().default(0.5) });
 const intervalMs = 1000;

@@ -1,9 +1,9 @@
+import { isMosquittoHere } from '@setpoint/test-support/brokers/brokers';
+import { type MosquittoFiles, type MosquittoHarness, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
+import { passwordLine } from '@setpoint/test-support/brokers/mosquitto-passwords';
+import { hear, session } from '@setpoint/test-support/heard';
+import { expectLive, type LoggedService, openLoggedService } from '@setpoint/test-support/logged-service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isMosquittoHere } from '../support/brokers/brokers.ts';
-import { type MosquittoFiles, type MosquittoHarness, openMosquitto } from '../support/brokers/mosquitto.ts';
-import { passwordLine } from '../support/brokers/mosquitto-passwords.ts';
-import { hear, session } from '../support/heard.ts';
-import { expectLive, type LoggedService, openLoggedService } from '../support/logged-service.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {

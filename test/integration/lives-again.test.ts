@@ -1,7 +1,7 @@
+import { type AedesHooks, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { hear, session } from '@setpoint/test-support/heard';
+import { expectLive, openLoggedService } from '@setpoint/test-support/logged-service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AedesHooks, openAedes } from '../support/brokers/aedes.ts';
-import { hear, session } from '../support/heard.ts';
-import { expectLive, openLoggedService } from '../support/logged-service.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {

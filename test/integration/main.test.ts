@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AuthorityProcess, spawnAuthority } from '@setpoint/test-support/authority-process';
+import { freePort } from '@setpoint/test-support/free-port';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEmbeddedBroker } from '../../apps/config-authority/src/embedded-broker.ts';
-import { type AuthorityProcess, spawnAuthority } from '../support/authority-process.ts';
-import { freePort } from '../support/free-port.ts';
 
 let root: string;
 let running: AuthorityProcess[];

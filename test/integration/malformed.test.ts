@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld } from '@setpoint/test-support/world';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld } from '../support/world.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');

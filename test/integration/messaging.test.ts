@@ -1,8 +1,8 @@
 import { connect } from '@setpoint/client';
 import { createEnvelopeWriter } from '@setpoint/protocol';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

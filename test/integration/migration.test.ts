@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
 import { createFakeAuthority } from '@setpoint/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
 
 const programs = fileURLToPath(new URL('../../examples/migration/', import.meta.url));
 const guide = fileURLToPath(new URL('../../docs/migrating-from-mqtt.md', import.meta.url));

@@ -5,10 +5,10 @@ import { createOperator, type OperatorOptions } from '@setpoint/client/operator'
 import { type Authority, type AuthorityKeys, openAuthorityKeys, startAuthority } from '@setpoint/config-authority';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createKeyRing, createSigner, createSigningKey, type TrustedKey, trustedKeyOf } from '@setpoint/protocol';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { createWatcher } from '@setpoint/test-support/watcher';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { createWatcher } from '../support/watcher.ts';
 
 const [ann, bob, stranger] = [createSigningKey(), createSigningKey(), createSigningKey()];
 const trusted = (key: typeof ann, rest: Partial<TrustedKey> = {}): TrustedKey => ({

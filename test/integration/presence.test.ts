@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createEnvelopeWriter } from '@setpoint/protocol';
+import { availableBrokers, availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld } from '@setpoint/test-support/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld } from '../support/world.ts';
 
-const program = fileURLToPath(new URL('../support/service-process.ts', import.meta.url));
+const program = fileURLToPath(import.meta.resolve('@setpoint/test-support/service-process'));
 
 async function spawnService(url: string, prefix: string, instance: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, [program, url, prefix, instance], { stdio: ['ignore', 'pipe', 'inherit'] });

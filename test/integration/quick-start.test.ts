@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
 
 const programs = fileURLToPath(new URL('../../examples/quick-start/', import.meta.url));
 

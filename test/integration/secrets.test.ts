@@ -1,6 +1,6 @@
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld } from '@setpoint/test-support/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld } from '../support/world.ts';
 
 const secrets = [
   'first-secret-2718',

@@ -1,7 +1,7 @@
+import { availableBrokers, availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld } from '@setpoint/test-support/world';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld } from '../support/world.ts';
 
 const effective = {
   whisper: { model: 'base', device: 'cpu' },

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createOperator } from '@setpoint/client/operator';
+import { spawnAuthority } from '@setpoint/test-support/authority-process';
+import { availableSocketBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { createWatcher } from '@setpoint/test-support/watcher';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { spawnAuthority } from '../support/authority-process.ts';
-import { availableSocketBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { createWatcher } from '../support/watcher.ts';
 
 describe.each(await availableSocketBrokers())('on $name', ({ open }) => {
   let broker: BrokerHarness;

@@ -1,11 +1,11 @@
 import { availableParallelism, loadavg } from 'node:os';
 import type { MqttBus } from '@setpoint/bus/mqtt';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { openBrokerProcess } from '@setpoint/test-support/brokers/broker-process';
+import { isMosquittoHere } from '@setpoint/test-support/brokers/brokers';
+import { openKickingMosquitto } from '@setpoint/test-support/brokers/mosquitto-kicking';
+import { session } from '@setpoint/test-support/heard';
 import { describe, expect, it } from 'vitest';
-import { openBrokerProcess } from '../support/brokers/broker-process.ts';
-import { isMosquittoHere } from '../support/brokers/brokers.ts';
-import { openKickingMosquitto } from '../support/brokers/mosquitto-kicking.ts';
-import { session } from '../support/heard.ts';
 
 const clients = 1000;
 /** Opened so many at a time: this test is about coming back. */

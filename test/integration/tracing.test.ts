@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { openTelemetry } from '@setpoint/client/opentelemetry';
 import { createOperator } from '@setpoint/client/operator';
+import { openAedes } from '@setpoint/test-support/brokers/aedes';
+import type { BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { runCli } from '@setpoint/test-support/cli';
+import { createInbox } from '@setpoint/test-support/samples';
+import { openWorld } from '@setpoint/test-support/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openAedes } from '../support/brokers/aedes.ts';
-import type { BrokerHarness } from '../support/brokers/brokers.ts';
-import { runCli } from '../support/cli.ts';
-import { createInbox } from '../support/samples.ts';
-import { openServedApi } from '../support/served-api.ts';
-import { openWorld } from '../support/world.ts';
+import { openServedApi } from '../../apps/config-authority/test/served-api.ts';
 
-const sdk = fileURLToPath(new URL('../support/opentelemetry-sdk.ts', import.meta.url));
+const sdk = fileURLToPath(import.meta.resolve('@setpoint/test-support/opentelemetry-sdk'));
 
 async function openFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'setpoint-'));

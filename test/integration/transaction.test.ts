@@ -1,8 +1,8 @@
 import { ChangeRefused } from '@setpoint/client';
 import { createEnvelopeWriter, digestOf, type JsonObject } from '@setpoint/protocol';
+import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { openWorld, type World } from '@setpoint/test-support/world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { availableBrokers, type BrokerHarness } from '../support/brokers/brokers.ts';
-import { openWorld, type World } from '../support/world.ts';
 
 /** A snapshot of the world's own authority, as it never said it. */
 function forge(world: World, stamp: { epoch: number; version: number }, values: JsonObject): Uint8Array {

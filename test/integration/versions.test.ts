@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { type CliRun, runCli } from '@setpoint/test-support/cli';
+import { openWorld, type World } from '@setpoint/test-support/world';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../support/brokers/aedes.ts';
-import { type CliRun, runCli } from '../support/cli.ts';
-import { openWorld, type World } from '../support/world.ts';
 
 // The commands about versions, typed as an operator types them, against an authority on aedes with SQLite.
 

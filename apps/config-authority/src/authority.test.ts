@@ -6,11 +6,11 @@ import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import type { Store } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createEnvelopeWriter, createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { holdPublishes } from '@setpoint/test-support/held-bus';
+import { createInbox } from '@setpoint/test-support/samples';
+import { createWatcher, type Watcher } from '@setpoint/test-support/watcher';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { holdPublishes } from '../../../test/support/held-bus.ts';
-import { createInbox } from '../../../test/support/samples.ts';
-import { createWatcher, type Watcher } from '../../../test/support/watcher.ts';
 import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';
 
 const key = createSigningKey();

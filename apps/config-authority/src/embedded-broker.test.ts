@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { createMqttBus } from '@setpoint/bus/mqtt';
+import { freePort } from '@setpoint/test-support/free-port';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../../test/support/free-port.ts';
 import { startEmbeddedBroker } from './embedded-broker.ts';
 
 describe('the embedded broker', () => {

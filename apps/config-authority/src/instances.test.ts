@@ -12,9 +12,9 @@ import {
   openMessage,
   type Snapshot,
 } from '@setpoint/protocol';
+import { createInbox, midnight, snapshotOf } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInbox, midnight, snapshotOf } from '../../../test/support/samples.ts';
 import { createInstanceWatch, type InstanceWatch } from './instances.ts';
 
 let broker: MemoryBroker;

@@ -2,10 +2,10 @@ import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import type { Store, VersionRecord } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createEnvelopeWriter, createTopics, type JsonObject } from '@setpoint/protocol';
+import { type HeldBus, type HeldPublish, holdPublishes } from '@setpoint/test-support/held-bus';
+import { midnight, snapshotOf } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type HeldBus, type HeldPublish, holdPublishes } from '../../../test/support/held-bus.ts';
-import { midnight, snapshotOf } from '../../../test/support/samples.ts';
 import { createOutboxPublisher } from './outbox.ts';
 
 let broker: MemoryBroker;

@@ -2,8 +2,8 @@ import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import type { VersionRecord } from '@setpoint/engine';
 import { createKeyRing, createSigner, createSigningKey, createTopics, trustedKeyOf } from '@setpoint/protocol';
+import { createInbox, midnight, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInbox, midnight, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import { readBack } from './read-back.ts';
 
 const key = createSigningKey();

@@ -13,9 +13,9 @@ import {
   type TrustedKey,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { createInbox, midnight } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox, midnight } from '../../../test/support/samples.ts';
 import { createRequestHandler, type RequestHandler, type RequestHandlerOptions } from './requests.ts';
 
 let broker: MemoryBroker;

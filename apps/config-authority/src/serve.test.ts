@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
 import { createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { freePort } from '@setpoint/test-support/free-port';
+import { createWatcher } from '@setpoint/test-support/watcher';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../../test/support/free-port.ts';
-import { createWatcher } from '../../../test/support/watcher.ts';
 import { type Served, serve } from './serve.ts';
 import { readSettings } from './settings.ts';
 

@@ -1,8 +1,8 @@
 import type { VersionRecord } from '@setpoint/engine';
 import { createProblem, type Health } from '@setpoint/protocol';
+import { snapshotOf } from '@setpoint/test-support/samples';
 import { installVirtualClock, type VirtualClock } from '@setpoint/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { snapshotOf } from '../../../test/support/samples.ts';
 import { createStaleRepair } from './stale-repair.ts';
 
 const record = (deleted = false): VersionRecord => ({ snapshot: snapshotOf(5), changed: [''], deleted });

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { describe, expect, it } from 'vitest';
-import { testCertificate, testKey } from '../../../test/support/tls.ts';
 import { findBrokerTlsFaults, resolveBrokers } from './brokers.ts';
 import { createMqttBus, type MqttTlsOptions } from './mqtt.ts';
 

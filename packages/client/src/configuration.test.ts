@@ -1,8 +1,8 @@
 import { createKeyRing, createSigner, createSigningKey, type JsonObject, trustedKeyOf } from '@setpoint/protocol';
+import { createInbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { follow, openConfiguration as open, received } from '../../../test/support/opened-configuration.ts';
-import { createInbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
+import { follow, openConfiguration as open, received } from '../test/opened-configuration.ts';
 import type { Change } from './apply.ts';
 import { ChangeRefused } from './failed-step.ts';
 

@@ -14,10 +14,10 @@ import {
   type Snapshot,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { holdPublishes } from '@setpoint/test-support/held-bus';
+import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { holdPublishes } from '../../../test/support/held-bus.ts';
-import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import { type Connection, connect } from './connect.ts';
 import type { ConnectOptions } from './options.ts';
 

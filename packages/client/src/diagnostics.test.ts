@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createMemoryBroker } from '@setpoint/bus/memory';
+import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import { connect } from './connect.ts';
 import { type DiagnosticsName, tell } from './diagnostics.ts';
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SetpointError } from '@setpoint/protocol';
+import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { testCertificate, testKey } from '../../../test/support/tls.ts';
 import { type BrokerOptions, resolveBrokerOptions } from './broker-options.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
 

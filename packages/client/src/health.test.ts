@@ -10,9 +10,9 @@ import {
   openMessage,
   SetpointError,
 } from '@setpoint/protocol';
+import { holdPublishes } from '@setpoint/test-support/held-bus';
+import { createInbox, midnight } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { holdPublishes } from '../../../test/support/held-bus.ts';
-import { createInbox, midnight } from '../../../test/support/samples.ts';
 import { createHealthReporter, type HealthReporterOptions, toProblem } from './health.ts';
 
 const topic = 'system/health/vad-1';

@@ -1,8 +1,8 @@
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker, type MemoryPacket } from '@setpoint/bus/memory';
 import { createEnvelopeWriter, type Health } from '@setpoint/protocol';
+import { midnight } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { midnight } from '../../../test/support/samples.ts';
 import { type Liveness, watchLiveness } from './liveness.ts';
 
 const topic = 'system/health/config-authority';

@@ -1,6 +1,6 @@
+import { snapshotOf } from '@setpoint/test-support/samples';
 import { expect, it } from 'vitest';
-import { received } from '../../../test/support/opened-configuration.ts';
-import { snapshotOf } from '../../../test/support/samples.ts';
+import { received } from '../test/opened-configuration.ts';
 import { createObserver } from './observer.ts';
 import type { TraceSpan } from './tracing.ts';
 

@@ -13,8 +13,8 @@ import {
   type Signer,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInbox } from '../../../test/support/samples.ts';
 import { createOperator, type Operator, type OperatorOptions } from './operator.ts';
 
 let broker: MemoryBroker;

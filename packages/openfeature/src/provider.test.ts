@@ -19,9 +19,9 @@ import {
   type JsonObject,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '../../../test/support/samples.ts';
 import { type FlagSource, SetpointProvider } from './provider.ts';
 
 const schema = z.looseObject({ vad: z.looseObject({ threshold: z.number().max(1).default(0.5) }).prefault({}) });

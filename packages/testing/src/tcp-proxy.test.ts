@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect as dial } from 'node:net';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
+import { hear, session } from '@setpoint/test-support/heard';
 import { generate } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../../../test/support/brokers/aedes.ts';
-import { hear, session } from '../../../test/support/heard.ts';
 import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 let broker: AedesHarness;

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answersMqtt } from '../../support/brokers/answers-mqtt.ts';
-import { hasMosquitto, openMosquitto } from '../../support/brokers/mosquitto.ts';
-import { findMosquittoBinary, mosquittoProcess } from '../../support/brokers/mosquitto-process.ts';
-import { freePort } from '../../support/free-port.ts';
+import { answersMqtt } from '@setpoint/test-support/brokers/answers-mqtt';
+import { hasMosquitto, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
+import { findMosquittoBinary, mosquittoProcess } from '@setpoint/test-support/brokers/mosquitto-process';
+import { freePort } from '@setpoint/test-support/free-port';
 import { clockMs } from './clock.ts';
 import { startPart } from './part.ts';
 

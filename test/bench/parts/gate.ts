@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '@setpoint/test-support/free-port';
 import { clockMs } from '../harness/clock.ts';
 import { servePart } from '../harness/part.ts';
 

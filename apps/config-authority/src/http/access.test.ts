@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { freePort } from '@setpoint/test-support/free-port';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../../../test/support/free-port.ts';
 import { type Served, serve } from '../serve.ts';
 import { readSettings } from '../settings.ts';
 

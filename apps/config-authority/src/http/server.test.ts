@@ -1,6 +1,6 @@
+import { freePort } from '@setpoint/test-support/free-port';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../../../test/support/free-port.ts';
 import { identifyByName } from './caller.ts';
 import { type HttpOptions, type Readiness, startHttpServer } from './server.ts';
 

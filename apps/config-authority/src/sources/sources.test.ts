@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEngine, type Engine, parseAssignment } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
+import { createInbox, type Inbox } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox, type Inbox } from '../../../../test/support/samples.ts';
 import { openSources, type Sources, type SourcesOptions } from './sources.ts';
 
 let root: string;

@@ -1,6 +1,6 @@
 import { SetpointError } from '@setpoint/protocol';
+import { snapshotOf } from '@setpoint/test-support/samples';
 import { describe, expect, it } from 'vitest';
-import { snapshotOf } from '../../../../test/support/samples.ts';
 import { Attempts } from './attempts.ts';
 
 const error = new SetpointError('handler_failed', 'broken', { faults: [{ pointer: '/a', message: 'broken' }] });

@@ -1,8 +1,8 @@
 import type { Snapshot } from '@setpoint/protocol';
+import { createInbox, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { follow, openConfiguration, received } from '../../../../test/support/opened-configuration.ts';
-import { createInbox, snapshotOf } from '../../../../test/support/samples.ts';
+import { follow, openConfiguration, received } from '../../test/opened-configuration.ts';
 import type { Change } from '../apply.ts';
 import type { ConfigurationOptions } from '../configuration.ts';
 import { createLiveDocument } from './live-document.ts';

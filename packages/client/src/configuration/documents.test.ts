@@ -7,9 +7,9 @@ import { runInNewContext } from 'node:vm';
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter, type Health, openMessage, type Snapshot } from '@setpoint/protocol';
+import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
 import { type Connection, connect } from '../connect.ts';
 import type { ConnectOptions } from '../options.ts';
 

@@ -14,9 +14,9 @@ import {
   type TrustedKeys,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { createInbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { createInbox, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
 import { connect } from '../connect.ts';
 
 let directory: string;
@@ -150,7 +150,7 @@ interface Kept {
   kill(): Promise<void>;
 }
 
-const program = fileURLToPath(new URL('../../../../test/support/kept-process.ts', import.meta.url));
+const program = fileURLToPath(import.meta.resolve('@setpoint/test-support/kept-process'));
 
 /** A service as a process of its own; `shell` is done in it before it begins. */
 function startProcess(

@@ -1,10 +1,10 @@
 import type { JsonObject, Snapshot } from '@setpoint/protocol';
 import { deepFreeze } from '@setpoint/protocol';
+import { snapshotOf } from '@setpoint/test-support/samples';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openConfiguration, received } from '../../../../test/support/opened-configuration.ts';
-import { snapshotOf } from '../../../../test/support/samples.ts';
+import { openConfiguration, received } from '../../test/opened-configuration.ts';
 import type { Received } from '../receive.ts';
 import { createLiveDocument } from './live-document.ts';
 import type { Quarantine } from './quarantine.ts';

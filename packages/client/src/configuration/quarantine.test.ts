@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { snapshotOf } from '../../../../test/support/samples.ts';
 import { createQuarantine, type Quarantine } from './quarantine.ts';
 
 let directory: string;

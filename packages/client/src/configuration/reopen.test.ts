@@ -1,6 +1,6 @@
 import { createEnvelopeWriter, createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
+import { midnight, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { describe, expect, it } from 'vitest';
-import { midnight, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
 import { joinChecksum, splitChecksum } from './checksum.ts';
 import { reopen } from './reopen.ts';
 

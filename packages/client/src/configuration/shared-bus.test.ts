@@ -1,7 +1,7 @@
 import type { Bus, BusStatus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { shareBus } from './shared-bus.ts';
 
 let broker: MemoryBroker;

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { midnight, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { received } from '../../../../test/support/opened-configuration.ts';
-import { midnight, sealSnapshot, snapshotOf } from '../../../../test/support/samples.ts';
+import { received } from '../../test/opened-configuration.ts';
 import { createShelf, type Shelf } from './shelf.ts';
 
 let cacheDir: string;

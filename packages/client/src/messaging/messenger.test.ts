@@ -1,8 +1,8 @@
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter, type Envelope } from '@setpoint/protocol';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger, type Messenger } from './messenger.ts';
 import { ReplyRefused } from './replying.ts';
 

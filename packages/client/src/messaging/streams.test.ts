@@ -1,7 +1,7 @@
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope } from '@setpoint/protocol';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger } from './messenger.ts';
 import { ReplyRefused } from './replying.ts';
 

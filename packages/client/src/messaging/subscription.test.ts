@@ -1,8 +1,8 @@
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createEnvelopeWriter } from '@setpoint/protocol';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger } from './messenger.ts';
 import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
 

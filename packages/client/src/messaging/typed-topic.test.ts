@@ -1,8 +1,8 @@
 import { createMemoryBroker } from '@setpoint/bus/memory';
+import { createInbox } from '@setpoint/test-support/samples';
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger } from './messenger.ts';
 import { defineTopic } from './typed-topic.ts';
 

@@ -1,6 +1,6 @@
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
+import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createInbox } from '../../../../test/support/samples.ts';
 import { createMessenger, type Messenger } from './messenger.ts';
 
 let broker: MemoryBroker;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { type AedesHarness, openAedes } from '@setpoint/test-support/brokers/aedes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type AedesHarness, openAedes } from '../../../../../test/support/brokers/aedes.ts';
-import { openServedApi, type ServedApi } from '../../../../../test/support/served-api.ts';
+import { openServedApi, type ServedApi } from '../../../test/served-api.ts';
 
 interface Told {
   readonly id: string | undefined;

@@ -1,11 +1,11 @@
 import type { Snapshot } from '@setpoint/protocol';
+import { createInbox, type Inbox, midnight, sealSnapshot } from '@setpoint/test-support/samples';
 import type { z } from 'zod';
-import type { ChangeHandler } from '../../packages/client/src/apply.ts';
-import { resolvePolicy } from '../../packages/client/src/configuration/policy.ts';
-import { subscribeAll } from '../../packages/client/src/configuration/subscription.ts';
-import { Configuration, type ConfigurationOptions, type Outcome } from '../../packages/client/src/configuration.ts';
-import type { Received } from '../../packages/client/src/receive.ts';
-import { createInbox, type Inbox, midnight, sealSnapshot } from './samples.ts';
+import type { ChangeHandler } from '../src/apply.ts';
+import { resolvePolicy } from '../src/configuration/policy.ts';
+import { subscribeAll } from '../src/configuration/subscription.ts';
+import { Configuration, type ConfigurationOptions, type Outcome } from '../src/configuration.ts';
+import type { Received } from '../src/receive.ts';
 
 export interface OpenedConfiguration<T> {
   readonly configuration: Configuration<T>;

@@ -1,9 +1,9 @@
+import type { BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { freePort } from '@setpoint/test-support/free-port';
+import { openWorld, type World, type WorldOptions } from '@setpoint/test-support/world';
 import { pino } from 'pino';
-import { type Identify, identifyByName } from '../../apps/config-authority/src/http/caller.ts';
-import { type HttpOptions, type HttpServer, startHttpServer } from '../../apps/config-authority/src/http/server.ts';
-import type { BrokerHarness } from './brokers/brokers.ts';
-import { freePort } from './free-port.ts';
-import { openWorld, type World, type WorldOptions } from './world.ts';
+import { type Identify, identifyByName } from '../src/http/caller.ts';
+import { type HttpOptions, type HttpServer, startHttpServer } from '../src/http/server.ts';
 
 export interface Answer {
   readonly status: number;
