@@ -1,5 +1,5 @@
-import { findTracing } from '@setpoint/client/find-tracing';
 import { createOperator, type OperatorRequestOptions } from '@setpoint/client/operator';
+import { findTracing } from '@setpoint/participant';
 import { type Operation, parseName, type Result } from '@setpoint/protocol';
 import { openConnection } from './connection.ts';
 import type { Context } from './context.ts';

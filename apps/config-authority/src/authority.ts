@@ -1,6 +1,6 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
-import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/client';
 import { createEngine, type Engine, type Store, type VersionRecord } from '@setpoint/engine';
+import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/participant';
 import {
   createEnvelopeWriter,
   createProblem,

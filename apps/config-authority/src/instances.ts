@@ -1,7 +1,6 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import { type Tracing, untraced } from '@setpoint/client';
-import { createThrottle } from '@setpoint/client/throttle';
 import { createConvergenceTracker, type Engine, type InstanceState } from '@setpoint/engine';
+import { createThrottle, type Tracing, untraced } from '@setpoint/participant';
 import {
   anyName,
   type Convergence,

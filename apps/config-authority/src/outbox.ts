@@ -1,6 +1,6 @@
 import type { Bus } from '@setpoint/bus';
-import { type Tracing, untraced } from '@setpoint/client';
 import type { Store, VersionRecord } from '@setpoint/engine';
+import { type Tracing, untraced } from '@setpoint/participant';
 import { type EnvelopeWriter, portableEnvelopeBytes, snapshotType, type Topics } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 

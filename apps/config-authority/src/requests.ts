@@ -1,6 +1,6 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import { createThrottle } from '@setpoint/client/throttle';
 import type { ConflictNotice, Engine } from '@setpoint/engine';
+import { createThrottle } from '@setpoint/participant';
 import {
   anyName,
   createProblem,

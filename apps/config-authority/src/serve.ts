@@ -1,8 +1,8 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
-import { findTracing } from '@setpoint/client/find-tracing';
 import { openSqliteStore } from '@setpoint/engine/store/sqlite';
+import { findTracing } from '@setpoint/participant';
 import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';

@@ -1,5 +1,5 @@
-import type { Tracing } from '@setpoint/client';
 import type { Engine, Identity } from '@setpoint/engine';
+import type { Tracing } from '@setpoint/participant';
 import type { Request, Result } from '@setpoint/protocol';
 
 /** Requests, carried out each in the trace of who asked. */

@@ -1,4 +1,14 @@
 import type { Bus } from '@setpoint/bus';
+import type { Logger } from '@setpoint/participant';
+import {
+  createHealthReporter,
+  createRateLimitedLog,
+  createRetryingPublisher,
+  guardLogger,
+  type HealthReporter,
+  type RetryingPublisher,
+  startBackgroundTimer,
+} from '@setpoint/participant';
 import {
   type Contract,
   contractType,
@@ -16,19 +26,13 @@ import {
 import type { z } from 'zod';
 import { createDefaultLogger } from '#runtime/default-logger';
 import { createAheadWatch, describeAhead } from './ahead.ts';
-import { inBackground } from './background-timer.ts';
 import { createBeaconWatch } from './beacon.ts';
 import { instanceOfAnother, type OpenOptions, optionsOfAnother } from './configuration/another.ts';
 import { createLiveDocument, type LiveDocument } from './configuration/live-document.ts';
 import { Others } from './configuration/others.ts';
 import { createShelf, type Shelf } from './configuration/shelf.ts';
 import { Configuration, type Outcome } from './configuration.ts';
-import { guardLogger } from './guarded-logger.ts';
-import { createHealthReporter, type HealthReporter } from './health.ts';
-import { type Insistence, insist } from './insistence.ts';
-import { createLimitedLog } from './limited-log.ts';
 import { type Liveness, watchLiveness } from './liveness.ts';
-import type { Logger } from './logger.ts';
 import { createMessenger, type Messenger, type OwnMessenger } from './messaging/messenger.ts';
 import { noConfiguration } from './no-configuration.ts';
 import { createObserver, type Observer } from './observer.ts';
@@ -129,7 +133,7 @@ class Session<T> {
   readonly #others: Others;
   readonly #isFirst: boolean;
   /** For what a stranger can cause as often as they like. */
-  readonly #logLimited: ReturnType<typeof createLimitedLog>;
+  readonly #logLimited: ReturnType<typeof createRateLimitedLog>;
   /** Resolves when a snapshot of the authority turned out well or badly. */
   readonly #firstOutcome = Promise.withResolvers<void>();
   readonly #firstDocument = Promise.withResolvers<void>();
@@ -137,7 +141,7 @@ class Session<T> {
   /** Why the broker's snapshot, the last one, was not applied. */
   #refusal: SetpointError | undefined;
   #liveness: Liveness | undefined;
-  #announcing: Insistence | undefined;
+  #announcing: RetryingPublisher | undefined;
   #messenger: OwnMessenger | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -153,7 +157,7 @@ class Session<T> {
     this.#options = options;
     this.#contract = contract;
     this.#logger = logger;
-    this.#logLimited = createLimitedLog(logger);
+    this.#logLimited = createRateLimitedLog(logger);
     this.#others = new Others(instance);
     this.#writer = createEnvelopeWriter({ source: `/instance/${instance}`, now });
     this.#shelf = createShelf(options, logger);
@@ -275,7 +279,7 @@ class Session<T> {
     bus.onStatus((status) => {
       if (status.kind !== 'connected') return;
       beacon.reset();
-      announcing.want();
+      announcing.request();
     });
     if (this.#isFirst) {
       watchReturns(bus, (awayMs) =>
@@ -296,9 +300,9 @@ class Session<T> {
   }
 
   /** Retained, and the same for every instance of this build: one that is there already is written over by itself. */
-  #announce(bus: Bus): Insistence {
+  #announce(bus: Bus): RetryingPublisher {
     const { topics, service } = this.#options;
-    this.#announcing = insist({
+    this.#announcing = createRetryingPublisher({
       isPossible: () => bus.status.kind === 'connected',
       publish: () => {
         const { bytes } = this.#writer.seal({ type: contractType, subject: service, data: this.#contract });
@@ -426,7 +430,8 @@ class Session<T> {
 }
 
 /** Resolves after a time; does not keep the process alive. */
-const after = (ms: number): Promise<undefined> => new Promise((settle) => inBackground(() => settle(undefined), ms));
+const after = (ms: number): Promise<undefined> =>
+  new Promise((settle) => startBackgroundTimer(() => settle(undefined), ms));
 
 /** Is all that must be kept in the last good one? What is not would be one of the schema's defaults. */
 const keepsAll = ({ snapshot }: Received, kept: readonly Pointer[]): boolean =>

@@ -1,3 +1,14 @@
+export type {
+  HealthReporter,
+  HealthReporterOptions,
+  Logger,
+  SpanName,
+  SpanOptions,
+  TraceAttributes,
+  TraceSpan,
+  Tracing,
+} from '@setpoint/participant';
+export { createHealthReporter, untraced } from '@setpoint/participant';
 export type { Change, ChangeHandler, HandlerContext } from './apply.ts';
 export type { BrokerOptions } from './broker-options.ts';
 export type { OpenOptions } from './configuration/another.ts';
@@ -13,9 +24,6 @@ export { deriveContract } from './contract.ts';
 export type { DiagnosticsMessages } from './diagnostics.ts';
 export type { Environment } from './environment.ts';
 export { ChangeRefused } from './failed-step.ts';
-export type { HealthReporter, HealthReporterOptions } from './health.ts';
-export { createHealthReporter } from './health.ts';
-export type { Logger } from './logger.ts';
 export type { RequestOptions, StreamOptions } from './messaging/asking.ts';
 export type { DeliveryCounters } from './messaging/delivery.ts';
 export type { MessageData } from './messaging/message-data.ts';
@@ -37,5 +45,3 @@ export { defineTopic } from './messaging/typed-topic.ts';
 export type { ConnectOptions } from './options.ts';
 export type { ClientEvent, ClientState } from './state.ts';
 export { transitions } from './state.ts';
-export type { SpanName, SpanOptions, TraceAttributes, TraceSpan, Tracing } from './tracing.ts';
-export { untraced } from './tracing.ts';

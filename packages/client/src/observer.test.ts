@@ -1,8 +1,8 @@
+import type { TraceSpan } from '@setpoint/participant';
 import { snapshotOf } from '@setpoint/test-support/samples';
 import { expect, it } from 'vitest';
 import { received } from '../test/opened-configuration.ts';
 import { createObserver } from './observer.ts';
-import type { TraceSpan } from './tracing.ts';
 
 const fail = (): never => {
   throw new Error('the exporter is shut down');

@@ -1,10 +1,10 @@
 import type { Bus, BusStatus } from '@setpoint/bus';
+import { guardTracing, type Tracing } from '@setpoint/participant';
 import type { SetpointError } from '@setpoint/protocol';
 import type { ProviderStateChange } from './configuration/provider-state.ts';
 import type { Outcome } from './configuration.ts';
 import { isHeard, tell } from './diagnostics.ts';
 import type { Received, Reception } from './receive.ts';
-import { guardTracing, type Tracing } from './tracing.ts';
 
 export interface ObserverOptions {
   readonly service: string;

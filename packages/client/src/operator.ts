@@ -1,4 +1,5 @@
 import type { Bus } from '@setpoint/bus';
+import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import {
   createEnvelopeWriter,
   createTopics,
@@ -15,7 +16,6 @@ import {
   type Signer,
   tryOpenMessage,
 } from '@setpoint/protocol';
-import { guardTracing, type Tracing, untraced } from './tracing.ts';
 
 /** Asks the authority for changes, over MQTT alone. */
 export interface Operator {

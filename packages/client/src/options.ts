@@ -1,4 +1,6 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
+import type { Logger } from '@setpoint/participant';
+import { type Tracing, untraced } from '@setpoint/participant';
 import {
   type Contract,
   clientIdOf,
@@ -19,7 +21,6 @@ import type { OnFault } from './broker-rules.ts';
 import { checkPolicy } from './configuration/check-policy.ts';
 import { type Policy, type PolicyOptions, policyRules, resolvePolicy } from './configuration/policy.ts';
 import { deriveContract } from './contract.ts';
-import type { Logger } from './logger.ts';
 import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from './messaging/options.ts';
 import {
   aFunction,
@@ -36,7 +37,6 @@ import {
   type Rules,
 } from './option-shapes.ts';
 import { isOutside } from './schema-place.ts';
-import { type Tracing, untraced } from './tracing.ts';
 
 /** What a service says to `connect`. */
 export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends PolicyOptions, BrokerOptions {

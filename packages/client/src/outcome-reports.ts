@@ -1,9 +1,8 @@
+import type { Logger } from '@setpoint/participant';
+import { createRateLimitedLog, type HealthReporter, toProblem } from '@setpoint/participant';
 import { createProblem } from '@setpoint/protocol';
 import type { Staleness, StalenessOptions } from './configuration/staleness.ts';
 import type { Outcome } from './configuration.ts';
-import { type HealthReporter, toProblem } from './health.ts';
-import { createLimitedLog } from './limited-log.ts';
-import type { Logger } from './logger.ts';
 
 export interface OutcomeReportsOptions {
   readonly service: string;
@@ -20,7 +19,7 @@ export interface OutcomeReports {
 
 export function createOutcomeReports({ service, staleness, logger, health }: OutcomeReportsOptions): OutcomeReports {
   // Of these a stranger can cause as many as they like.
-  const logLimited = createLimitedLog(logger);
+  const logLimited = createRateLimitedLog(logger);
 
   function applied({ isFirst, restartRequired }: Extract<Outcome, { kind: 'applied' }>): void {
     // The broker has another one, whose rejection was told, and holds.

@@ -1,4 +1,4 @@
-import { inBackground } from './background-timer.ts';
+import { startBackgroundTimer } from '@setpoint/participant';
 
 /** Notices that something which is heard again and again is not heard any more. */
 export interface SilenceWatch {
@@ -27,7 +27,7 @@ export function createSilenceWatch(onSilent: () => void): SilenceWatch {
       else onSilent();
     };
     // What it watches keeps the process alive, not the watching.
-    timer = inBackground(check, Math.max(1, Math.ceil(dueMs - performance.now())));
+    timer = startBackgroundTimer(check, Math.max(1, Math.ceil(dueMs - performance.now())));
   };
 
   return {

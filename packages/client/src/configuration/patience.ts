@@ -1,4 +1,4 @@
-import { inBackground } from '../background-timer.ts';
+import { startBackgroundTimer } from '@setpoint/participant';
 
 /** Waits for a disk, and not for ever. */
 export interface Patience {
@@ -21,7 +21,7 @@ export function createPatience(): Patience {
     if (hanging) throw new Error('the disk does not answer; what is kept on it is left alone until it does');
     const running = step();
     const late = Promise.withResolvers<never>();
-    const timer = inBackground(() => {
+    const timer = startBackgroundTimer(() => {
       hanging = running
         .catch(() => undefined)
         .finally(() => {

@@ -1,5 +1,5 @@
+import { startBackgroundTimer } from '@setpoint/participant';
 import type { Stamp } from '@setpoint/protocol';
-import { inBackground } from '../background-timer.ts';
 import type { Received } from '../receive.ts';
 import type { Quarantine } from './quarantine.ts';
 
@@ -61,6 +61,6 @@ export class Probation {
 
   #wait(): void {
     clearTimeout(this.#timer);
-    this.#timer = inBackground(() => void this.end().catch(() => undefined), probationMs);
+    this.#timer = startBackgroundTimer(() => void this.end().catch(() => undefined), probationMs);
   }
 }

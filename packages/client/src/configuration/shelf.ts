@@ -1,7 +1,7 @@
+import type { Logger } from '@setpoint/participant';
 import { judge } from '@setpoint/protocol';
 import { openKept } from '#runtime/kept';
 import type { LastGood } from '../last-good.ts';
-import type { Logger } from '../logger.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Received } from '../receive.ts';
 import { joinChecksum } from './checksum.ts';

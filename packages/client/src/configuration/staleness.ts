@@ -1,4 +1,4 @@
-import { inBackground } from '../background-timer.ts';
+import { startBackgroundTimer } from '@setpoint/participant';
 
 /** How long the authority may be silent. */
 export interface StalenessOptions {
@@ -37,8 +37,8 @@ export function watchStaleness(
     clearTimeout(timer);
     if (!options) return;
     const { softMs, hardMs } = options;
-    timer = inBackground(() => {
-      timer = inBackground(() => enter('hard'), hardMs - softMs);
+    timer = startBackgroundTimer(() => {
+      timer = startBackgroundTimer(() => enter('hard'), hardMs - softMs);
       enter('soft');
     }, softMs);
   };

@@ -1,5 +1,5 @@
+import { startBackgroundTimer } from '@setpoint/participant';
 import type { Change, HandlerContext } from '../apply.ts';
-import { inBackground } from '../background-timer.ts';
 import { toFailedStep } from '../failed-step.ts';
 import { type Follower, Leash, onAbort, type StepOptions, takeStep } from '../step.ts';
 
@@ -65,7 +65,7 @@ async function ask<T>(
 /** Waits; does not keep the process alive. Rejects when the trial ends before. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = inBackground(resolve, ms);
+  const timer = startBackgroundTimer(resolve, ms);
   const unlisten = onAbort(signal, reject);
   try {
     await promise;

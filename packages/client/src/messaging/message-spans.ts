@@ -1,5 +1,5 @@
+import type { TraceAttributes, TraceSpan, Tracing } from '@setpoint/participant';
 import { type Envelope, newMessageId } from '@setpoint/protocol';
-import type { TraceAttributes, TraceSpan, Tracing } from '../tracing.ts';
 import { isThenable } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
 import type { PublishOutcome, PublishResult } from './outbox.ts';

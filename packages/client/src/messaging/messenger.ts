@@ -1,6 +1,6 @@
 import type { Bus, QoS } from '@setpoint/bus';
+import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
-import { guardTracing, type Tracing, untraced } from '../tracing.ts';
 import { createAsking, type RequestOptions, type StreamOptions } from './asking.ts';
 import { checkListening, checkSending, publishShape, requestShape, streamShape } from './call-options.ts';
 import { createDeduplication } from './deduplication.ts';

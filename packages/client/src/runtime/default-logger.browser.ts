@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import type { Logger } from '@setpoint/participant';
 
 /** For those who bring no logger: the console, warnings and up. */
 export async function createDefaultLogger(name: string): Promise<Logger> {

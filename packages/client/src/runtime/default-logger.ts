@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import type { Logger } from '@setpoint/participant';
 
 /** What could not be written waits for the next line, up to this many bytes; what is more is lost. */
 const maxUnwrittenBytes = 65_536;

@@ -13,7 +13,7 @@ import {
 import { holdPublishes } from '@setpoint/test-support/held-bus';
 import { createInbox, midnight } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createHealthReporter, type HealthReporterOptions, toProblem } from './health.ts';
+import { createHealthReporter, type HealthReporterOptions, toProblem } from './health-reporter.ts';
 
 const topic = 'system/health/vad-1';
 const readHealth = (bytes: Uint8Array): Health => openMessage('setpoint.health.v1', bytes, { now: midnight }).data;

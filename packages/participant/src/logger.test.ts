@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { guardLogger } from './guarded-logger.ts';
+import { guardLogger } from './logger.ts';
 
 it('a guarded logger logs with the other one, as its own methods', () => {
   const lines: unknown[] = [];

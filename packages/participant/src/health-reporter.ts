@@ -17,7 +17,7 @@ import {
   tryOpenMessage,
   type WireCode,
 } from '@setpoint/protocol';
-import { insist } from './insistence.ts';
+import { createRetryingPublisher } from './retrying-publisher.ts';
 
 export interface HealthReporterOptions {
   readonly topics: Topics;
@@ -26,61 +26,73 @@ export interface HealthReporterOptions {
   readonly service: string;
   readonly contract: string | undefined;
   readonly keepaliveIntervalMs: number;
-  /** Report health at all; without it there is no Last Will either. @default true */
+  /** Whether to publish health reports and a Last Will. @default true */
   readonly reports?: boolean;
-  /** Send signs of life. @default true */
+  /** Whether to send keepalives. @default true */
   readonly beats?: boolean;
+  /** Unix time in milliseconds. */
   readonly now: () => number;
-  /** What the configuration is at this moment; undefined for a process that has none. */
+  /** Returns the configuration part of the next report; undefined for a process without configuration. */
   readonly config: () => ConfigReport | undefined;
-  /** What causes the report that is made at this moment, in W3C Trace Context. */
+  /** Returns the `traceparent` (W3C Trace Context) of what causes the next report. */
   readonly traceparent?: () => string | undefined;
-  /** What the beacon of this process says besides its sign of life. */
+  /** Returns what an authority adds to its keepalives. */
   readonly beacon?: () => Pick<Keepalive, 'recent' | 'commit'>;
-  /** Another process speaks under this instance's name; told once a minute at most. */
+  /** Called when another process publishes under this instance's name; at most once a minute. */
   readonly onDouble?: () => void;
-  /** A report could not be published; it is tried again. */
+  /** Called when a report or keepalive could not be published. Reports are retried. */
   readonly onFailed?: (error: Error) => void;
 }
 
 /**
- * Says on the retained topic `system/health/<id>` how this process is, gives every session a Last Will of its own,
- * and sends the signs of life.
+ * Publishes the health of this process on the retained topic `system/health/<id>`, gives every session its own Last
+ * Will, and sends keepalives.
  * @see docs/protocol.md#7-health-presence-convergence
  */
 export interface HealthReporter {
-  /** For the bus: asked before every connection attempt. */
+  /** Returns the Last Will of the next session. The bus calls it before every connection attempt. */
   will(): LastWill;
-  /** Takes up reporting on a bus; everything said so far is published at the first connection. */
+  /** Starts reporting on a bus. What was reported before is published at the first connection. */
   attach(bus: Bus): void;
-  /** What is said now. */
+  /** The present report. */
   health(): Health;
-  /** Says something new. Reports that come faster than they can be published are told by the last one. */
+  /** Changes the report. Of reports that come faster than they can be published, only the last is. */
   report(state: HealthState, event: HealthEvent, error?: Problem): void;
-  /** Publishes what was said last once more, with the configuration as it is now. */
+  /** Publishes the last report again, with the configuration as it is now. */
   refresh(): void;
-  /** Says `shutdown`, and nothing after it. Resolves when the broker has it, or rejects like `publish`. */
+  /** Publishes `shutdown` as the last report. Resolves when the broker has it, or rejects like `publish`. */
   close(): Promise<void>;
 }
 
-/** Sessions of this process whose late messages are known to be its own. */
+/** Earlier sessions of this process whose messages may still arrive. */
 const rememberedSessions = 16;
 /** Milliseconds. */
-const tellDoubleEveryMs = 60_000;
+const doubleNoticeEveryMs = 60_000;
 
+/**
+ * Creates the reporter of one process. Nothing is published before `attach`.
+ *
+ * @example
+ * const health = createHealthReporter({ topics, writer, instance, service, contract, keepaliveIntervalMs, now, config });
+ * const bus = createMqttBus({ url, will: health.will });
+ * health.attach(bus);
+ * await bus.start();
+ * health.report('ready', 'ready');
+ */
 export function createHealthReporter(options: HealthReporterOptions): HealthReporter {
   const { topics, writer, instance, service, contract, now, config, beacon, reports = true, beats = true } = options;
   const topic = topics.health(instance);
   const startedAt = new Date(now()).toISOString();
   const sessions: string[] = [];
-  let said: { state: HealthState; event: HealthEvent; error?: Problem } = { state: 'starting', event: 'starting' };
-  /** Told once: what is said again after a reconnect has another cause. */
+  let last: { state: HealthState; event: HealthEvent; error?: Problem } = { state: 'starting', event: 'starting' };
+  /** The cause of the next report. Reports that a reconnect repeats have another cause. */
   let cause: string | undefined;
   let bus: Bus | undefined;
+  let wasConnected = false;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   let sequence = 0;
-  let doubleToldUntilMs = 0;
+  let nextDoubleNoticeMs = 0;
 
   const compose = (state: HealthState, event: HealthEvent, error?: Problem): Health => {
     const report = config();
@@ -106,13 +118,13 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     sequence = 0;
   }
 
-  const { want: publish, stop: endPublishing } = insist({
+  const { request: publish, stop: stopPublishing } = createRetryingPublisher({
     isPossible: () => reports && bus?.status.kind === 'connected',
     async publish() {
       const traceparent = cause;
       cause = undefined;
       try {
-        const bytes = seal(compose(said.state, said.event, said.error), traceparent);
+        const bytes = seal(compose(last.state, last.event, last.error), traceparent);
         await bus?.publish(topic, bytes, { qos: 1, retain: true });
       } catch (failure) {
         cause ??= traceparent;
@@ -122,7 +134,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     onFailed: (error) => options.onFailed?.(error),
   });
 
-  function beat(): void {
+  function sendKeepalive(): void {
     if (!beats || bus?.status.kind !== 'connected') return;
     const data: Keepalive = {
       instance,
@@ -135,20 +147,29 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     bus.publish(topics.keepalive(instance), bytes, { qos: 0 }).catch((cause: Error) => options.onFailed?.(cause));
   }
 
-  /** Two that throw each other out would tell it at every reconnect. */
-  function tellOfDouble(): void {
+  /** Two processes of one name disconnect each other for ever; without a limit each reconnect would give notice. */
+  function noticeDouble(): void {
     const nowMs = performance.now();
-    if (nowMs < doubleToldUntilMs) return;
-    doubleToldUntilMs = nowMs + tellDoubleEveryMs;
+    if (nowMs < nextDoubleNoticeMs) return;
+    nextDoubleNoticeMs = nowMs + doubleNoticeEveryMs;
     options.onDouble?.();
   }
 
-  /** A death that came late stands where the birth should be: it is written over. */
-  function watchOwn(payload: Uint8Array, retained: boolean): void {
+  /** The Last Will of an earlier session may arrive after this session's first report, and must not stay retained. */
+  function watchOwnTopic(payload: Uint8Array, retained: boolean): void {
     const heard = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!heard || isClosed || heard.session === sessions.at(-1)) return;
     if (heard.event === 'lost') publish();
-    else if (!retained && !sessions.includes(heard.session)) tellOfDouble();
+    else if (!retained && !sessions.includes(heard.session)) noticeDouble();
+  }
+
+  function announceSession(): void {
+    // Without a Last Will, nothing has begun the session yet.
+    if (!reports) beginSession();
+    if (wasConnected && last.event !== 'starting') last = { ...last, event: 'reconnected' };
+    wasConnected = true;
+    publish();
+    sendKeepalive();
   }
 
   return {
@@ -158,22 +179,15 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     },
     attach(target) {
       bus = target;
-      if (reports) bus.subscribe(topic, ({ payload, retained }) => watchOwn(payload, retained));
-      let wasConnected = false;
-      bus.onStatus((status) => {
-        if (status.kind !== 'connected') return;
-        // Nobody asks for a Last Will, which would have begun it.
-        if (!reports) beginSession();
-        if (wasConnected && said.event !== 'starting') said = { ...said, event: 'reconnected' };
-        wasConnected = true;
-        publish();
-        beat();
+      if (reports) bus.subscribe(topic, ({ payload, retained }) => watchOwnTopic(payload, retained));
+      bus.onStatus(({ kind }) => {
+        if (kind === 'connected') announceSession();
       });
-      if (beats) timer = setInterval(beat, options.keepaliveIntervalMs);
+      if (beats) timer = setInterval(sendKeepalive, options.keepaliveIntervalMs);
     },
-    health: () => compose(said.state, said.event, said.error),
+    health: () => compose(last.state, last.event, last.error),
     report(state, event, error) {
-      said = { state, event, ...(error && { error }) };
+      last = { state, event, ...(error && { error }) };
       cause = options.traceparent?.();
       publish();
     },
@@ -181,7 +195,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     async close() {
       if (isClosed) return;
       isClosed = true;
-      endPublishing();
+      stopPublishing();
       clearInterval(timer);
       if (!reports || bus?.status.kind !== 'connected') return;
       await bus.publish(topic, seal(compose('offline', 'shutdown')), { qos: 1, retain: true });
@@ -189,6 +203,11 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   };
 }
 
-/** The wire form of an error that a process reports of itself; what only makes sense within it becomes `otherwise`. */
+/**
+ * Turns an error into the problem that a health report carries. Codes that never cross the wire become `otherwise`.
+ *
+ * @example
+ * health.report('degraded', 'config_rejected', toProblem(error, 'handler_failed'));
+ */
 export const toProblem = (error: SetpointError, otherwise: WireCode): Problem =>
   createProblem(isWireCode(error.code) ? error.code : otherwise, error.message, error.faults);

@@ -1,0 +1,12 @@
+export { startBackgroundTimer } from './background-timer.ts';
+export type { HealthReporter, HealthReporterOptions } from './health-reporter.ts';
+export { createHealthReporter, toProblem } from './health-reporter.ts';
+export type { Logger, RateLimitedLog } from './logger.ts';
+export { createRateLimitedLog, guardLogger } from './logger.ts';
+export type { RetryingPublisher, RetryingPublisherOptions } from './retrying-publisher.ts';
+export { createRetryingPublisher } from './retrying-publisher.ts';
+export type { Throttle, ThrottleOptions } from './throttle.ts';
+export { createThrottle } from './throttle.ts';
+export { findTracing } from './tracing/find-tracing.ts';
+export type { SpanName, SpanOptions, TraceAttributes, TraceSpan, Tracing } from './tracing/tracing.ts';
+export { guardTracing, untraced } from './tracing/tracing.ts';
