@@ -4,10 +4,10 @@ import type { SetpointError } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { resolveBusOptions } from '../../packages/bus/src/options.ts';
-import { resolveBrokerOptions } from '../../packages/client/src/broker-options.ts';
 import { createMessenger } from '../../packages/client/src/messaging/messenger.ts';
 import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
-import { resolveOptions } from '../../packages/client/src/options.ts';
+import { resolveBrokerOptions } from '../../packages/client/src/options/broker-options.ts';
+import { resolveOptions } from '../../packages/client/src/options/options.ts';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -47,8 +47,8 @@ const firstCells = (rows: readonly string[][]): string[] => rows.map(([first = '
 
 describe('docs/configuration.md names every option of', () => {
   it.each([
-    ['connect', 'packages/client/src/options.ts', ['ConnectOptions'], ['boot', 'staleness', 'overrides']],
-    ['broker', 'packages/client/src/broker-options.ts', ['BrokerOptions'], []],
+    ['connect', 'packages/client/src/options/options.ts', ['ConnectOptions'], ['boot', 'staleness', 'overrides']],
+    ['broker', 'packages/client/src/options/broker-options.ts', ['BrokerOptions'], []],
     ['tls', 'packages/bus/src/mqtt.ts', ['MqttTlsOptions'], []],
     ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],
     ['publish', 'packages/client/src/messaging/messenger.ts', ['MessageOptions'], []],
@@ -62,7 +62,7 @@ describe('docs/configuration.md names every option of', () => {
   it('policy, among those of connect', async () => {
     const names = firstCells(tables.connect);
     expect(names).toEqual(
-      expect.arrayContaining(await membersOf('packages/client/src/configuration/policy.ts', 'PolicyOptions')),
+      expect.arrayContaining(await membersOf('packages/client/src/options/policy.ts', 'PolicyOptions')),
     );
   });
 
@@ -74,7 +74,7 @@ describe('docs/configuration.md names every option of', () => {
   });
 
   it('the environment', async () => {
-    const used = (await read('packages/client/src/environment.ts')).match(/MQTT_[A-Z_]+/g) ?? [];
+    const used = (await read('packages/client/src/options/environment.ts')).match(/MQTT_[A-Z_]+/g) ?? [];
     const named = [...tables.broker, ...tables.tls].flatMap(
       ([, variable = '']) => variable.match(/MQTT_[A-Z_]+/g) ?? [],
     );

@@ -1,11 +1,11 @@
 import type { Snapshot } from '@setpoint/protocol';
 import { createInbox, type Inbox, midnight, sealSnapshot } from '@setpoint/test-support/samples';
 import type { z } from 'zod';
-import type { ChangeHandler } from '../src/apply.ts';
-import { resolvePolicy } from '../src/configuration/policy.ts';
+import { Configuration, type ConfigurationOptions, type Outcome } from '../src/configuration/configuration.ts';
+import type { Received } from '../src/configuration/receive.ts';
 import { subscribeAll } from '../src/configuration/subscription.ts';
-import { Configuration, type ConfigurationOptions, type Outcome } from '../src/configuration.ts';
-import type { Received } from '../src/receive.ts';
+import { resolvePolicy } from '../src/options/policy.ts';
+import type { ChangeHandler } from '../src/transaction/transaction.ts';
 
 export interface OpenedConfiguration<T> {
   readonly configuration: Configuration<T>;

@@ -1,5 +1,5 @@
 import { changedPointers, isOverlapping, type Pointer, type Snapshot } from '@setpoint/protocol';
-import type { Change } from '../apply.ts';
+import type { Change } from '../transaction/transaction.ts';
 import type { MadeDocument } from './document-maker.ts';
 
 /** What a service is told of it. */

@@ -3,12 +3,12 @@ import { createInbox, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { follow, openConfiguration, received } from '../../test/opened-configuration.ts';
-import type { Change } from '../apply.ts';
-import type { ConfigurationOptions } from '../configuration.ts';
+import type { Quarantine } from '../last-good/crash-loop-guard.ts';
+import { type PolicyOptions, resolvePolicy } from '../options/policy.ts';
+import type { Change } from '../transaction/transaction.ts';
+import type { ConfigurationOptions } from './configuration.ts';
 import { createLiveDocument } from './live-document.ts';
-import { type PolicyOptions, resolvePolicy } from './policy.ts';
 import type { ProviderStateChange } from './provider-state.ts';
-import type { Quarantine } from './quarantine.ts';
 
 const plain = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 const service = z.object({

@@ -11,11 +11,11 @@ import {
   type Snapshot,
 } from '@setpoint/protocol';
 import type { z } from 'zod';
-import { maskSecrets, maxFaults, toRefusal } from '../refusal.ts';
-import { inTime } from '../step.ts';
+import type { Policy } from '../options/policy.ts';
+import { inTime } from '../transaction/handler-step.ts';
 import { isDeepEqual } from './deep-equal.ts';
 import { type Overlay, overlay } from './overlay.ts';
-import type { Policy } from './policy.ts';
+import { maskSecrets, maxFaults, toRefusal } from './refusal.ts';
 
 export interface DocumentMakerOptions<T> {
   readonly schema: z.ZodType<T>;

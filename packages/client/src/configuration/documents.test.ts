@@ -10,8 +10,8 @@ import { createEnvelopeWriter, type Health, openMessage, type Snapshot } from '@
 import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { type Connection, connect } from '../connect.ts';
-import type { ConnectOptions } from '../options.ts';
+import { type Connection, connect } from '../connect/connect.ts';
+import type { ConnectOptions } from '../options/options.ts';
 
 const schema = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 const modelSchema = z.object({ path: z.string() });

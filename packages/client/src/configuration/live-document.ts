@@ -1,7 +1,7 @@
 import type { Stamp } from '@setpoint/protocol';
-import type { Change, ChangeHandler } from '../apply.ts';
-import type { Configuration } from '../configuration.ts';
-import type { ClientState } from '../state.ts';
+import type { Change, ChangeHandler } from '../transaction/transaction.ts';
+import type { ClientState } from './client-state.ts';
+import type { Configuration } from './configuration.ts';
 import type { ProviderState, ProviderStateChange } from './provider-state.ts';
 import { type PlaceHandler, subscribeAll, subscribeTo } from './subscription.ts';
 

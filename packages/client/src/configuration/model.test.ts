@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openConfiguration, received } from '../../test/opened-configuration.ts';
-import type { Received } from '../receive.ts';
+import type { Quarantine } from '../last-good/crash-loop-guard.ts';
 import { createLiveDocument } from './live-document.ts';
-import type { Quarantine } from './quarantine.ts';
+import type { Received } from './receive.ts';
 
 /** Both halves are always equal: a reader that sees two different ones has seen half a change. */
 const schema = z

@@ -1,7 +1,7 @@
 import { startBackgroundTimer } from '@setpoint/participant';
 import type { Stamp } from '@setpoint/protocol';
-import type { Received } from '../receive.ts';
-import type { Quarantine } from './quarantine.ts';
+import type { Quarantine } from '../last-good/crash-loop-guard.ts';
+import type { Received } from './receive.ts';
 
 export interface ProbationOptions {
   /** Undefined where nothing is kept on disk. */

@@ -1,4 +1,4 @@
-import type { ClientState } from '../state.ts';
+import type { ClientState } from './client-state.ts';
 import type { Staleness } from './staleness.ts';
 
 /**

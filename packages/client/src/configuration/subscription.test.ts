@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import type { Change, HandlerContext } from '../apply.ts';
-import { Leash } from '../step.ts';
+import { Leash } from '../transaction/handler-step.ts';
+import type { Change, HandlerContext } from '../transaction/transaction.ts';
 import { isTouched, subscribeAll, subscribeTo, type ValueAt } from './subscription.ts';
 
 interface Service {

@@ -6,8 +6,8 @@ import {
   readPointer,
   SetpointError,
 } from '@setpoint/protocol';
-import type { Change, ChangeHandler } from '../apply.ts';
-import type { Follower } from '../step.ts';
+import type { Follower } from '../transaction/handler-step.ts';
+import type { Change, ChangeHandler } from '../transaction/transaction.ts';
 import { isDeepEqual } from './deep-equal.ts';
 
 /** What a document has at a literal pointer; unknown where the type can't say it. */

@@ -1,4 +1,4 @@
-import type { ConfigurationOptions } from '../configuration.ts';
+import type { ConfigurationOptions } from './configuration.ts';
 
 /** Who is told of something can't harm what is done. */
 export function unharmed<T>(options: ConfigurationOptions<T>): ConfigurationOptions<T> {

@@ -13,7 +13,7 @@ import {
   type Rule,
   type Rules,
   wholeFrom,
-} from '../option-shapes.ts';
+} from '../options/option-rules.ts';
 import type { RequestOptions, StreamOptions } from './asking.ts';
 import type { MessageOptions } from './messenger.ts';
 import type { MessageSubscribeOptions, QueueOptions } from './subscription.ts';

@@ -1,4 +1,4 @@
-import { keepFittingWithin, numberFrom, oneOf, type Rules, wholeFrom } from '../option-shapes.ts';
+import { keepFittingWithin, numberFrom, oneOf, type Rules, wholeFrom } from '../options/option-rules.ts';
 
 /** Bounds of the messages between services. */
 export interface MessagingOptions {

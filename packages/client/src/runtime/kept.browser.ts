@@ -1,5 +1,5 @@
-import type { Quarantine } from '../configuration/quarantine.ts';
-import type { LastGood, LastGoodOptions } from '../last-good.ts';
+import type { Quarantine } from '../last-good/crash-loop-guard.ts';
+import type { LastGood, LastGoodOptions } from '../last-good/last-good-file.ts';
 
 /** Where what is kept for the next page is, however it was said. */
 export const keptAt = (directory: string): string => directory;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { createQuarantine, type Quarantine } from '../configuration/quarantine.ts';
-import { createLastGood, type LastGood, type LastGoodOptions } from '../last-good.ts';
+import { createQuarantine, type Quarantine } from '../last-good/crash-loop-guard.ts';
+import { createLastGood, type LastGood, type LastGoodOptions } from '../last-good/last-good-file.ts';
 
 /** Where what is kept for the next process is, however it was said. */
 export const keptAt = (directory: string): string => resolve(directory);
