@@ -52,7 +52,7 @@ describe('docs/configuration.md names every option of', () => {
     ['tls', 'packages/bus/src/mqtt.ts', ['MqttTlsOptions'], []],
     ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],
     ['publish', 'packages/client/src/messaging/messenger.ts', ['MessageOptions'], []],
-    ['request', 'packages/client/src/messaging/asking.ts', ['RequestOptions', 'StreamOptions'], []],
+    ['request', 'packages/client/src/messaging/requester.ts', ['RequestOptions', 'StreamOptions'], []],
     ['bus', 'packages/bus/src/bus.ts', ['BusOptions'], []],
   ] as const)('%s', async (table, path, interfaces, more) => {
     const own = (await Promise.all(interfaces.map((name) => membersOf(path, name)))).flat();

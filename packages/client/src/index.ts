@@ -20,15 +20,15 @@ export type { OpenOptions } from './connect/additional-document-options.ts';
 export type { Connection } from './connect/connect.ts';
 export { connect } from './connect/connect.ts';
 export { deriveContract } from './connect/contract.ts';
-export type { RequestOptions, StreamOptions } from './messaging/asking.ts';
 export type { DeliveryCounters } from './messaging/delivery.ts';
 export type { MessageData } from './messaging/message-data.ts';
+export type { QueuePolicy } from './messaging/message-queue.ts';
 export type { MessageOptions, Messenger, MessengerStats } from './messaging/messenger.ts';
 export type { MessagingOptions } from './messaging/options.ts';
 export type { OutboxCounters, PublishOutcome, PublishResult } from './messaging/outbox.ts';
-export type { QueuePolicy } from './messaging/queue.ts';
-export type { ReplyHandler } from './messaging/replying.ts';
-export { ReplyRefused } from './messaging/replying.ts';
+export type { ReplyHandler } from './messaging/replier.ts';
+export { ReplyRefused } from './messaging/replier.ts';
+export type { RequestOptions, StreamOptions } from './messaging/requester.ts';
 export type {
   MessageHandler,
   MessageSubscribeOptions,

@@ -14,8 +14,8 @@ import {
   type Rules,
   wholeFrom,
 } from '../options/option-rules.ts';
-import type { RequestOptions, StreamOptions } from './asking.ts';
 import type { MessageOptions } from './messenger.ts';
+import type { RequestOptions, StreamOptions } from './requester.ts';
 import type { MessageSubscribeOptions, QueueOptions } from './subscription.ts';
 
 /** The options of a call: one rule for each, and what they belong to. */

@@ -1,9 +1,9 @@
 import type { Envelope } from '@setpoint/protocol';
 import { copyOf } from '#runtime/bytes';
+import type { createHoldBudget } from './backpressure-budget.ts';
 import type { Deduplication } from './deduplication.ts';
-import type { createHoldBudget } from './hold-budget.ts';
-import type { MessageQueue } from './queue.ts';
-import { laterTurn, type Turn } from './turn.ts';
+import type { MessageQueue } from './message-queue.ts';
+import { laterTurn, type Turn } from './time-slice.ts';
 
 /** What became of the messages of one subscription. Everything that was received is in exactly one of the others. */
 export interface DeliveryCounters {

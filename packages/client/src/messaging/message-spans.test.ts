@@ -7,7 +7,7 @@ import { openTelemetry } from '@setpoint/participant/opentelemetry';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createMessenger } from './messenger.ts';
-import { ReplyRefused } from './replying.ts';
+import { ReplyRefused } from './replier.ts';
 import { defineTopic } from './typed-topic.ts';
 
 const exporter = new InMemorySpanExporter();

@@ -4,7 +4,7 @@ import { createEnvelopeWriter, type Envelope } from '@setpoint/protocol';
 import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMessenger, type Messenger } from './messenger.ts';
-import { ReplyRefused } from './replying.ts';
+import { ReplyRefused } from './replier.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;

@@ -1,17 +1,17 @@
 import type { Bus, QoS } from '@setpoint/bus';
 import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
-import { createAsking, type RequestOptions, type StreamOptions } from './asking.ts';
+import { createHoldBudget } from './backpressure-budget.ts';
 import { checkListening, checkSending, publishShape, requestShape, streamShape } from './call-options.ts';
 import { createDeduplication } from './deduplication.ts';
 import type { OnFault } from './delivery.ts';
-import { createHoldBudget } from './hold-budget.ts';
-import { createInbox } from './inbox.ts';
 import type { MessageData } from './message-data.ts';
 import { createMessageSpans, type Traced } from './message-spans.ts';
 import { type MessagingOptions, resolveMessagingOptions } from './options.ts';
 import { createOutbox, type OutboxCounters, type PublishResult } from './outbox.ts';
-import { createReplier, type ReplyHandler } from './replying.ts';
+import { createReplier, type ReplyHandler } from './replier.ts';
+import { createInbox } from './reply-inbox.ts';
+import { createAsking, type RequestOptions, type StreamOptions } from './requester.ts';
 import {
   type MessageHandler,
   type MessageSubscribeOptions,
@@ -19,7 +19,7 @@ import {
   type OwnSubscription,
   openSubscription,
 } from './subscription.ts';
-import { createTurn } from './turn.ts';
+import { createTurn } from './time-slice.ts';
 
 /** Messages between services, over the connection that configuration comes on. Each is a CloudEvent. */
 export interface Messenger {

@@ -3,7 +3,7 @@ import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope } fr
 import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMessenger } from './messenger.ts';
-import { ReplyRefused } from './replying.ts';
+import { ReplyRefused } from './replier.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;

@@ -1,10 +1,10 @@
 import type { Bus, QoS, Subscription } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
+import type { createHoldBudget } from './backpressure-budget.ts';
 import type { Deduplication } from './deduplication.ts';
 import { createDelivery, type DeliveryCounters, type OnFault } from './delivery.ts';
-import type { createHoldBudget } from './hold-budget.ts';
-import { createMessageQueue, type QueuePolicy } from './queue.ts';
-import type { Turn } from './turn.ts';
+import { createMessageQueue, type QueuePolicy } from './message-queue.ts';
+import type { Turn } from './time-slice.ts';
 
 /** Told of every message on a matching topic. `signal` aborts when the subscription is closed or this process ends. */
 export type MessageHandler<T> = (message: Envelope<T>, topic: string, signal: AbortSignal) => unknown;

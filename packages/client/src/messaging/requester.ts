@@ -1,10 +1,10 @@
 import type { PublishOptions } from '@setpoint/bus';
 import { type Envelope, type EnvelopeWriter, type JsonObject, SetpointError } from '@setpoint/protocol';
-import { frameTypes, streamWindow } from './frames.ts';
-import type { Inbox } from './inbox.ts';
 import type { MessageData } from './message-data.ts';
 import type { Traced } from './message-spans.ts';
 import type { Outbox, PublishOutcome, PublishResult } from './outbox.ts';
+import type { Inbox } from './reply-inbox.ts';
+import { frameTypes, streamWindow } from './reply-protocol.ts';
 
 export interface RequestOptions {
   /** The CloudEvents type of the question. @default "setpoint.message.v1" */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMessageQueue, type QueuePolicy, type WaitingMessage } from './queue.ts';
+import { createMessageQueue, type QueuePolicy, type WaitingMessage } from './message-queue.ts';
 
 const message = (topic: string, bytes = 1): WaitingMessage => ({ topic, payload: new Uint8Array(bytes) });
 const limits = (policy: QueuePolicy, maxMessages: number, maxBytes = 1000) => ({ policy, maxMessages, maxBytes });

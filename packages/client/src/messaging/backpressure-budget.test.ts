@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createHoldBudget } from './hold-budget.ts';
+import { createHoldBudget } from './backpressure-budget.ts';
 
 it('holds a connection back for two seconds in one go, and for a fifth of the time, whoever asks', () => {
   let nowMs = 0;

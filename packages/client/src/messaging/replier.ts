@@ -1,9 +1,9 @@
 import { type Envelope, type EnvelopeWriter, type SealedEnvelope, SetpointError } from '@setpoint/protocol';
-import { mirror, outcomeOf } from './asking.ts';
-import { frameTypes, streamWindow } from './frames.ts';
-import type { Inbox } from './inbox.ts';
 import type { MessageData } from './message-data.ts';
 import type { Outbox } from './outbox.ts';
+import type { Inbox } from './reply-inbox.ts';
+import { frameTypes, streamWindow } from './reply-protocol.ts';
+import { mirror, outcomeOf } from './requester.ts';
 
 /**
  * Answers a question: with an object, or with any number of them, as an async generator does. `signal` aborts when the

@@ -1,7 +1,7 @@
 import type { Bus } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
 import type { OnFault } from './delivery.ts';
-import { isControl } from './frames.ts';
+import { isControl } from './reply-protocol.ts';
 
 type Listener = (frame: Envelope) => void;
 
