@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import * as dialerOfPage from '../../packages/bus/src/mqtt/dialer.browser.ts';
+import * as dialer from '../../packages/bus/src/mqtt/dialer.ts';
+import * as keepaliveTimerOfPage from '../../packages/bus/src/mqtt/keepalive-timer.browser.ts';
+import * as keepaliveTimer from '../../packages/bus/src/mqtt/keepalive-timer.ts';
+import * as tlsFaultsOfPage from '../../packages/bus/src/mqtt/tls-faults.browser.ts';
+import * as tlsFaults from '../../packages/bus/src/mqtt/tls-faults.ts';
 import * as busBytesOfPage from '../../packages/bus/src/runtime/bytes.browser.ts';
 import * as busBytes from '../../packages/bus/src/runtime/bytes.ts';
-import * as keepaliveTimerOfPage from '../../packages/bus/src/runtime/keepalive-timer.browser.ts';
-import * as keepaliveTimer from '../../packages/bus/src/runtime/keepalive-timer.ts';
-import * as mqttSocketOfPage from '../../packages/bus/src/runtime/mqtt-socket.browser.ts';
-import * as mqttSocket from '../../packages/bus/src/runtime/mqtt-socket.ts';
-import * as tlsFaultsOfPage from '../../packages/bus/src/runtime/tls-faults.browser.ts';
-import * as tlsFaults from '../../packages/bus/src/runtime/tls-faults.ts';
 import * as brokerAccessOfPage from '../../packages/client/src/runtime/broker-access.browser.ts';
 import * as brokerAccess from '../../packages/client/src/runtime/broker-access.ts';
 import * as bytesOfPage from '../../packages/client/src/runtime/bytes.browser.ts';
@@ -28,7 +28,7 @@ const twin = <T extends object>(ofNode: T, ofPage: NoInfer<T>): [T, T] => [ofNod
 const twins: readonly [object, object][] = [
   twin(busBytes, busBytesOfPage),
   twin(keepaliveTimer, keepaliveTimerOfPage),
-  twin(mqttSocket, mqttSocketOfPage),
+  twin(dialer, dialerOfPage),
   twin(tlsFaults, tlsFaultsOfPage),
   twin(brokerAccess, brokerAccessOfPage),
   twin(bytes, bytesOfPage),
@@ -45,8 +45,9 @@ it('what Node has, and what stands in for it in a browser, have the same names',
 
 it('knows all of them', () => {
   const files = ['protocol', 'bus', 'client'].flatMap((name) =>
-    readdirSync(new URL(`../../packages/${name}/src/runtime/`, import.meta.url)),
+    readdirSync(new URL(`../../packages/${name}/src/`, import.meta.url), { recursive: true, encoding: 'utf8' }),
   );
-  expect(files.filter((file) => file.endsWith('.browser.ts'))).toHaveLength(twins.length);
-  expect(files.filter((file) => !/\.(browser|test)\.ts$/.test(file))).toHaveLength(twins.length);
+  const ofPages = files.filter((file) => file.endsWith('.browser.ts'));
+  expect(ofPages).toHaveLength(twins.length);
+  expect(files).toEqual(expect.arrayContaining(ofPages.map((file) => file.replace('.browser.ts', '.ts'))));
 });

@@ -3,7 +3,7 @@ import { createMemoryBroker } from '@setpoint/bus/memory';
 import type { SetpointError } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { resolveBusOptions } from '../../packages/bus/src/options.ts';
+import { resolveBusOptions } from '../../packages/bus/src/session/options.ts';
 import { createMessenger } from '../../packages/client/src/messaging/messenger.ts';
 import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
 import { resolveBrokerOptions } from '../../packages/client/src/options/broker-options.ts';
@@ -49,7 +49,7 @@ describe('docs/configuration.md names every option of', () => {
   it.each([
     ['connect', 'packages/client/src/options/options.ts', ['ConnectOptions'], ['boot', 'staleness', 'overrides']],
     ['broker', 'packages/client/src/options/broker-options.ts', ['BrokerOptions'], []],
-    ['tls', 'packages/bus/src/mqtt.ts', ['MqttTlsOptions'], []],
+    ['tls', 'packages/bus/src/mqtt/mqtt-options.ts', ['MqttTlsOptions'], []],
     ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],
     ['publish', 'packages/client/src/messaging/messenger.ts', ['MessageOptions'], []],
     ['request', 'packages/client/src/messaging/requester.ts', ['RequestOptions', 'StreamOptions'], []],

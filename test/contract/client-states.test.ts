@@ -1,6 +1,6 @@
 import { drawStates, tabulateStates } from '@setpoint/test-support/state-diagram';
 import { expect, it } from 'vitest';
-import { connectionTransitions } from '../../packages/bus/src/connection-state.ts';
+import { connectionTransitions } from '../../packages/bus/src/session/connection-state.ts';
 
 const states = ['idle', 'connecting', 'connected', 'reconnecting', 'draining', 'closed'];
 const events = ['start', 'accepted', 'failed', 'lost', 'stop', 'ended'];
@@ -29,7 +29,7 @@ it('is drawn in the documentation as it is', async () => {
   const page = `# The states of a connection
 
 \`bus.status.kind\` is one of these; \`bus.onStatus\` tells every move. The diagram and the table are made from
-\`packages/bus/src/connection-state.ts\`, which the connection itself moves by; a test keeps them the same.
+\`packages/bus/src/session/connection-state.ts\`, which the connection itself moves by; a test keeps them the same.
 
 \`\`\`mermaid
 ${drawStates(connectionTransitions, { first: 'idle', last: 'closed' })}

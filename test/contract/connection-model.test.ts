@@ -3,12 +3,12 @@ import { availableBrokers } from '@setpoint/test-support/brokers/brokers';
 import { hear, reached } from '@setpoint/test-support/heard';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { BrokerHarness } from '../../packages/bus/src/contract.ts';
 import {
   type ConnectionEvent,
   type ConnectionState,
   connectionTransitions,
-} from '../../packages/bus/src/connection-state.ts';
-import type { BrokerHarness } from '../../packages/bus/src/contract.ts';
+} from '../../packages/bus/src/session/connection-state.ts';
 
 /** What must be true of a connection after the commands until now. */
 interface Model {

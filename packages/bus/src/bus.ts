@@ -165,26 +165,3 @@ export interface BusFault {
   readonly message: string;
   readonly cause?: unknown;
 }
-
-export type BusErrorCode =
-  | 'message_too_large'
-  | 'outbox_full'
-  | 'publish_timeout'
-  | 'publish_refused'
-  | 'not_connected'
-  | 'stopped'
-  | 'topic_invalid'
-  | 'options_invalid'
-  | 'url_invalid'
-  | 'tls_invalid';
-
-/** A promise of the bus that could not be kept. `message` says what, why and what to do. */
-export class BusError extends Error {
-  override readonly name = 'BusError';
-  readonly code: BusErrorCode;
-
-  constructor(code: BusErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}

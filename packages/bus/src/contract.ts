@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Bus, BusError, BusFault, BusMessage, BusOptions, BusStatus } from './bus.ts';
+import type { Bus, BusFault, BusMessage, BusOptions, BusStatus } from './bus.ts';
+import type { BusError } from './bus-error.ts';
 
 /** A broker that a suite can switch off and on, and what connects to it. */
 export interface BrokerHarness {

@@ -1,7 +1,5 @@
-export { type BrokersOptions, findBrokerTlsFaults, type TlsFault } from './brokers.ts';
 export type {
   Bus,
-  BusErrorCode,
   BusFault,
   BusMessage,
   BusOptions,
@@ -15,6 +13,9 @@ export type {
   SubscribeOptions,
   Subscription,
 } from './bus.ts';
-export { BusError } from './bus.ts';
-export { refuseTopic } from './call-refusal.ts';
-export { type BrokerAddress, parseBrokerUrl } from './mqtt-url.ts';
+export type { BusErrorCode } from './bus-error.ts';
+export { BusError } from './bus-error.ts';
+export { type BrokerAddress, parseBrokerUrl } from './mqtt/broker-url.ts';
+export { type BrokersOptions, findBrokerTlsFaults } from './mqtt/brokers.ts';
+export type { TlsFault } from './mqtt/mqtt-options.ts';
+export { refuseTopic } from './session/call-checks.ts';

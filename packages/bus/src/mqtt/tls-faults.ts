@@ -1,7 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import type { TlsFault } from '../brokers.ts';
-import type { MqttTlsOptions } from '../mqtt.ts';
-import { describeError } from '../options.ts';
+import { describeError } from '../bus-error.ts';
+import type { MqttTlsOptions, TlsFault } from './mqtt-options.ts';
 
 interface TlsBroker {
   /** Undefined for a URL that can't be read. */

@@ -1,17 +1,18 @@
 import mqtt, { type IClientOptions, type IClientPublishOptions, type IConnackPacket, type MqttClient } from 'mqtt';
+import { createDialer } from '#mqtt/dialer';
+import { keepaliveTimer } from '#mqtt/keepalive-timer';
 import { asBuffer, toUtf8 } from '#runtime/bytes';
-import { keepaliveTimer } from '#runtime/keepalive-timer';
-import { createDialer } from '#runtime/mqtt-socket';
-import { AddressOrder } from './address-order.ts';
-import { backoffDelayMs } from './backoff.ts';
+import type { LastWill, MessageProperties, QoS } from '../bus.ts';
+import { describeError } from '../bus-error.ts';
+import { backoffDelayMs } from '../session/backoff.ts';
+import type { Link, LinkEvents, LinkMessage } from '../session/link.ts';
+import { makeLastWill } from '../session/options.ts';
+import { ShortSessions } from '../session/short-sessions.ts';
+import { BrokerOrder } from './broker-order.ts';
+import type { BrokerAddress } from './broker-url.ts';
 import { type Broker, resolveBrokers } from './brokers.ts';
-import type { LastWill, MessageProperties, QoS } from './bus.ts';
-import type { Link, LinkEvents, LinkMessage } from './link.ts';
-import type { MqttBusOptions } from './mqtt.ts';
-import { createNoStore } from './mqtt-no-store.ts';
-import type { BrokerAddress } from './mqtt-url.ts';
-import { describeError, makeLastWill } from './options.ts';
-import { ShortSessions } from './short-sessions.ts';
+import type { MqttBusOptions } from './mqtt-options.ts';
+import { createNoStore } from './no-store.ts';
 
 /** A connection that held this long makes the next loss a first one. */
 const stableAfterMs = 10_000;
@@ -32,7 +33,7 @@ interface Dialled {
 export class MqttLink implements Link {
   readonly #options: MqttBusOptions;
   readonly #brokers: readonly [Dialled, ...Dialled[]];
-  readonly #order: AddressOrder;
+  readonly #order: BrokerOrder;
   readonly #shortSessions = new ShortSessions();
   #events: LinkEvents | undefined;
   #client: MqttClient | undefined;
@@ -62,7 +63,7 @@ export class MqttLink implements Link {
     const [first, ...others] = resolveBrokers(options);
     const dialled = ({ address, tls }: Broker): Dialled => ({ address, dial: createDialer(address, tls) });
     this.#brokers = [dialled(first), ...others.map(dialled)];
-    this.#order = new AddressOrder(this.#brokers.length);
+    this.#order = new BrokerOrder(this.#brokers.length);
     this.#version = options.protocolVersion ?? 5;
   }
 

@@ -1,4 +1,4 @@
-import { BusError } from './bus.ts';
+import { BusError } from '../bus-error.ts';
 
 /** Where a broker is, and who we are to it. */
 export interface BrokerAddress {

@@ -1,4 +1,4 @@
-import type { BusMessage, MessageHandler, QoS } from './bus.ts';
+import type { BusMessage, MessageHandler, QoS } from '../bus.ts';
 import { hasWildcard, matchesLevels } from './topic-filter.ts';
 
 /** One handler of one filter. */

@@ -1,9 +1,9 @@
-import { backoffDelayMs } from './backoff.ts';
-import type { BusMessage, BusOptions, QoS } from './bus.ts';
-import type { Link, LinkEvents, LinkMessage } from './link.ts';
+import type { BusMessage, BusOptions, QoS } from '../bus.ts';
+import { backoffDelayMs } from '../session/backoff.ts';
+import type { Link, LinkEvents, LinkMessage } from '../session/link.ts';
+import { makeLastWill } from '../session/options.ts';
+import { ShortSessions } from '../session/short-sessions.ts';
 import type { BrokerSession, MemoryPacket, MemoryRouter } from './memory-router.ts';
-import { makeLastWill } from './options.ts';
-import { ShortSessions } from './short-sessions.ts';
 
 const nothing: Uint8Array = new Uint8Array();
 

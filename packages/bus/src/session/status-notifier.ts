@@ -1,7 +1,7 @@
-import type { BusStatus } from './bus.ts';
+import type { BusStatus } from '../bus.ts';
 
 /** Holds the status and tells it: every listener hears every change, in order, even of one made while it listens. */
-export class StatusTeller {
+export class StatusNotifier {
   #current: BusStatus = { kind: 'idle' };
   #untold: BusStatus[] = [];
   #telling = false;

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { describe, expect, it } from 'vitest';
+import { createMqttBus } from '../mqtt.ts';
 import { findBrokerTlsFaults, resolveBrokers } from './brokers.ts';
-import { createMqttBus, type MqttTlsOptions } from './mqtt.ts';
+import type { MqttTlsOptions } from './mqtt-options.ts';
 
 /** What is wrong, by its place. */
 const faultsOf = (tls: unknown, url: unknown = 'mqtts://broker'): [string, string][] =>

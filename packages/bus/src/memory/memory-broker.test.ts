@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Bus, BusFault } from './bus.ts';
-import { describeBusContract } from './contract.ts';
-import { createMemoryBroker } from './memory.ts';
+import type { Bus, BusFault } from '../bus.ts';
+import { describeBusContract } from '../contract.ts';
+import { createMemoryBroker } from './memory-broker.ts';
 
 describeBusContract('memory', async () => {
   const broker = createMemoryBroker();

@@ -1,7 +1,7 @@
 import type { LinkMessage } from './link.ts';
 
 /** One QoS 1 message between the call of `publish` and its end. */
-export interface OutboxEntry extends LinkMessage {
+export interface QueuedPublish extends LinkMessage {
   /** What it counts against the bounds: topic, payload and properties. */
   readonly bytes: number;
   /** On the clock that `expire` is given. Entries must be offered in the order of their deadlines. */
@@ -14,7 +14,7 @@ export interface OutboxEntry extends LinkMessage {
   readonly settle: (error?: Error) => void;
 }
 
-export interface OutboxLimits {
+export interface PublishQueueLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
 }
@@ -28,17 +28,17 @@ export const maxCloses = 3;
  * A broker answers some messages by closing the connection, and can't say which one it meant. So after a close
  * every message that was under way is sent again alone: the guilty one is found, the innocent ones survive.
  */
-export class Outbox {
-  readonly #limits: OutboxLimits;
-  #queue: (OutboxEntry | undefined)[] = [];
+export class PublishQueue {
+  readonly #limits: PublishQueueLimits;
+  #queue: (QueuedPublish | undefined)[] = [];
   #head = 0;
   #waitingBytes = 0;
   #window = 0;
   /** A suspect is under way, alone. */
   #probing = false;
-  readonly #inFlight = new Set<OutboxEntry>();
+  readonly #inFlight = new Set<QueuedPublish>();
 
-  constructor(limits: OutboxLimits) {
+  constructor(limits: PublishQueueLimits) {
     this.#limits = limits;
   }
 
@@ -62,7 +62,7 @@ export class Outbox {
   }
 
   /** Adds a message at the end. `false`: the outbox is full. */
-  offer(entry: OutboxEntry): boolean {
+  offer(entry: QueuedPublish): boolean {
     if (this.waiting >= this.#limits.maxMessages) return false;
     if (this.#waitingBytes + entry.bytes > this.#limits.maxBytes) return false;
     this.#queue.push(entry);
@@ -76,7 +76,7 @@ export class Outbox {
   }
 
   /** Takes the next message that may be sent now. The caller sends it, then says `acknowledged` or `closed`. */
-  next(): OutboxEntry | undefined {
+  next(): QueuedPublish | undefined {
     if (this.#probing || this.#inFlight.size >= this.#window) return undefined;
     const entry = this.#queue[this.#head];
     if (!entry) return undefined;
@@ -90,7 +90,7 @@ export class Outbox {
   }
 
   /** The broker has answered, well or badly: the message's place in the window is free. */
-  acknowledged(entry: OutboxEntry): void {
+  acknowledged(entry: QueuedPublish): void {
     if (this.#inFlight.delete(entry) && entry.closes > 0) this.#probing = false;
   }
 
@@ -98,9 +98,9 @@ export class Outbox {
    * The connection is gone. What was under way waits again, at the front and in order; returned are the messages
    * that are given up. With `blame` false the close had another cause and counts against no message.
    */
-  closed(blame: boolean): OutboxEntry[] {
-    const again: OutboxEntry[] = [];
-    const givenUp: OutboxEntry[] = [];
+  closed(blame: boolean): QueuedPublish[] {
+    const again: QueuedPublish[] = [];
+    const givenUp: QueuedPublish[] = [];
     for (const entry of this.#inFlight) {
       if (blame) entry.closes += 1;
       if (entry.overdue) continue;
@@ -114,8 +114,8 @@ export class Outbox {
   }
 
   /** Takes out what waits, and marks what is under way, with a deadline at or before `nowMs`. */
-  expire(nowMs: number): OutboxEntry[] {
-    const expired: OutboxEntry[] = [];
+  expire(nowMs: number): QueuedPublish[] {
+    const expired: QueuedPublish[] = [];
     for (const entry of this.#inFlight) {
       if (entry.overdue || entry.deadlineMs > nowMs) continue;
       entry.overdue = true;
@@ -140,7 +140,7 @@ export class Outbox {
   }
 
   /** Takes out everything that somebody still waits for. */
-  clear(): OutboxEntry[] {
+  clear(): QueuedPublish[] {
     const left = [...this.#inFlight].filter((entry) => !entry.overdue);
     for (const entry of this.#queue) if (entry) left.push(entry);
     this.#inFlight.clear();
@@ -151,7 +151,7 @@ export class Outbox {
     return left;
   }
 
-  #shift(entry: OutboxEntry): void {
+  #shift(entry: QueuedPublish): void {
     this.#queue[this.#head] = undefined;
     this.#head += 1;
     this.#waitingBytes -= entry.bytes;
@@ -165,7 +165,7 @@ export class Outbox {
     }
   }
 
-  #putBack(entries: readonly OutboxEntry[]): void {
+  #putBack(entries: readonly QueuedPublish[]): void {
     if (entries.length === 0) return;
     this.#queue = [...entries, ...this.#queue.slice(this.#head)];
     this.#head = 0;

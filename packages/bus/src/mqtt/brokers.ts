@@ -1,19 +1,12 @@
-import { findTlsFaults } from '#runtime/tls-faults';
-import { BusError } from './bus.ts';
-import type { BrokerUrl, MqttBusOptions, MqttTlsOptions } from './mqtt.ts';
-import { type BrokerAddress, parseBrokerUrl, parseBrokerUrls } from './mqtt-url.ts';
+import { findTlsFaults } from '#mqtt/tls-faults';
+import { BusError } from '../bus-error.ts';
+import { type BrokerAddress, parseBrokerUrl, parseBrokerUrls } from './broker-url.ts';
+import type { BrokerUrl, MqttBusOptions, MqttTlsOptions, TlsFault } from './mqtt-options.ts';
 
 /** A broker, with the TLS options that hold for it alone. */
 export interface Broker {
   readonly address: BrokerAddress;
   readonly tls: MqttTlsOptions;
-}
-
-/** One that can't be right. Its message holds no value. */
-export interface TlsFault {
-  /** Where it stands in the options: `tls`, `tls/ca`, `url/1/tls/alpn`. */
-  readonly option: string;
-  readonly message: string;
 }
 
 /** The URLs of the options, none of which has to be one, each with the TLS options beside it. */

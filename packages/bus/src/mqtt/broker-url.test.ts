@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { BusError } from './bus.ts';
-import { createMqttBus } from './mqtt.ts';
-import { parseBrokerUrl, parseBrokerUrls, redactUrl } from './mqtt-url.ts';
+import { BusError } from '../bus-error.ts';
+import { createMqttBus } from '../mqtt.ts';
+import { parseBrokerUrl, parseBrokerUrls, redactUrl } from './broker-url.ts';
 
 describe('a broker URL', () => {
   it('names host and port, and has the usual port otherwise', () => {

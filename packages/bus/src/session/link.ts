@@ -1,4 +1,4 @@
-import type { BusFault, BusMessage, MessageProperties, QoS } from './bus.ts';
+import type { BusFault, BusMessage, MessageProperties, QoS } from '../bus.ts';
 
 /**
  * What an adapter has to know: how to keep one connection to one broker, and nothing of outboxes, deadlines or which

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { AddressOrder } from './address-order.ts';
+import { BrokerOrder } from './broker-order.ts';
 
 const walk = (count: number, ends: readonly boolean[]): number[] => {
-  const order = new AddressOrder(count);
+  const order = new BrokerOrder(count);
   const indexes = [order.index];
   for (const heldStable of ends) {
     order.ended(heldStable);

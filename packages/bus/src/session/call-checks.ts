@@ -1,5 +1,5 @@
 import { byteLengthOf } from '#runtime/bytes';
-import { BusError } from './bus.ts';
+import { BusError } from '../bus-error.ts';
 import { isValidFilter, isValidTopic } from './topic-filter.ts';
 
 /**

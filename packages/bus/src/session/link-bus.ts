@@ -1,26 +1,26 @@
-import {
-  type Bus,
-  BusError,
-  type BusOptions,
-  type BusStatus,
-  type MessageHandler,
-  type PublishOptions,
-  type StopOptions,
-  type SubscribeOptions,
-  type Subscription,
-} from './bus.ts';
+import type {
+  Bus,
+  BusOptions,
+  BusStatus,
+  MessageHandler,
+  PublishOptions,
+  StopOptions,
+  SubscribeOptions,
+  Subscription,
+} from '../bus.ts';
+import { BusError, describeError } from '../bus-error.ts';
 import { type ConnectionEvent, connectionTransitions } from './connection-state.ts';
 import type { Link, SessionLimits } from './link.ts';
-import { describeError, type ResolvedBusOptions, resolveBusOptions } from './options.ts';
+import { type ResolvedBusOptions, resolveBusOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
-import { StatusTeller } from './status.ts';
+import { StatusNotifier } from './status-notifier.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** A bus over any link: what is promised in `bus.ts` and doesn't depend on how bytes reach the broker. */
 export class LinkBus implements Bus {
   readonly #link: Link;
   readonly #options: ResolvedBusOptions;
-  readonly #status: StatusTeller;
+  readonly #status: StatusNotifier;
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #firstConnection = Promise.withResolvers<void>();
@@ -33,7 +33,7 @@ export class LinkBus implements Bus {
   constructor(link: Link, options: BusOptions) {
     this.#link = link;
     this.#options = resolveBusOptions(options);
-    this.#status = new StatusTeller((cause) => this.#handlerThrew('a status listener', cause));
+    this.#status = new StatusNotifier((cause) => this.#handlerThrew('a status listener', cause));
     this.#publisher = new Publisher(link, this.#options);
     this.#subscriber = new Subscriber(link, this.#options.report, (filter, cause) =>
       this.#handlerThrew(`the handler of ${filter}`, cause),

@@ -1,6 +1,6 @@
-import type { BusMessage, LastWill, QoS } from './bus.ts';
-import type { LinkMessage } from './link.ts';
-import { matchesFilter } from './topic-filter.ts';
+import type { BusMessage, LastWill, QoS } from '../bus.ts';
+import type { LinkMessage } from '../session/link.ts';
+import { matchesFilter } from '../session/topic-filter.ts';
 
 export interface MemoryDelivery {
   /** The client id. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { parseBrokerUrl } from '../mqtt-url.ts';
-import { createDialer } from './mqtt-socket.ts';
+import { parseBrokerUrl } from './broker-url.ts';
+import { createDialer } from './dialer.ts';
 
 it.each(['mqtt://127.0.0.1', 'mqtts://127.0.0.1'])(
   'makes a failed attempt of what is thrown at dialling %s',

@@ -1,4 +1,5 @@
-import type { BusFault, BusOptions, LastWill } from './bus.ts';
+import type { BusFault, BusOptions, LastWill } from '../bus.ts';
+import { describeError } from '../bus-error.ts';
 
 /** `BusOptions` with nothing left open. */
 export interface ResolvedBusOptions {
@@ -40,11 +41,4 @@ export function makeLastWill(
     report({ kind: 'handler_threw', message: `the Last Will could not be made: ${describeError(cause)}`, cause });
     return undefined;
   }
-}
-
-/** One line for a human. Node's connection errors can have an empty message and only a code. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message !== '') return error.message;
-  return 'code' in error ? String(error.code) : error.name;
 }

@@ -3,7 +3,7 @@
  * its sake: only a connection that was stable and is lost makes it the next one to try. Every failed attempt, and every
  * connection that did not hold or fell silent, goes on to the one after; the last is followed by the first.
  */
-export class AddressOrder {
+export class BrokerOrder {
   readonly #count: number;
   #index = 0;
 

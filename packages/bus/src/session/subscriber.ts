@@ -1,12 +1,6 @@
-import {
-  BusError,
-  type BusFault,
-  type BusMessage,
-  type MessageHandler,
-  type SubscribeOptions,
-  type Subscription,
-} from './bus.ts';
-import { refuseFilter, refuseSubscribe } from './call-refusal.ts';
+import type { BusFault, BusMessage, MessageHandler, SubscribeOptions, Subscription } from '../bus.ts';
+import { BusError } from '../bus-error.ts';
+import { refuseFilter, refuseSubscribe } from './call-checks.ts';
 import { FilterRequests } from './filter-requests.ts';
 import type { Link } from './link.ts';
 import { type FilterState, highestQoS, type Listener, Subscriptions } from './subscriptions.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Outbox, type OutboxEntry } from './outbox.ts';
+import { PublishQueue, type QueuedPublish } from './publish-queue.ts';
 
 const roomy = { maxMessages: 1000, maxBytes: 1_000_000 };
 
-function entry(topic: string, { bytes = 10, deadlineMs = 1000 } = {}): OutboxEntry {
+function entry(topic: string, { bytes = 10, deadlineMs = 1000 } = {}): QueuedPublish {
   return {
     topic,
     payload: new Uint8Array(),
@@ -19,19 +19,19 @@ function entry(topic: string, { bytes = 10, deadlineMs = 1000 } = {}): OutboxEnt
   };
 }
 
-function outboxOf(topics: string, limits = roomy): Outbox {
-  const outbox = new Outbox(limits);
+function outboxOf(topics: string, limits = roomy): PublishQueue {
+  const outbox = new PublishQueue(limits);
   for (const topic of topics) outbox.offer(entry(topic));
   return outbox;
 }
 
-function takeAll(outbox: Outbox): OutboxEntry[] {
-  const taken: OutboxEntry[] = [];
+function takeAll(outbox: PublishQueue): QueuedPublish[] {
+  const taken: QueuedPublish[] = [];
   for (let next = outbox.next(); next; next = outbox.next()) taken.push(next);
   return taken;
 }
 
-const topicsOf = (entries: readonly OutboxEntry[]): string => entries.map(({ topic }) => topic).join('');
+const topicsOf = (entries: readonly QueuedPublish[]): string => entries.map(({ topic }) => topic).join('');
 
 describe('the outbox', () => {
   it('gives nothing while there is no connection', () => {
@@ -43,7 +43,7 @@ describe('the outbox', () => {
     outbox.open(3);
     const taken = takeAll(outbox);
     expect(topicsOf(taken)).toBe('abc');
-    outbox.acknowledged(taken[1] as OutboxEntry);
+    outbox.acknowledged(taken[1] as QueuedPublish);
     expect(topicsOf(takeAll(outbox))).toBe('d');
     expect(outbox.inFlight).toBe(3);
     expect(outbox.waiting).toBe(0);
@@ -58,7 +58,7 @@ describe('the outbox', () => {
   });
 
   it('takes no more bytes than its limit', () => {
-    const outbox = new Outbox({ maxMessages: 10, maxBytes: 25 });
+    const outbox = new PublishQueue({ maxMessages: 10, maxBytes: 25 });
     expect(outbox.offer(entry('a', { bytes: 20 }))).toBe(true);
     expect(outbox.offer(entry('b', { bytes: 6 }))).toBe(false);
     expect(outbox.offer(entry('c', { bytes: 5 }))).toBe(true);
@@ -91,8 +91,8 @@ describe('the outbox', () => {
     const [a, ...none] = takeAll(outbox);
     expect(a?.topic).toBe('a');
     expect(none).toEqual([]);
-    outbox.acknowledged(a as OutboxEntry);
-    const b = outbox.next() as OutboxEntry;
+    outbox.acknowledged(a as QueuedPublish);
+    const b = outbox.next() as QueuedPublish;
     expect(b.topic).toBe('b');
     expect(outbox.next()).toBeUndefined();
     outbox.acknowledged(b);
@@ -102,7 +102,7 @@ describe('the outbox', () => {
   it('gives up the one message that closes the connection each time, and saves its neighbours', () => {
     const outbox = outboxOf('abcXdefg');
     const arrived: string[] = [];
-    const givenUp: OutboxEntry[] = [];
+    const givenUp: QueuedPublish[] = [];
     let connections = 0;
     while (outbox.waiting > 0) {
       connections += 1;
@@ -133,12 +133,12 @@ describe('the outbox', () => {
   });
 
   it('lets what is overdue go, but keeps its place in the window until it is answered', () => {
-    const outbox = new Outbox(roomy);
+    const outbox = new PublishQueue(roomy);
     outbox.offer(entry('a', { deadlineMs: 10 }));
     outbox.offer(entry('b', { deadlineMs: 20 }));
     outbox.offer(entry('c', { deadlineMs: 30 }));
     outbox.open(1);
-    const a = outbox.next() as OutboxEntry;
+    const a = outbox.next() as QueuedPublish;
     expect(outbox.nextDeadlineMs).toBe(10);
     expect(topicsOf(outbox.expire(20))).toBe('ab');
     expect(outbox.nextDeadlineMs).toBe(30);
@@ -172,8 +172,8 @@ describe('the outbox', () => {
     const step = fc.constantFrom('offer', 'take', 'acknowledge', 'close');
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), fc.integer({ min: 1, max: 8 }), (steps, window) => {
-        const outbox = new Outbox(roomy);
-        const inFlight: OutboxEntry[] = [];
+        const outbox = new PublishQueue(roomy);
+        const inFlight: QueuedPublish[] = [];
         const ended: number[] = [];
         let offered = 0;
         outbox.open(window);

@@ -1,9 +1,10 @@
 import { byteLengthOf, toUtf8 } from '#runtime/bytes';
-import { BusError, type MessageProperties, type PublishOptions } from './bus.ts';
-import { refusePublish, refuseTopic } from './call-refusal.ts';
+import type { MessageProperties, PublishOptions } from '../bus.ts';
+import { BusError, describeError } from '../bus-error.ts';
+import { refusePublish, refuseTopic } from './call-checks.ts';
 import type { Link, SessionLimits } from './link.ts';
-import { describeError, type ResolvedBusOptions } from './options.ts';
-import { maxCloses, Outbox, type OutboxEntry } from './outbox.ts';
+import type { ResolvedBusOptions } from './options.ts';
+import { maxCloses, PublishQueue, type QueuedPublish } from './publish-queue.ts';
 
 /** Header, remaining length, topic length, message id and property length of a PUBLISH, at their largest. */
 const packetOverheadBytes = 16;
@@ -12,9 +13,9 @@ const packetOverheadBytes = 16;
 export class Publisher {
   readonly #link: Link;
   readonly #options: ResolvedBusOptions;
-  readonly #outbox: Outbox;
+  readonly #queue: PublishQueue;
   /** QoS 0 messages handed to the link whose bytes are not written yet. */
-  readonly #writing = new Set<OutboxEntry>();
+  readonly #writing = new Set<QueuedPublish>();
   #writingBytes = 0;
   #connection: SessionLimits | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
@@ -24,7 +25,7 @@ export class Publisher {
   constructor(link: Link, options: ResolvedBusOptions) {
     this.#link = link;
     this.#options = options;
-    this.#outbox = new Outbox({ maxMessages: options.outboxMaxMessages, maxBytes: options.outboxMaxBytes });
+    this.#queue = new PublishQueue({ maxMessages: options.outboxMaxMessages, maxBytes: options.outboxMaxBytes });
   }
 
   publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
@@ -35,7 +36,7 @@ export class Publisher {
     const refused = this.#check(topic, bytes);
     if (refused) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const entry: OutboxEntry = {
+      const entry: QueuedPublish = {
         topic,
         payload: body,
         qos: options.qos ?? 1,
@@ -54,13 +55,13 @@ export class Publisher {
 
   connected(limits: SessionLimits): void {
     this.#connection = limits;
-    this.#outbox.open(Math.min(this.#options.maxInFlight, limits.receiveMaximum));
+    this.#queue.open(Math.min(this.#options.maxInFlight, limits.receiveMaximum));
     this.#pump();
   }
 
   lost(blame: boolean): void {
     this.#connection = undefined;
-    for (const entry of this.#outbox.closed(blame)) entry.settle(refusedByClosing(entry));
+    for (const entry of this.#queue.closed(blame)) entry.settle(refusedByClosing(entry));
     const lost = [...this.#writing];
     this.#writing.clear();
     this.#writingBytes = 0;
@@ -93,7 +94,7 @@ export class Publisher {
   stop(reason: BusError): void {
     this.#connection = undefined;
     clearTimeout(this.#deadlineTimer);
-    const left = [...this.#writing, ...this.#outbox.clear()];
+    const left = [...this.#writing, ...this.#queue.clear()];
     this.#writing.clear();
     for (const entry of left) entry.settle(reason);
   }
@@ -105,7 +106,7 @@ export class Publisher {
     return limit === undefined ? undefined : overBrokerLimit(topic, bytes, limit);
   }
 
-  #write(entry: OutboxEntry): void {
+  #write(entry: QueuedPublish): void {
     if (!this.#connection) {
       entry.settle(notConnected(entry.topic));
       return;
@@ -126,9 +127,9 @@ export class Publisher {
     if (this.#writing.has(entry)) this.#watchDeadlines();
   }
 
-  #enqueue(entry: OutboxEntry): void {
-    if (!this.#outbox.offer(entry)) {
-      entry.settle(outboxFull(entry.topic, this.#outbox.waiting, this.#outbox.waitingBytes));
+  #enqueue(entry: QueuedPublish): void {
+    if (!this.#queue.offer(entry)) {
+      entry.settle(outboxFull(entry.topic, this.#queue.waiting, this.#queue.waitingBytes));
       return;
     }
     this.#watchDeadlines();
@@ -136,14 +137,14 @@ export class Publisher {
   }
 
   #pump(): void {
-    for (let entry = this.#outbox.next(); entry; entry = this.#outbox.next()) this.#send(entry);
+    for (let entry = this.#queue.next(); entry; entry = this.#queue.next()) this.#send(entry);
   }
 
-  #send(entry: OutboxEntry): void {
+  #send(entry: QueuedPublish): void {
     const connection = this.#connection;
     const tooMuch = connection && overBrokerLimit(entry.topic, entry.bytes, connection.maxPacketBytes);
     if (tooMuch) {
-      this.#outbox.acknowledged(entry);
+      this.#queue.acknowledged(entry);
       entry.settle(tooMuch);
       return;
     }
@@ -151,7 +152,7 @@ export class Publisher {
     this.#hand(entry, (error) => {
       // The connection that this message went over is gone, and the outbox has decided about it since.
       if (this.#connection !== connection) return;
-      this.#outbox.acknowledged(entry);
+      this.#queue.acknowledged(entry);
       if (!entry.overdue) entry.settle(error);
       // What is refused within the call is followed by the next one in the loop of the caller, however many they are.
       if (!isHanding) this.#pump();
@@ -164,7 +165,7 @@ export class Publisher {
    * What is thrown here would end the process: it is often a timer or a connection that calls. Calls are checked, but
    * payload and properties belong to the caller, who may have changed them since.
    */
-  #hand(entry: OutboxEntry, done: (error?: BusError) => void): void {
+  #hand(entry: QueuedPublish, done: (error?: BusError) => void): void {
     try {
       this.#link.publish(entry, (error) => done(error && refused(entry, describeError(error), error)));
     } catch (cause) {
@@ -173,7 +174,7 @@ export class Publisher {
   }
 
   get #isIdle(): boolean {
-    return this.#outbox.isIdle && this.#writing.size === 0;
+    return this.#queue.isIdle && this.#writing.size === 0;
   }
 
   #noteDrained(): void {
@@ -184,7 +185,7 @@ export class Publisher {
   #watchDeadlines(): void {
     if (this.#deadlineTimer) return;
     const [oldestWrite] = this.#writing;
-    const nextMs = Math.min(this.#outbox.nextDeadlineMs ?? Infinity, oldestWrite?.deadlineMs ?? Infinity);
+    const nextMs = Math.min(this.#queue.nextDeadlineMs ?? Infinity, oldestWrite?.deadlineMs ?? Infinity);
     if (nextMs === Infinity) return;
     const delayMs = Math.max(1, Math.ceil(nextMs - performance.now()));
     // The connection keeps the process alive, not the wish to give up on a message.
@@ -197,17 +198,17 @@ export class Publisher {
     const nowMs = performance.now();
     const { publishTimeoutMs } = this.#options;
     const wasConnected = this.#connection !== undefined;
-    for (const entry of [...this.#outbox.expire(nowMs), ...this.#expiredWrites(nowMs)]) {
+    for (const entry of [...this.#queue.expire(nowMs), ...this.#expiredWrites(nowMs)]) {
       entry.settle(timedOut(entry.topic, publishTimeoutMs, wasConnected));
     }
     this.#noteDrained();
-    if (this.#connection && this.#outbox.isStuck) {
+    if (this.#connection && this.#queue.isStuck) {
       this.#link.drop(`no publish was acknowledged for ${publishTimeoutMs} ms`);
     }
     this.#watchDeadlines();
   }
 
-  #expiredWrites(nowMs: number): OutboxEntry[] {
+  #expiredWrites(nowMs: number): QueuedPublish[] {
     const expired = [...this.#writing].filter((entry) => entry.deadlineMs <= nowMs);
     for (const entry of expired) {
       this.#writing.delete(entry);
@@ -262,16 +263,16 @@ function timedOut(topic: string, timeoutMs: number, connected: boolean): BusErro
   );
 }
 
-function refused({ topic }: OutboxEntry, reason: string, cause: Error): BusError {
+function refused({ topic }: QueuedPublish, reason: string, cause: Error): BusError {
   return new BusError('publish_refused', `${topic}: the broker refused the message: ${reason}`, { cause });
 }
 
-function unsendable({ topic }: OutboxEntry, cause: unknown): BusError {
+function unsendable({ topic }: QueuedPublish, cause: unknown): BusError {
   const message = `${topic}: no packet can be made of the message: ${describeError(cause)}`;
   return new BusError('publish_refused', message, { cause });
 }
 
-function refusedByClosing({ topic, bytes }: OutboxEntry): BusError {
+function refusedByClosing({ topic, bytes }: QueuedPublish): BusError {
   return new BusError(
     'publish_refused',
     `${topic}: the connection closed ${maxCloses} times while this message of ${bytes} bytes was under way; ` +

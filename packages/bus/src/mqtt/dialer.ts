@@ -3,10 +3,9 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { MqttClient } from 'mqtt';
-import { BusError } from '../bus.ts';
-import type { MqttTlsOptions } from '../mqtt.ts';
-import type { BrokerAddress } from '../mqtt-url.ts';
-import { describeError } from '../options.ts';
+import { BusError, describeError } from '../bus-error.ts';
+import type { BrokerAddress } from './broker-url.ts';
+import type { MqttTlsOptions } from './mqtt-options.ts';
 
 /** What MQTT.js reads packets from. */
 type Wire = MqttClient['stream'];

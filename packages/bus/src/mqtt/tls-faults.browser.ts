@@ -1,5 +1,4 @@
-import type { TlsFault } from '../brokers.ts';
-import type { MqttTlsOptions } from '../mqtt.ts';
+import type { MqttTlsOptions, TlsFault } from './mqtt-options.ts';
 
 /** Every option is wrong here. */
 export function findTlsFaults(
