@@ -176,4 +176,6 @@ export const requirements: Readonly<Record<string, string>> = {
   'Wire-12-Unknown-Ignored': 'Unknown extensions and unknown members of data are ignored by readers.',
   'Wire-13-Errors-Repeat-Nothing':
     'An error about a key or a message that can not be read does not repeat its text, which may be a secret.',
+
+  'House-80-Links-Resolve': 'Every link in the documentation leads to a file and a heading that exist.',
 };

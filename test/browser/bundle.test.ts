@@ -21,7 +21,7 @@ describe('what a page loads', async () => {
   });
 
   it('has MQTT.js apart, which is loaded when it is needed, and the size that is told of it', () => {
-    // docs/client.md tells these bounds.
+    // docs/guide/browser.md states these bounds.
     expect(kilobytesOf(scripts.get('main.js'))).toBeLessThan(80);
     expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeGreaterThan(50);
     expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeLessThan(115);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-const page = await read('docs/client-errors.md');
+const page = await read('docs/guide/errors.md');
 const problems = await read('packages/protocol/src/problem.ts');
 const bus = await read('packages/bus/src/bus.ts');
 const busError = await read('packages/bus/src/bus-error.ts');

@@ -48,5 +48,5 @@ What becomes of a state (rows) at an event (columns); "·": it stays.
 
 ${tabulateStates(connectionTransitions)}
 `;
-  await expect(page).toMatchFileSnapshot('../../docs/client-states.md');
+  await expect(page).toMatchFileSnapshot('../../docs/guide/connection-states.md');
 });

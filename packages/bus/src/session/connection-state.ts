@@ -1,4 +1,4 @@
-/** What a connection is doing, whatever it goes over. The draw of this table is docs/client-states.md. */
+/** What a connection is doing, whatever it goes over. The draw of this table is docs/guide/connection-states.md. */
 export type ConnectionState =
   /** Not started. */
   | 'idle'
