@@ -1,6 +1,6 @@
 import { createProblem, type JsonObject, type Request, type Result, SetpointError } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import type { ConflictNotice } from './conflict.ts';
+import type { ConflictNotice } from './decide/conflict.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { parseYamlFile } from './layer/yaml-file.ts';
 import { compileSchema } from './schema.ts';

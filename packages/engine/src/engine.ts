@@ -10,6 +10,8 @@ import {
   SetpointError,
 } from '@setpoint/protocol';
 import { authorise, type Identity } from './access.ts';
+import type { InstanceState } from './convergence.ts';
+import type { ActivationChange } from './decide/activation.ts';
 import {
   type BatchContext,
   checkMerge,
@@ -18,21 +20,19 @@ import {
   type Outcome,
   requestIdOf,
   type Work,
-} from './batch.ts';
-import type { RequestChange, SourcesChange } from './change.ts';
-import { type ConflictNotice, createConflictWatch } from './conflict.ts';
-import type { InstanceState } from './convergence.ts';
-import { createFollowers } from './followers.ts';
+} from './decide/batch.ts';
+import type { RequestChange, SourcesChange } from './decide/change.ts';
+import { type ConflictNotice, createConflictWatch } from './decide/conflict.ts';
+import { createFollowers } from './decide/dependents.ts';
+import { createNeighbours } from './decide/other-services.ts';
 import { unpackLayers } from './layer/packed-sources.ts';
 import { defaultPolicies, type Policies } from './policy.ts';
-import { createNeighbours } from './rule/neighbours.ts';
+import { type ReadContext, type ReadRequest, read } from './read/read.ts';
 import { noRules, type RuleSet } from './rule/rule.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
 import { answer, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
 import type { PruneCounts, Store, VersionRecord } from './store/store.ts';
-import type { ActivationChange } from './version/activation.ts';
-import type { MarkRequest } from './version/mark.ts';
-import { type ReadContext, type ReadRequest, read } from './version/read.ts';
+import type { MarkRequest } from './version/bookmark.ts';
 
 /** Decides what the configuration of every service is. */
 export interface Engine {

@@ -1,9 +1,9 @@
 export type { Identity } from './access.ts';
-export type { SourcesChange } from './change.ts';
-export type { ConflictNotice } from './conflict.ts';
-export { conflictWindowMs } from './conflict.ts';
 export type { ConvergenceTracker, InstanceState } from './convergence.ts';
 export { createConvergenceTracker } from './convergence.ts';
+export type { SourcesChange } from './decide/change.ts';
+export type { ConflictNotice } from './decide/conflict.ts';
+export { conflictWindowMs } from './decide/conflict.ts';
 export type { Engine, EngineOptions } from './engine.ts';
 export { createEngine } from './engine.ts';
 export type { ParsedAssignment } from './layer/arguments.ts';

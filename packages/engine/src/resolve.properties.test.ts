@@ -8,11 +8,11 @@ import {
 } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { leavesOf } from './document/leaf-settings.ts';
+import { createOverlapTest } from './document/overlap.ts';
 import { mergeObjects } from './layer/compose.ts';
 import type { Layer, SourceName } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
-import { leavesOf } from './leaves.ts';
-import { createOverlapTest } from './overlap.ts';
 import { resolve } from './resolve.ts';
 import { compileSchema } from './schema.ts';
 

@@ -10,11 +10,11 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
+import { createOverlapTest, placesAround } from './document/overlap.ts';
 import { type Composed, compose, mergeObjects } from './layer/compose.ts';
 import type { Layer, Place, Reference, SourceName } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
 import { type FindService, followReferences, secretReferences } from './layer/references.ts';
-import { createOverlapTest, placesAround } from './overlap.ts';
 import type { SecretTest } from './redact.ts';
 import type { CompiledSchema } from './schema.ts';
 

@@ -7,10 +7,10 @@ import {
   type ResultStatus,
   type Snapshot,
 } from '@setpoint/protocol';
+import { leavesOf } from './document/leaf-settings.ts';
+import { createOverlapTest } from './document/overlap.ts';
 import type { Layer } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
-import { leavesOf } from './leaves.ts';
-import { createOverlapTest } from './overlap.ts';
 import { isSecretIn, type SecretTest } from './redact.ts';
 import { resolve } from './resolve.ts';
 import type { CompiledSchema } from './schema.ts';

@@ -6,8 +6,8 @@ import {
   type Pointer,
   parsePointer,
 } from '@setpoint/protocol';
+import { placesAround } from '../document/overlap.ts';
 import { yamlLines, yamlText } from '../export/yaml-text.ts';
-import { placesAround } from '../overlap.ts';
 import type { CompiledSchema } from '../schema.ts';
 import { sampleOf } from './sample.ts';
 import { describeSettings, type SettingRow } from './settings.ts';

@@ -1,10 +1,10 @@
 import type { Fault, Problem, Result } from '@setpoint/protocol';
-import type { DecideOptions, Decision } from '../change.ts';
 import type { Layer } from '../layer/layer.ts';
 import { packSources } from '../layer/packed-sources.ts';
 import { answer, type ServiceState } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
-import { restartRequiredBy } from './record.ts';
+import { restartRequiredBy } from '../version/record.ts';
+import type { DecideOptions, Decision } from './change.ts';
 
 export interface Refusal {
   readonly status: 'rejected' | 'denied' | 'conflict';

@@ -7,11 +7,10 @@ import {
   type Problem,
 } from '@setpoint/protocol';
 import { type AssessContext, type Assessment, assess } from '../assess.ts';
-import type { DecideOptions } from '../change.ts';
+import { createOverlapTest } from '../document/overlap.ts';
 import { compose } from '../layer/compose.ts';
 import type { Layer, Place } from '../layer/layer.ts';
 import { type FindService, findServiceCircle } from '../layer/references.ts';
-import { createOverlapTest } from '../overlap.ts';
 import { defaultPolicy } from '../policy.ts';
 import { isSecretIn } from '../redact.ts';
 import { type Resolved, resolve } from '../resolve.ts';
@@ -19,7 +18,8 @@ import { noNeighbours, noRules } from '../rule/rule.ts';
 import { type ServiceState, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import { placeFault } from '../validate.ts';
-import { type Attribution, nextRecord } from './record.ts';
+import { type Attribution, nextRecord } from '../version/record.ts';
+import type { DecideOptions } from './change.ts';
 import { isFile } from './source-words.ts';
 
 interface Proposed {

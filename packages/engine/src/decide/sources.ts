@@ -1,14 +1,14 @@
 import { createProblem, isEqualJson, type Problem } from '@setpoint/protocol';
-import type { DecideOptions, Decision, ReferenceChange, SourcesChange } from '../change.ts';
 import type { Layer } from '../layer/layer.ts';
 import { shareLayers } from '../layer/share.ts';
 import { type MigratedSources, migrateSources } from '../migration/migrate-sources.ts';
 import { resolve } from '../resolve.ts';
 import type { CompiledSchema } from '../schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
+import { type Attribution, isSame, marksMore } from '../version/record.ts';
+import type { DecideOptions, Decision, ReferenceChange, SourcesChange } from './change.ts';
 import { accept, reject } from './decision.ts';
 import { propose } from './propose.ts';
-import { type Attribution, isSame, marksMore } from './record.ts';
 import { isFile, sourceWords } from './source-words.ts';
 
 /** Takes in what the sources of a service say now. */

@@ -1,5 +1,5 @@
 import { appendToken, isJsonObject, type JsonObject, type JsonValue, mask, type Pointer } from '@setpoint/protocol';
-import { placesAround } from '../overlap.ts';
+import { placesAround } from '../document/overlap.ts';
 
 /** The document with the marker in place of every secret. Lists are opened as far as they hold one. */
 export function redactDocument(document: JsonObject, secrets: readonly Pointer[]): JsonObject {

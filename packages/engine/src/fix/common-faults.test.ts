@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, PatchOperation } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { applyJsonPatch } from '../json-patch.ts';
+import { applyJsonPatch } from '../document/json-patch.ts';
 import { compileSchema } from '../schema.ts';
 import { validate } from '../validate.ts';
 import { proposeFix } from './propose.ts';

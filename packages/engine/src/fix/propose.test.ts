@@ -1,7 +1,7 @@
 import type { Fault, JsonObject, JsonValue, PatchOperation } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { applyJsonPatch } from '../json-patch.ts';
+import { applyJsonPatch } from '../document/json-patch.ts';
 import type { Rule } from '../rule/rule.ts';
 import { compileSchema } from '../schema.ts';
 import { validate } from '../validate.ts';

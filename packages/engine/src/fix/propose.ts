@@ -11,7 +11,7 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
-import { applyJsonPatch } from '../json-patch.ts';
+import { applyJsonPatch } from '../document/json-patch.ts';
 import type { SecretTest } from '../redact.ts';
 import { type Confidential, createSecretFinder } from '../rule/hide-secrets.ts';
 import type { Rule } from '../rule/rule.ts';

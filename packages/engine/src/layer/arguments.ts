@@ -7,7 +7,7 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
-import { leavesOf } from '../leaves.ts';
+import { leavesOf } from '../document/leaf-settings.ts';
 import { compose } from './compose.ts';
 import type { Layer } from './layer.ts';
 import type { NamedText } from './named-texts.ts';

@@ -8,7 +8,7 @@ import {
   type Pointer,
   parsePointer,
 } from '@setpoint/protocol';
-import { createOverlapTest, createWithinTest, placesAround } from '../overlap.ts';
+import { createOverlapTest, createWithinTest, placesAround } from '../document/overlap.ts';
 
 /**
  * One setting of the runtime layer: what an operator set, or hid, at one pointer. The settings of a service never lie

@@ -7,7 +7,7 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
-import { placesAround } from '../overlap.ts';
+import { placesAround } from '../document/overlap.ts';
 import { isSecretIn, type SecretTest } from '../redact.ts';
 import { describeTarget, type Reference, type ReferenceTarget, servicesOf, targetsOf } from './layer.ts';
 

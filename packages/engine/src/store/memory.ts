@@ -1,8 +1,8 @@
 import { type Result, SetpointError } from '@setpoint/protocol';
 import type { Override } from '../layer/overrides.ts';
-import { findConflict } from './expected.ts';
+import { createMarks } from './bookmarks.ts';
+import { findConflict } from './expected-version.ts';
 import { matchesFilter, momentOf } from './history-filter.ts';
-import { createMarks } from './marks.ts';
 import { createOutbox } from './outbox.ts';
 import type {
   AuditEntry,

@@ -1,0 +1,214 @@
+import { createProblem, type Request, type Result } from '@setpoint/protocol';
+import { answer, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
+import type { Commit, Mark, Store, StoredDraft, VersionRecord } from '../store/store.ts';
+import { decideMark, type MarkChange } from '../version/bookmark.ts';
+import { createNames, type Names } from '../version/pending-bookmarks.ts';
+import { type ActivationChange, decideActivation } from './activation.ts';
+import { auditOfRequest, auditOfSources } from './audit.ts';
+import type { Change, DecideOptions, Decision } from './change.ts';
+import { decide } from './decide.ts';
+
+/** All that is decided one after another. */
+export type Work = Change | MarkChange | ActivationChange;
+
+/** What has become of one piece of work, once the whole batch is stored. */
+export interface Outcome {
+  readonly result: Result;
+  /** The versions that it makes, and the service after each. */
+  readonly made: readonly { readonly record: VersionRecord; readonly state: ServiceState }[];
+  readonly commits: readonly Commit[];
+}
+
+export interface BatchContext {
+  readonly store: Store;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  /** Where a service stands before the batch. */
+  readonly stateOf: (service: string) => ServiceState;
+  readonly services: () => Iterable<string>;
+  /** What decisions go by, besides their own version and draft. `stateOf` tells how services stand meanwhile. */
+  readonly optionsFor: (service: string, stateOf: BatchContext['stateOf']) => DecideOptions;
+}
+
+export interface DecidedBatch {
+  readonly outcomes: readonly Outcome[];
+  /** The services that are others after it. */
+  readonly drafts: ReadonlyMap<string, ServiceState>;
+}
+
+/** Decides works in their order, each on what those before it made. Nothing is stored. */
+export async function decideBatch(
+  works: readonly { readonly service: string; readonly work: Work }[],
+  context: BatchContext,
+): Promise<DecidedBatch> {
+  const { store, now } = context;
+  const drafts = new Map<string, ServiceState>();
+  const marks: Mark[] = [];
+  const records: VersionRecord[] = [];
+  const names = createNames(store, marks);
+  const stateOf = (service: string): ServiceState => drafts.get(service) ?? context.stateOf(service);
+  const optionsFor = (service: string): DecideOptions => context.optionsFor(service, stateOf);
+  const ids = works.flatMap(({ work }) => requestIdOf(work) ?? []);
+  const answered = new Map(ids.length > 0 ? await store.findResults(ids) : []);
+  const timeText = (): string => new Date(now()).toISOString();
+
+  async function decideOne(state: ServiceState, work: Work): Promise<Outcome> {
+    switch (work.kind) {
+      case 'mark':
+        return markIt(state, work);
+      case 'activation':
+        return activate(state, work);
+      default:
+        return change(state, work);
+    }
+  }
+
+  async function change(state: ServiceState, work: Change): Promise<Outcome> {
+    const aim = work.kind === 'request' ? await findAim(work.request, names, findVersion) : {};
+    const decision = decideSafely(state, work, { ...optionsFor(state.service), ...aim });
+    const commit = toCommit(state, work, decision, timeText());
+    return take([decision], decision.result, commit ? [commit] : []);
+  }
+
+  async function markIt(state: ServiceState, work: MarkChange): Promise<Outcome> {
+    const { service } = state;
+    const { result, mark } = await decideMark(state, work, {
+      store,
+      names,
+      now: now(),
+      standing: () =>
+        Object.fromEntries(
+          [...context.services()]
+            .map(stateOf)
+            .filter((each) => !isDeleted(each))
+            .map((each) => [each.service, versionOf(each)]),
+        ),
+      check: (patch) => checkMerge(state, patch, work, optionsFor(service)).result,
+    });
+    if (mark) marks.push(mark);
+    const audit = auditOfRequest(work.request, work.requestId, result, timeText());
+    return {
+      result,
+      made: [],
+      commits: [{ service, expected: versionOf(state), ...(mark && { marks: [mark] }), audit }],
+    };
+  }
+
+  async function activate(state: ServiceState, work: ActivationChange): Promise<Outcome> {
+    const { result, activated } = await decideActivation(state, work, {
+      store,
+      names,
+      stateOf,
+      optionsFor: context.optionsFor,
+    });
+    const at = timeText();
+    const own: Commit = {
+      service: state.service,
+      expected: versionOf(state),
+      audit: auditOfRequest(work.request, work.requestId, result, at),
+    };
+    const commits = activated.map(({ before, decision }): Commit => {
+      const { service } = before;
+      const { author, reason = '' } = work.request;
+      const { status } = decision.result;
+      const audit = { at, service, author, op: work.request.op, status, reason, result: decision.result };
+      return { service, expected: versionOf(before), ...nextOf(before, decision), audit };
+    });
+    return take(
+      activated.map(({ decision }) => decision),
+      result,
+      [own, ...commits],
+    );
+  }
+
+  /** What was decided is what the next one finds. */
+  function take(decisions: readonly Decision[], result: Result, commits: readonly Commit[]): Outcome {
+    const made = decisions.flatMap(({ record, state }) => (record ? [{ record, state }] : []));
+    for (const { state } of decisions) drafts.set(state.service, state);
+    records.push(...made.map(({ record }) => record));
+    return { result, made, commits };
+  }
+
+  /** Also one that this batch is about to make. */
+  async function findVersion(service: string, version: number): Promise<VersionRecord | undefined> {
+    const made = records.find(({ snapshot }) => snapshot.service === service && snapshot.version === version);
+    return made ?? store.findVersion(service, version);
+  }
+
+  const outcomes: Outcome[] = [];
+  for (const { service, work } of works) {
+    const state = stateOf(service);
+    const id = requestIdOf(work);
+    const original = id === undefined ? undefined : answered.get(id);
+    if (original) {
+      const result = answer(state, store.epoch, 'duplicate', { original });
+      outcomes.push({ result, made: [], commits: [] });
+      continue;
+    }
+    const outcome = await decideOne(state, work);
+    if (id !== undefined && outcome.commits.length > 0) answered.set(id, outcome.result);
+    outcomes.push(outcome);
+  }
+  return { outcomes, drafts };
+}
+
+export const requestIdOf = (work: Work): string | undefined => ('requestId' in work ? work.requestId : undefined);
+
+/** The version and the draft that a request names. */
+async function findAim(
+  request: Request,
+  names: Names,
+  findVersion: (service: string, version: number) => Promise<VersionRecord | undefined>,
+): Promise<{ version?: VersionRecord | undefined; draft?: StoredDraft | undefined }> {
+  const { service } = request;
+  if (request.op === 'rollback') {
+    const { toTag, toVersion } = request;
+    const version = toTag === undefined ? toVersion : (await names.findTag(service, toTag))?.version;
+    return version === undefined ? {} : { version: await findVersion(service, version) };
+  }
+  if (request.op !== 'draft_publish') return {};
+  const draft = await names.findDraft(service, request.draft);
+  return draft ? { draft, version: await findVersion(service, draft.base) } : {};
+}
+
+/** What a merge would be. */
+export function checkMerge(
+  state: ServiceState,
+  patch: Extract<Request, { op: 'merge' }>['patch'],
+  { request, requestId, identity }: Pick<MarkChange, 'requestId' | 'identity'> & { readonly request: Request },
+  options: DecideOptions,
+): Decision {
+  const { service, author } = request;
+  const validation = { op: 'validate', service, author, patch } as const;
+  return decideSafely(state, { kind: 'request', request: validation, requestId, identity }, options);
+}
+
+/** One request that trips over a fault of ours must not take its neighbours in the batch with it. */
+function decideSafely(state: ServiceState, change: Change, options: DecideOptions): Decision {
+  try {
+    return decide(state, change, options);
+  } catch (cause) {
+    const problem = createProblem('request_malformed', `it could not be decided: ${(cause as Error).message}`);
+    return { result: answer(state, options.epoch, 'rejected', { problem }), state };
+  }
+}
+
+function toCommit(before: ServiceState, change: Change, decision: Decision, at: string): Commit | undefined {
+  const { service } = before;
+  const { record, result } = decision;
+  const next = { service, expected: versionOf(before), ...nextOf(before, decision) };
+  if (change.kind !== 'request') return record && { ...next, audit: auditOfSources(change, record, result, at) };
+  const { request, requestId } = change;
+  if (request.op === 'validate') return undefined;
+  // A draft that was published is one no more.
+  const isPublished = request.op === 'draft_publish' && !result.problem;
+  const marks: readonly Mark[] = isPublished ? [{ kind: 'drop_draft', service, draft: request.draft }] : [];
+  const audit = auditOfRequest(request, requestId, result, at);
+  return { ...next, ...(marks.length > 0 && { marks }), audit };
+}
+
+function nextOf(before: ServiceState, { record, state, sources }: Decision): Pick<Commit, 'next'> {
+  const { overrides } = state;
+  if (record) return { next: { record, overrides, ...(sources && { sources }) } };
+  return overrides === before.overrides ? {} : { next: { overrides } };
+}
