@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { resolveBusOptions } from '../../packages/bus/src/session/options.ts';
 import { createMessenger } from '../../packages/client/src/messaging/messenger.ts';
 import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
-import { resolveBrokerOptions } from '../../packages/client/src/options/broker-options.ts';
 import { resolveOptions } from '../../packages/client/src/options/options.ts';
+import { resolveBrokerOptions } from '../../packages/client/src/options/resolve-broker-options.ts';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 

@@ -39,8 +39,7 @@ export type {
 export type { TopicDefaults, TopicParams, TypedMessage, TypedTopic } from './messaging/typed-topic.ts';
 export { defineTopic } from './messaging/typed-topic.ts';
 export type { DiagnosticsMessages } from './observe/diagnostics.ts';
-export type { BrokerOptions } from './options/broker-options.ts';
-export type { Environment } from './options/environment.ts';
+export type { BrokerOptions, Environment } from './options/broker-options.ts';
 export type { ConnectOptions } from './options/options.ts';
 export type { BootPolicy, OverrideOptions, PolicyOptions } from './options/policy.ts';
 export { ChangeRefused } from './transaction/handler-error.ts';

@@ -14,7 +14,7 @@ import type { z } from 'zod';
 import type { Quarantine } from '../last-good/crash-loop-guard.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { Policy } from '../options/policy.ts';
-import { isOutside } from '../options/schema-place.ts';
+import { isOutside } from '../options/schema-places.ts';
 import type { Follower, StepOptions } from '../transaction/handler-step.ts';
 import { applyChange, type Change, catchUp, type TransactionOptions, turn } from '../transaction/transaction.ts';
 import { hasProbe, proveChange } from '../transaction/trial.ts';

@@ -124,7 +124,7 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
         `${call} was called with wrong options: handler must be a function; qos is 0 or 1; ` +
           'queue/limit must be a whole number from 1 to 1000000; ' +
           'queue/maxBytes must be a whole number from 1 to 4294967296; ' +
-          'queue/policy is drop-oldest, latest-per-topic or back-pressure; queue/bogus is no option; ' +
+          'queue/policy must be drop-oldest, latest-per-topic or back-pressure; queue/bogus is no option; ' +
           'concurrency must be a whole number from 1 to 10000; retain is no option',
       ),
     );

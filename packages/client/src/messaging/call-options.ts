@@ -3,15 +3,15 @@ import { type Fault, SetpointError } from '@setpoint/protocol';
 import {
   aFunction,
   aSwitch,
-  checkNames,
   having,
   isRecord,
-  keepFitting,
+  keepValid,
   mustBe,
   numberFrom,
   oneOf,
   type Rule,
   type Rules,
+  reportUnknownNames,
   wholeFrom,
 } from '../options/option-rules.ts';
 import type { MessageOptions } from './messenger.ts';
@@ -125,8 +125,8 @@ function findFaults(options: unknown, rules: CallShape['rules'], place = ''): re
     if (option === 'queue' && isRecord(value)) faults.push(...findFaults(value, queueRules, '/queue'));
     else faults.push({ pointer: `${place}/${option}`, message });
   };
-  keepFitting(options, rules as Rules<Record<string, unknown>>, { onFault });
-  checkNames(options, Object.keys(rules), { onFault });
+  keepValid(options, rules as Rules<Record<string, unknown>>, { onFault });
+  reportUnknownNames(options, Object.keys(rules), { onFault });
   return faults;
 }
 

@@ -18,7 +18,7 @@ it('tells every fault at once', () => {
   expect(faults).toEqual([
     'messaging/outboxMaxMessages must be a whole number from 1 to 1000000',
     'messaging/outboxMaxBytes must be a whole number from 1 to 4294967296',
-    'messaging/outboxPolicy is drop-oldest or refuse',
+    'messaging/outboxPolicy must be drop-oldest or refuse',
     'messaging/maxAgeMs must be 1 to 2147483647',
   ]);
 });

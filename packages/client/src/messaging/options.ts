@@ -1,4 +1,4 @@
-import { keepFittingWithin, numberFrom, oneOf, type Rules, wholeFrom } from '../options/option-rules.ts';
+import { keepValidMembers, numberFrom, oneOf, type Rules, wholeFrom } from '../options/option-rules.ts';
 
 /** Bounds of the messages between services. */
 export interface MessagingOptions {
@@ -21,7 +21,7 @@ export function resolveMessagingOptions(
   options?: MessagingOptions,
   onFault: (option: string, message: string) => void = () => {},
 ): ResolvedMessagingOptions {
-  const given = keepFittingWithin<MessagingOptions>(options, rules, { place: 'messaging', onFault });
+  const given = keepValidMembers<MessagingOptions>(options, rules, { option: 'messaging', onFault });
   return {
     outboxMaxMessages: given.outboxMaxMessages ?? 1000,
     outboxMaxBytes: given.outboxMaxBytes ?? 16_777_216,

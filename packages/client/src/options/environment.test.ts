@@ -5,8 +5,9 @@ import type { SetpointError } from '@setpoint/protocol';
 import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type BrokerOptions, resolveBrokerOptions } from './broker-options.ts';
+import type { BrokerOptions } from './broker-options.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
+import { resolveBrokerOptions } from './resolve-broker-options.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -182,7 +183,7 @@ describe('the environment', () => {
     expect(read(long).faults).toEqual([['environment/MQTT_RECONNECT_MAX_DELAY', message]]);
     expect(read(long, { reconnectMaxDelayMs: 1000 }).faults).toEqual([['reconnectMaxDelayMs', message]]);
     expect(read(long, { reconnectMaxDelayMs: 2000 }).faults).toEqual([]);
-    const above = 'must not be more than the longest delay, which is 5000 ms unless you say another';
+    const above = 'must not be more than the longest delay, which is 5000 ms by default';
     expect(read({ ...broker, MQTT_RECONNECT_MIN_DELAY: '9' }).faults).toEqual([
       ['environment/MQTT_RECONNECT_MIN_DELAY', above],
     ]);

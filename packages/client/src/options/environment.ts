@@ -1,30 +1,29 @@
 import type { MqttTlsOptions } from '@setpoint/bus/mqtt';
 import { readTlsFile } from '#runtime/broker-access';
-import type { BrokerOptions } from './broker-options.ts';
-import { clientNameRule, isBrokerUrl, isClientName, type OnFault, urlRule } from './broker-rules.ts';
-import { isRecord } from './option-rules.ts';
+import { aBrokerUrl, aClientName, type BrokerOptions } from './broker-options.ts';
+import { isRecord, type OnFault } from './option-rules.ts';
 
-/** The shape of `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-type Read = Omit<BrokerOptions, 'environment' | 'bus'> & {
-  /** There is one that can't be used, and a fault says so. */
-  readonly isUrlFaulty: boolean;
-  /** Which variables the TLS options are from. */
+/** What `readEnvironment` found. */
+export interface EnvironmentOptions {
+  readonly options: Omit<BrokerOptions, 'environment' | 'bus'>;
+  /** Whether `MQTT_URL` is set to something that is not a URL, which has been reported. */
+  readonly isUrlInvalid: boolean;
+  /** The variables that the TLS options were read from, by option. */
   readonly tlsVariables: Readonly<Partial<Record<keyof MqttTlsOptions, string>>>;
-};
+}
 
+/** A variable that holds a number. */
 interface Quantity {
   readonly variable: string;
-  /** In the unit of the variable: seconds, or a count. */
+  /** Bounds, in the variable's unit: seconds, or a count. */
   readonly least: number;
   readonly most: number;
   readonly isWhole: boolean;
-  /** What one of the variable is in the option. */
+  /** By what the variable is multiplied to get the option. */
   readonly factor: number;
 }
 
-/** A timer can not wait longer. Seconds. */
+/** The longest time that a timer can wait. Seconds. */
 const longestSeconds = 2_147_483;
 
 const quantities = {
@@ -44,83 +43,92 @@ const tlsFiles = { ca: 'MQTT_TLS_CA', cert: 'MQTT_TLS_CERT', key: 'MQTT_TLS_KEY'
 
 const tlsVariables = { ...tlsFiles, servername: 'MQTT_TLS_SERVER_NAME', alpn: 'MQTT_TLS_ALPN' } as const;
 
-/** A variable without the spaces around it; empty where it is not set. */
-type TextOf = (variable: string) => string;
+/** Returns a variable without the spaces around it; empty if it is not set. */
+type ReadVariable = (variable: string) => string;
+
+/** Returns the value that a text stands for, or what the text must be. */
+type Parse = (text: string) => { readonly value: unknown } | { readonly fault: string };
+
+/** Whether a variable counts as set. One that is present and empty does not. */
+export const isSet = (text: unknown): boolean => text !== undefined && String(text).trim() !== '';
 
 /**
- * Reads what the code did not give. A variable that is present and empty counts as not set; one whose option the code
- * gives is not looked at. No fault repeats a value.
+ * Reads the options that the code leaves out. Variables of options that the code gives are not even looked at. Faults
+ * never repeat a value.
  */
-export function readEnvironment(given: BrokerOptions, onFault: OnFault): Read {
+export function readEnvironment(given: BrokerOptions, onFault: OnFault): EnvironmentOptions {
   const environment: Readonly<Record<string, unknown>> = isRecord(given.environment) ? given.environment : {};
-  const read: Record<string, unknown> = {};
-  const textOf: TextOf = (variable) => {
+  const options: Record<string, unknown> = {};
+  const readVariable: ReadVariable = (variable) => {
     const text = environment[variable] ?? '';
     if (typeof text === 'string') return text.trim();
     onFault(`environment/${variable}`, 'must be a text');
     return '';
   };
-  const take = <T>(option: string, variable: string, parse: (text: string) => T | undefined, rule: string): void => {
-    const text = given[option as keyof BrokerOptions] === undefined ? textOf(variable) : '';
+  const read = (option: keyof BrokerOptions, variable: string, parse: Parse): void => {
+    const text = given[option] === undefined ? readVariable(variable) : '';
     if (text === '') return;
-    const value = parse(text);
-    if (value === undefined) onFault(`environment/${variable}`, rule);
-    else read[option] = value;
+    const parsed = parse(text);
+    if ('fault' in parsed) onFault(`environment/${variable}`, parsed.fault);
+    else options[option] = parsed.value;
   };
 
-  if (given.bus === undefined) take('url', 'MQTT_URL', parseUrls, urlRule);
-  for (const [option, variable] of Object.entries(names)) {
-    take(option, variable, (text) => (isClientName(text) ? text : undefined), clientNameRule);
+  // A bus of the caller's connects in its own way.
+  const isMqtt = given.bus === undefined;
+  if (isMqtt) read('url', 'MQTT_URL', parseUrls);
+  for (const [option, variable] of entriesOf(names)) read(option, variable, parseClientName);
+  for (const [option, variable] of entriesOf(switches)) read(option, variable, parseSwitch);
+  for (const [option, quantity] of entriesOf(quantities)) {
+    read(option, quantity.variable, (text) => parseQuantity(text, quantity));
   }
-  for (const [option, variable] of Object.entries(switches))
-    take(option, variable, parseSwitch, 'must be true or false');
-  for (const [option, quantity] of Object.entries(quantities)) {
-    take(option, quantity.variable, (text) => parseQuantity(text, quantity), ruleOf(quantity));
-  }
-  // A bus of one's own has its own way to its broker.
-  const tls = given.bus === undefined ? readTls(textOf, given.tls, onFault) : {};
-  const isUrlSet = given.bus === undefined && String(environment.MQTT_URL ?? '').trim() !== '';
-  const isUrlFaulty = isUrlSet && given.url === undefined && read.url === undefined;
-  const isRead = ([name]: readonly [string, string]): boolean => name in tls;
+  const tls = isMqtt ? readTls(readVariable, given.tls, onFault) : {};
+  const isUrlInvalid =
+    isMqtt && given.url === undefined && options.url === undefined && isSet(environment.MQTT_URL ?? '');
   return {
-    ...read,
-    ...(Object.keys(tls).length > 0 && { tls }),
-    isUrlFaulty,
-    tlsVariables: Object.fromEntries(Object.entries(tlsVariables).filter(isRead)),
+    options: { ...options, ...(Object.keys(tls).length > 0 && { tls }) },
+    isUrlInvalid,
+    tlsVariables: Object.fromEntries(Object.entries(tlsVariables).filter(([name]) => name in tls)),
   };
 }
+
+/** The entries of a table, with the type of its keys. */
+const entriesOf = <Name extends string, Value>(table: Readonly<Record<Name, Value>>): [Name, Value][] =>
+  Object.entries(table) as [Name, Value][];
 
 function seconds(variable: string, least: number): Quantity {
   return { variable, least, most: longestSeconds, isWhole: false, factor: 1000 };
 }
 
-function ruleOf({ least, most, isWhole, factor }: Quantity): string {
-  return `must be ${isWhole ? 'a whole number ' : ''}from ${least} to ${most}${factor === 1000 ? ' seconds' : ''}`;
-}
-
-/** Only a comma before a scheme parts two, so that one in a password stays in its password. */
-function parseUrls(text: string): readonly string[] | undefined {
+/** Only a comma before a scheme separates two URLs, because a password may contain one. */
+function parseUrls(text: string): ReturnType<Parse> {
   const urls = text.split(/,\s*(?=[a-z][a-z0-9+.-]*:\/\/)/i).map((url) => url.trim());
-  return urls.every(isBrokerUrl) ? urls : undefined;
+  const fault = urls.map(aBrokerUrl).find((found) => found !== undefined);
+  return fault === undefined ? { value: urls } : { fault };
 }
 
-function parseQuantity(text: string, { least, most, isWhole, factor }: Quantity): number | undefined {
-  if (!(isWhole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text)) return undefined;
-  const value = Number(text);
-  return value >= least && value <= most ? Math.round(value * factor) : undefined;
+function parseClientName(text: string): ReturnType<Parse> {
+  const fault = aClientName(text);
+  return fault === undefined ? { value: text } : { fault };
 }
 
-function parseSwitch(text: string): boolean | undefined {
-  if (/^(true|yes|on|1)$/i.test(text)) return true;
-  return /^(false|no|off|0)$/i.test(text) ? false : undefined;
+function parseQuantity(text: string, { least, most, isWhole, factor }: Quantity): ReturnType<Parse> {
+  const value = (isWhole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return { value: Math.round(value * factor) };
+  const unit = factor === 1000 ? ' seconds' : '';
+  return { fault: `must be ${isWhole ? 'a whole number ' : ''}from ${least} to ${most}${unit}` };
 }
 
-function readTls(textOf: TextOf, given: MqttTlsOptions | undefined, onFault: OnFault): MqttTlsOptions {
+function parseSwitch(text: string): ReturnType<Parse> {
+  if (/^(true|yes|on|1)$/i.test(text)) return { value: true };
+  return /^(false|no|off|0)$/i.test(text) ? { value: false } : { fault: 'must be true or false' };
+}
+
+function readTls(readVariable: ReadVariable, given: MqttTlsOptions | undefined, onFault: OnFault): MqttTlsOptions {
   const read: { -readonly [Name in keyof MqttTlsOptions]: MqttTlsOptions[Name] } = {};
-  const wanted = (name: keyof MqttTlsOptions): string =>
-    given?.[name] === undefined ? textOf(tlsVariables[name]) : '';
-  for (const [name, variable] of Object.entries(tlsFiles) as [keyof typeof tlsFiles, string][]) {
-    const file = wanted(name);
+  const readMissing = (name: keyof MqttTlsOptions): string =>
+    given?.[name] === undefined ? readVariable(tlsVariables[name]) : '';
+  for (const [name, variable] of entriesOf(tlsFiles)) {
+    const file = readMissing(name);
     if (file === '') continue;
     try {
       read[name] = readTlsFile(file);
@@ -128,14 +136,16 @@ function readTls(textOf: TextOf, given: MqttTlsOptions | undefined, onFault: OnF
       onFault(`environment/${variable}`, `names a file that can't be read: ${(cause as NodeJS.ErrnoException).code}`);
     }
   }
-  const serverName = wanted('servername');
+  const serverName = readMissing('servername');
   if (serverName !== '') read.servername = serverName;
-  const alpn = wanted('alpn')
+  const protocols = readMissing('alpn')
     .split(',')
     .map((protocol) => protocol.trim());
-  if (alpn.some((protocol) => protocol !== '')) {
-    if (alpn.every((protocol) => protocol !== '' && new TextEncoder().encode(protocol).length <= 255)) read.alpn = alpn;
-    else onFault('environment/MQTT_TLS_ALPN', 'must be protocol names of 1 to 255 bytes, separated by commas');
-  }
+  if (protocols.every((protocol) => protocol === '')) return read;
+  if (protocols.every(isAlpnProtocol)) read.alpn = protocols;
+  else onFault('environment/MQTT_TLS_ALPN', 'must be protocol names of 1 to 255 bytes, separated by commas');
   return read;
 }
+
+const isAlpnProtocol = (protocol: string): boolean =>
+  protocol !== '' && new TextEncoder().encode(protocol).length <= 255;

@@ -1,32 +1,42 @@
-import type { OnFault } from './broker-rules.ts';
-import { nearestName } from './nearest-name.ts';
+import leven from 'leven';
 
-/** Says what a value must be, where it is not that. */
+/**
+ * The rules that the options of `connect`, of messaging and of its calls are checked by. A rule is a function and not a
+ * zod schema: docs/adr/0022 has the measurements.
+ */
+
+/** Returns what a value must be if it is not that, as in "must be a function". */
 export type Rule = (value: unknown) => string | undefined;
 
-/** One for each option. */
+/** One rule for each option. */
 export type Rules<Options> = { readonly [Name in keyof Options]-?: Rule };
 
-/** Callers without types may give anything. */
+/** Receives one fault. `option` is the option's name, or `environment/` and the name of the variable that set it. */
+export type OnFault = (option: string, message: string) => void;
+
+/** Whether a value is an object and not a list. Callers without types may pass anything. */
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const mustBe =
-  (what: string, is: (value: unknown) => boolean): Rule =>
+  (requirement: string, isMet: (value: unknown) => boolean): Rule =>
   (value) =>
-    is(value) ? undefined : what;
+    isMet(value) ? undefined : requirement;
 
 export const aFunction: Rule = mustBe('must be a function', (value) => typeof value === 'function');
 export const aSwitch: Rule = mustBe('must be true or false', (value) => typeof value === 'boolean');
 export const aText: Rule = mustBe('must be a text', (value) => typeof value === 'string');
 export const anObject: Rule = mustBe('must be an object', isRecord);
-/** For what is looked into elsewhere. */
+/** Accepts every value, because the option is checked elsewhere. */
 export const anything: Rule = () => undefined;
 
 export const oneOf = (...words: readonly string[]): Rule =>
-  mustBe(`is ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`, (value) => words.includes(value as string));
+  mustBe(
+    `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+    (value) => typeof value === 'string' && words.includes(value),
+  );
 
-/** The longest that a timer can wait. Milliseconds. */
+/** The longest time that a timer can wait. Milliseconds. */
 const longestTimerMs = 2_147_483_647;
 
 export const numberFrom = (least: number, most: number = longestTimerMs): Rule =>
@@ -41,63 +51,81 @@ export const wholeFrom = (least: number, most: number): Rule =>
 const isBetween = (value: unknown, least: number, most: number): boolean =>
   typeof value === 'number' && value >= least && value <= most;
 
-/** An object that has to have these functions. */
-export const having = (what: string, ...functions: readonly string[]): Rule =>
-  mustBe(what, (value) => {
+/** Accepts an object that has all of these functions. */
+export const having = (requirement: string, ...functions: readonly string[]): Rule =>
+  mustBe(requirement, (value) => {
     const isObject = (typeof value === 'object' || typeof value === 'function') && value !== null;
-    return isObject && functions.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+    return isObject && functions.every((name) => typeof Reflect.get(value, name) === 'function');
   });
 
-interface Checking<Options> {
-  /** Before the names of the options in what is told: `messaging/`. @default "" */
-  readonly place?: string;
-  /** Those that can't be left out. */
-  readonly needs?: readonly (keyof Options)[];
+interface CheckOptions<Options> {
+  /** What stands before the option's name in a fault, such as `messaging/`. @default "" */
+  readonly prefix?: string;
+  /** Options that cannot be left out. */
+  readonly required?: readonly (keyof Options)[];
   readonly onFault: OnFault;
 }
 
-/** Tells of every option that is not what it must be, and returns the others. One that is undefined is not given. */
-export function keepFitting<Options extends object>(
+/**
+ * Reports every option that breaks its rule, and returns the others, so that the checks that follow can go on with them.
+ * An option that is `undefined` counts as left out.
+ */
+export function keepValid<Options extends object>(
   given: object,
   rules: Rules<Options>,
-  { place = '', needs = [], onFault }: Checking<Options>,
+  { prefix = '', required = [], onFault }: CheckOptions<Options>,
 ): Partial<Options> {
-  const fitting: Partial<Options> = {};
+  const valid: Partial<Options> = {};
   for (const name of Object.keys(rules) as (keyof Options & string)[]) {
     const value = (given as Options)[name];
-    if (value === undefined && !needs.includes(name)) continue;
+    if (value === undefined && !required.includes(name)) continue;
     const fault = rules[name](value);
-    if (fault === undefined) fitting[name] = value;
-    else onFault(`${place}${name}`, fault);
+    if (fault === undefined) valid[name] = value;
+    else onFault(`${prefix}${name}`, fault);
   }
-  return fitting;
+  return valid;
 }
 
-/** The same for options within an option, which also has to be an object and to have no other names. */
-export function keepFittingWithin<Options extends object>(
+/** Like `keepValid`, for an option that holds options: it must be an object, and have no unknown members. */
+export function keepValidMembers<Options extends object>(
   given: unknown,
   rules: Rules<Options>,
-  { place, needs = [], onFault }: Checking<Options> & { readonly place: string },
+  { option, required = [], onFault }: Omit<CheckOptions<Options>, 'prefix'> & { readonly option: string },
 ): Partial<Options> {
   if (given === undefined) return {};
   if (!isRecord(given)) {
-    onFault(place, 'must be an object of options');
+    onFault(option, 'must be an object of options');
     return {};
   }
-  const fitting = keepFitting<Options>(given, rules, { place: `${place}/`, needs, onFault });
-  checkNames(given, Object.keys(rules), { place: `${place}/`, onFault });
-  return fitting;
+  const prefix = `${option}/`;
+  const valid = keepValid<Options>(given, rules, { prefix, required, onFault });
+  reportUnknownNames(given, Object.keys(rules), { prefix, onFault });
+  return valid;
 }
 
-/** Tells of every name that is none, which is likely a slip: what it says would have no effect. */
-export function checkNames(
+/** Reports every name that is not an option: most likely it is misspelt, and its value would have no effect. */
+export function reportUnknownNames(
   given: object,
   names: readonly string[],
-  { place = '', onFault }: Pick<Checking<object>, 'place' | 'onFault'>,
+  { prefix = '', onFault }: Pick<CheckOptions<object>, 'prefix' | 'onFault'>,
 ): void {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || names.includes(name)) continue;
-    const near = nearestName(name, names);
-    onFault(`${place}${name}`, near === undefined ? 'is no option' : `is no option; did you mean ${near}?`);
+    const near = findNearName(name, names);
+    onFault(`${prefix}${name}`, near === undefined ? 'is no option' : `is no option; did you mean ${near}?`);
   }
+}
+
+/** Longer names are not compared: that would take long, and they are not misspelt options. */
+const maxComparedLength = 100;
+
+/** Returns the name that `text` most likely is a misspelling of. */
+export function findNearName(text: string, names: readonly string[]): string | undefined {
+  if (text.length > maxComparedLength) return undefined;
+  const maxDistance = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
+  const key = text.toLowerCase();
+  const [best] = names
+    .map((name) => ({ name, distance: leven(key, name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= maxDistance && best.distance < text.length ? best.name : undefined;
 }

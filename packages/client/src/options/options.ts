@@ -18,25 +18,26 @@ import type { z } from 'zod';
 import { keptAt } from '#runtime/kept';
 import { deriveContract } from '../connect/contract.ts';
 import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from '../messaging/options.ts';
-import { type BrokerOptions, brokerRules, type ResolvedBrokerOptions, resolveBrokerOptions } from './broker-options.ts';
-import type { OnFault } from './broker-rules.ts';
-import { checkPolicy } from './check-policy.ts';
+import { type BrokerOptions, brokerRules } from './broker-options.ts';
+import { checkPolicyValues } from './check-policy-values.ts';
 import {
   aFunction,
   anything,
   aText,
-  checkNames,
   having,
   isRecord,
-  keepFitting,
+  keepValid,
   mustBe,
   numberFrom,
+  type OnFault,
   oneOf,
   type Rule,
   type Rules,
+  reportUnknownNames,
 } from './option-rules.ts';
 import { type Policy, type PolicyOptions, policyRules, resolvePolicy } from './policy.ts';
-import { isOutside } from './schema-place.ts';
+import { type ResolvedBrokerOptions, resolveBrokerOptions } from './resolve-broker-options.ts';
+import { isOutside } from './schema-places.ts';
 
 /** What a service says to `connect`. */
 export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends PolicyOptions, BrokerOptions {
@@ -136,7 +137,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     onFault('', 'they must be an object with at least a service, a schema and a url');
     return faults.raise();
   }
-  const given = keepFitting<OwnOptions>(options, ownRules, { needs: ['service', 'schema'], onFault });
+  const given = keepValid<OwnOptions>(options, ownRules, { required: ['service', 'schema'], onFault });
   const { service = '', schema, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = given;
   const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = given;
   const { instance = `${service.slice(0, 54)}-${newId().slice(0, 8)}` } = given;
@@ -146,10 +147,10 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const isNowhere = (pointer: string): boolean => schema !== undefined && isOutside(schema, pointer);
   const faultsBefore = faults.count;
   const policy = resolvePolicy(options, onFault, isNowhere);
-  if (schema && faults.count === faultsBefore) faults.gather(() => checkPolicy(policy, schema));
+  if (schema && faults.count === faultsBefore) faults.gather(() => checkPolicyValues(policy, schema));
   const messaging = resolveMessagingOptions(options.messaging, onFault);
   const contract = schema && faults.attempt('schema', () => deriveContract(service, schema));
-  checkNames(options, names, { onFault });
+  reportUnknownNames(options, names, { onFault });
   if (faults.count > 0 || !topics || !contract) return faults.raise();
 
   const { clientId = clientIdOf(prefix, instance), sourceName = clientId } = broker;

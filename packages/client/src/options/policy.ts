@@ -6,53 +6,55 @@ import {
   anything,
   aText,
   isRecord,
-  keepFitting,
-  keepFittingWithin,
+  keepValid,
+  keepValidMembers,
   mustBe,
+  type OnFault,
   type Rules,
 } from './option-rules.ts';
 
 /**
- * What a setting may be at a start where the live document can't be had or does not fit: never anything else than the
- * live value; the value of the last good document, never a default; or this value, whatever was kept.
+ * What a setting may be when the process starts and the live document is missing or does not fit: only the live value; the
+ * value of the last good document, never a default; or this value, whatever was kept.
  */
 export type BootPolicy = 'refuse' | 'keep_last_good' | { readonly default: JsonValue };
 
-/** What a service says about documents that are not the authority's newest. */
+/** What a service accepts when it cannot have the authority's newest document, and what it overrides. */
 export interface PolicyOptions {
   /**
-   * By JSON Pointer. A setting that is not named is the last good one's, else the schema's default. One `refuse` makes
-   * every start without a fitting live document fail. @default {}
+   * By JSON Pointer. A setting that is not named takes the value of the last good document, else the schema's default. With
+   * one `refuse`, a start without a live document that fits always fails. @default {}
    */
   readonly boot?: Readonly<Record<Pointer, BootPolicy>>;
   /**
-   * How long the authority may be silent: from `softMs` on the provider state is STALE, from `hardMs` on ERROR, or
-   * FATAL where a setting has the boot policy `refuse`. @default never
+   * How long the authority may be silent: after `softMs` the provider state is STALE; after `hardMs` it is ERROR, or FATAL
+   * if a setting has the boot policy `refuse`. @default never
    */
   readonly staleness?: StalenessOptions;
-  /** Values of this machine, in place of what is published. */
+  /** Values of this machine that replace the published ones. */
   readonly overrides?: OverrideOptions;
 }
 
 export interface OverrideOptions {
-  /** Which settings this machine may override: these, and what is inside them. */
+  /** The settings that this machine may override, with everything inside them. */
   readonly allow: readonly Pointer[];
   /** By JSON Pointer, each within one of `allow`. */
   readonly values: Readonly<Record<Pointer, JsonValue>>;
 }
 
+/** The policy options, checked and sorted. */
 export interface Policy {
   readonly overrides: Overlay;
-  /** What the boot policy puts in place of the last good, or the schema's, value. */
+  /** Values that the boot policy puts in place of the last good one or the schema's default. */
   readonly bootDefaults: Overlay;
-  /** What may only be the live or the last good value. */
+  /** Settings that only the live or the last good document may set. */
   readonly kept: readonly Pointer[];
-  /** What may only be the live value. */
+  /** Settings that only the live document may set. */
   readonly refusing: readonly Pointer[];
   readonly staleness: StalenessOptions | undefined;
 }
 
-/** What `connect` looks at in them; what is inside is looked at here. */
+/** The rule of each policy option on its own; `resolvePolicy` checks what is inside them. */
 export const policyRules: Rules<PolicyOptions> = { boot: anObject, staleness: anything, overrides: anything };
 
 const overrideRules: Rules<OverrideOptions> = {
@@ -65,50 +67,68 @@ const overrideRules: Rules<OverrideOptions> = {
 
 const stalenessRules: Rules<StalenessOptions> = { softMs: anything, hardMs: anything };
 
-/** Checks and sorts what the service says. Every fault is told with the option it is about. */
+/**
+ * Checks and sorts the policy options.
+ * @param isOutside whether the schema has nothing at a pointer
+ */
 export function resolvePolicy(
   options: PolicyOptions,
-  onFault: (option: string, message: string) => void,
+  onFault: OnFault,
   isOutside: (pointer: Pointer) => boolean = () => false,
 ): Policy {
-  const { boot = {} } = keepFitting<PolicyOptions>(options, policyRules, { onFault });
-  const asked = Object.entries(boot);
-  for (const [pointer, policy] of asked) {
-    const fault = faultOfPointer(pointer) ?? faultOfBoot(pointer, policy) ?? faultOfPlace(pointer, isOutside);
-    if (fault !== undefined) onFault('boot', fault);
-  }
-  const needs = ['allow', 'values'] as const;
-  const { allow, values: overriding = {} } = keepFittingWithin(options.overrides, overrideRules, {
-    place: 'overrides',
-    needs,
-    onFault,
-  });
-  const values = Object.entries(overriding);
-  for (const [pointer, value] of values) {
-    const fault = faultOfPointer(pointer) ?? faultOfOverride(pointer, value, allow) ?? faultOfPlace(pointer, isOutside);
-    if (fault !== undefined) onFault('overrides', fault);
-  }
-  for (const pointer of allow ?? []) {
-    const fault = faultOfPointer(pointer);
-    if (fault !== undefined) onFault('overrides', fault);
-  }
-  const staleness = resolveStaleness(options.staleness, onFault);
+  const boot = checkBoot(options, onFault, isOutside);
+  const overrides = checkOverrides(options.overrides, onFault, isOutside);
+  const staleness = checkStaleness(options.staleness, onFault);
   const pointersOf = (wanted: BootPolicy): Pointer[] =>
-    asked.filter(([, policy]) => policy === wanted).map(([pointer]) => pointer);
+    boot.filter(([, policy]) => policy === wanted).map(([pointer]) => pointer);
   return {
-    overrides: new Map(values),
-    bootDefaults: new Map(asked.flatMap(([pointer, policy]) => (isDefault(policy) ? [[pointer, policy.default]] : []))),
+    overrides: new Map(overrides),
+    bootDefaults: new Map(boot.flatMap(([pointer, policy]) => (isDefault(policy) ? [[pointer, policy.default]] : []))),
     kept: pointersOf('keep_last_good'),
     refusing: pointersOf('refuse'),
     staleness,
   };
 }
 
-function resolveStaleness(
-  options: StalenessOptions | undefined,
-  onFault: (option: string, message: string) => void,
-): StalenessOptions | undefined {
-  const { softMs, hardMs } = keepFittingWithin(options, stalenessRules, { place: 'staleness', onFault });
+function checkBoot(
+  options: PolicyOptions,
+  onFault: OnFault,
+  isOutside: (pointer: Pointer) => boolean,
+): readonly [Pointer, BootPolicy][] {
+  const { boot = {} } = keepValid<PolicyOptions>(options, policyRules, { onFault });
+  const entries = Object.entries(boot);
+  for (const [pointer, policy] of entries) {
+    const fault = pointerFault(pointer) ?? bootFault(pointer, policy) ?? placeFault(pointer, isOutside);
+    if (fault !== undefined) onFault('boot', fault);
+  }
+  return entries;
+}
+
+function checkOverrides(
+  options: OverrideOptions | undefined,
+  onFault: OnFault,
+  isOutside: (pointer: Pointer) => boolean,
+): readonly [Pointer, JsonValue][] {
+  const required = ['allow', 'values'] as const;
+  const { allow, values = {} } = keepValidMembers<OverrideOptions>(options, overrideRules, {
+    option: 'overrides',
+    required,
+    onFault,
+  });
+  const entries = Object.entries(values);
+  for (const [pointer, value] of entries) {
+    const fault = pointerFault(pointer) ?? overrideFault(pointer, value, allow) ?? placeFault(pointer, isOutside);
+    if (fault !== undefined) onFault('overrides', fault);
+  }
+  for (const pointer of allow ?? []) {
+    const fault = pointerFault(pointer);
+    if (fault !== undefined) onFault('overrides', fault);
+  }
+  return entries;
+}
+
+function checkStaleness(options: StalenessOptions | undefined, onFault: OnFault): StalenessOptions | undefined {
+  const { softMs, hardMs } = keepValidMembers(options, stalenessRules, { option: 'staleness', onFault });
   if (!isRecord(options)) return undefined;
   if (softMs !== undefined && hardMs !== undefined && isRising([1, softMs, hardMs, 2_147_483_647])) {
     return { softMs, hardMs };
@@ -117,7 +137,7 @@ function resolveStaleness(
   return undefined;
 }
 
-function faultOfPointer(pointer: Pointer): string | undefined {
+function pointerFault(pointer: Pointer): string | undefined {
   if (pointer === '') return 'names the whole document; name a setting, as "/log/level"';
   try {
     parsePointer(pointer);
@@ -127,36 +147,35 @@ function faultOfPointer(pointer: Pointer): string | undefined {
   }
 }
 
-function faultOfBoot(pointer: Pointer, policy: BootPolicy): string | undefined {
+function bootFault(pointer: Pointer, policy: BootPolicy): string | undefined {
   if (policy === 'refuse' || policy === 'keep_last_good') return undefined;
-  if (isDefault(policy)) return faultOfValue(pointer, policy.default);
+  if (isDefault(policy)) return valueFault(pointer, policy.default);
   return `${pointer} must be "refuse", "keep_last_good" or { default: value }`;
 }
 
-/** Callers without types may say anything. */
+/** Callers without types may pass anything. */
 const isDefault = (policy: unknown): policy is { readonly default: JsonValue } =>
   isJsonObject(policy) && policy.default !== undefined;
 
-/** It would have no effect. */
-const faultOfPlace = (pointer: Pointer, isOutside: (pointer: Pointer) => boolean): string | undefined =>
+/** A value at a place that the schema does not have would have no effect. */
+const placeFault = (pointer: Pointer, isOutside: (pointer: Pointer) => boolean): string | undefined =>
   isOutside(pointer) ? `${pointer} is no place of the schema` : undefined;
 
-function faultOfOverride(
-  pointer: Pointer,
-  value: JsonValue,
-  allow: readonly Pointer[] | undefined,
-): string | undefined {
-  // One that is no list has been told already.
-  if (!allow || allow.some((place) => isWithin(pointer, place))) return faultOfValue(pointer, value);
+function overrideFault(pointer: Pointer, value: JsonValue, allow: readonly Pointer[] | undefined): string | undefined {
+  // An `allow` that is not a list has been reported already.
+  if (!allow || allow.some((place) => isWithin(pointer, place))) return valueFault(pointer, value);
   return `${pointer} may not be overridden on this machine; add it to overrides.allow, or change it at the authority`;
 }
 
-function faultOfValue(pointer: Pointer, value: unknown): string | undefined {
+function valueFault(pointer: Pointer, value: unknown): string | undefined {
   if (value === undefined) return `${pointer} has no value`;
   const unsafe = findUnsafeJson(value);
   return unsafe === undefined ? undefined : `${pointer} ${unsafe}`;
 }
 
-/** Also false where one is no number. */
-const isRising = (numbers: readonly number[]): boolean =>
-  numbers.every((number, index) => typeof number === 'number' && (index === 0 || number >= (numbers[index - 1] ?? 0)));
+/** Whether each number is at least the one before; false if one is not a number. */
+const isRising = (numbers: readonly unknown[]): boolean =>
+  numbers.every((number, index) => {
+    const previous = numbers[index - 1] ?? 0;
+    return typeof number === 'number' && (index === 0 || (typeof previous === 'number' && number >= previous));
+  });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { checkPolicy } from './check-policy.ts';
+import { checkPolicyValues } from './check-policy-values.ts';
 import { type PolicyOptions, resolvePolicy } from './policy.ts';
 
 const schema = z
@@ -21,7 +21,7 @@ const schema = z
   .readonly();
 
 const check = (options: PolicyOptions): void =>
-  checkPolicy(
+  checkPolicyValues(
     resolvePolicy(options, () => undefined),
     schema,
   );
@@ -64,7 +64,7 @@ describe('a value of this machine', () => {
     };
     const message = '/a *** REDACTED *** is no good';
     expect(() =>
-      checkPolicy(
+      checkPolicyValues(
         resolvePolicy(options, () => undefined),
         picky,
       ),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nearestName } from './nearest-name.ts';
+import { findNearName } from './option-rules.ts';
 
 const names = ['url', 'service', 'startTimeoutMs', 'keepaliveSeconds'];
 
@@ -10,9 +10,9 @@ it.each([
   ['servcie', 'service'],
   ['uri', 'url'],
 ])('takes %s for a slip of %s', (text, name) => {
-  expect(nearestName(text, names)).toBe(name);
+  expect(findNearName(text, names)).toBe(name);
 });
 
 it.each(['', 'a', 'xyz', 'timeout', 'logger', 's'.repeat(101)])('takes %s for no slip', (text) => {
-  expect(nearestName(text, names)).toBeUndefined();
+  expect(findNearName(text, names)).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { isOutside } from './schema-place.ts';
+import { isOutside } from './schema-places.ts';
 
 const schema = z.object({
   vad: z.object({ threshold: z.number().default(0.5) }).prefault({}),
