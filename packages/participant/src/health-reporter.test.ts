@@ -96,8 +96,8 @@ async function impersonate(said: Partial<Health>, retain = true): Promise<void> 
   await bus.publish(topic, bytes, { retain });
 }
 
-describe('a report', () => {
-  it('Client-21-Reports-Arrive: that the broker did not take is published again, as it is by then, ever more rarely', async () => {
+describe('a health report', () => {
+  it('Client-21-Reports-Arrive: a report that the broker did not take is published again with its newest content, at growing intervals', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
     let refusals = 0;
     broker = createMemoryBroker({
@@ -124,7 +124,7 @@ describe('a report', () => {
     expect(heard.all).toHaveLength(2);
   });
 
-  it('says all that is so, with the session of its connection', async () => {
+  it('a report has every member that applies, and the session of its connection', async () => {
     const config: ConfigReport = { source: 'live', epoch: 7, version: 2, pendingRestart: [], masked: [] };
     const contract = `sha256:${'a'.repeat(64)}`;
     const { reporter, heard } = await openReporter({ contract, config: () => config });
@@ -151,13 +151,13 @@ describe('a report', () => {
     ['ready', true],
     ['degraded', false],
     ['stopping', false],
-  ] as const)('of the state %s is %s', async (state, ok) => {
+  ] as const)('a report of the state %s has ok: %s', async (state, ok) => {
     const reporter = createReporter();
     reporter.report(state, 'ready');
     expect(reporter.health()).toMatchObject({ state, ok, session: 'none' });
   });
 
-  it('is retained', async () => {
+  it('a report is retained', async () => {
     const { reporter, heard } = await openReporter();
     reporter.report('ready', 'ready');
     await heard.next();
@@ -165,7 +165,7 @@ describe('a report', () => {
     expect(await late.next()).toMatchObject({ event: 'ready' });
   });
 
-  it('that was made before there was a connection is published at the first one', async () => {
+  it('a report made before the first connection is published when it is there', async () => {
     const heard = await listen(topic, readHealth);
     const reporter = createReporter();
     const bus = connect({ will: () => reporter.will() });
@@ -176,7 +176,7 @@ describe('a report', () => {
     await reporter.close();
   });
 
-  it('is told with the configuration of the moment when it is told again', async () => {
+  it('a refreshed report has the configuration of that moment', async () => {
     let config: ConfigReport | undefined;
     const { reporter, heard } = await openReporter({ config: () => config });
     config = { source: 'live', pendingRestart: [], masked: [] };
@@ -184,7 +184,7 @@ describe('a report', () => {
     expect(await heard.next()).toMatchObject({ event: 'starting', config: { source: 'live' } });
   });
 
-  it('is told anew as reconnected after the connection was lost, and as starting while it has not begun', async () => {
+  it('a new connection publishes the report as reconnected, or as starting if the process has not started yet', async () => {
     const { reporter, bus, heard } = await openReporter();
     const first = reconnected(bus);
     bus.reconnect('a test');
@@ -202,7 +202,7 @@ describe('a report', () => {
   });
 });
 
-describe('reports that come faster than the broker takes them', () => {
+describe('health reports that come faster than the broker takes them', () => {
   const openHeld = async (options: Partial<HealthReporterOptions> = {}) => {
     const reporter = createReporter({ beacon: () => ({}), ...options });
     const bus = holdPublishes(connect({ will: () => reporter.will() }));
@@ -215,7 +215,7 @@ describe('reports that come faster than the broker takes them', () => {
     return { reporter, bus, birth };
   };
 
-  it('are told by the last one', async () => {
+  it('only the last of several waiting reports is published', async () => {
     const { reporter, bus, birth } = await openHeld();
     reporter.report('ready', 'ready');
     for (let index = 0; index < 50; index++) reporter.report('ready', 'config_applied');
@@ -229,7 +229,7 @@ describe('reports that come faster than the broker takes them', () => {
     expect(bus.held).toHaveLength(3);
   });
 
-  it('are told again by the next one after a publish that failed', async () => {
+  it('the next report is published after a publish that failed', async () => {
     const failures: string[] = [];
     const { reporter, bus, birth } = await openHeld({ onFailed: ({ message }) => void failures.push(message) });
     birth.fail(new Error('the broker refused'));
@@ -239,7 +239,7 @@ describe('reports that come faster than the broker takes them', () => {
     expect(failures).toEqual(['the broker refused']);
   });
 
-  it('are said after by the farewell, and by nothing else', async () => {
+  it('nothing but the shutdown report follows once the reporter is closed', async () => {
     const { reporter, bus, birth } = await openHeld();
     reporter.report('ready', 'ready');
     const closing = reporter.close();
@@ -255,8 +255,8 @@ describe('reports that come faster than the broker takes them', () => {
   });
 });
 
-describe('a report that can not be made', () => {
-  it('is told to the one who asked to know, and the next one is published', async () => {
+describe('a health report that cannot be composed', () => {
+  it('a report that cannot be composed reaches onFailed, and the next one is published', async () => {
     const failures: Error[] = [];
     const { reporter, heard } = await openReporter({ onFailed: (cause) => void failures.push(cause) });
     reporter.report('degraded', 'degraded', createProblem('handler_failed', 'x'.repeat(2_000_000)));
@@ -268,7 +268,7 @@ describe('a report that can not be made', () => {
 });
 
 describe('the Last Will', () => {
-  it('is another one for each session, retained, and names what the session says', async () => {
+  it('each session has its own retained Last Will, which names the session', async () => {
     const reporter = createReporter();
     const wills = [reporter.will(), reporter.will()].map(({ payload, ...rest }) => ({
       ...rest,
@@ -284,7 +284,7 @@ describe('the Last Will', () => {
     expect(reporter.health().session).toBe(wills[1]?.health.session);
   });
 
-  it('that comes late is written over', async () => {
+  it('a Last Will of an earlier session that arrives late is overwritten', async () => {
     const { reporter, heard } = await openReporter();
     reporter.report('ready', 'ready');
     await heard.next();
@@ -293,7 +293,7 @@ describe('the Last Will', () => {
     expect(await heard.next()).toMatchObject({ event: 'ready', session: reporter.health().session });
   });
 
-  it('of its own session is left alone: it is dead', async () => {
+  it('a Last Will of the present session is not overwritten', async () => {
     const { reporter, heard } = await openReporter();
     await impersonate({ session: reporter.health().session });
     await heard.next();
@@ -303,14 +303,14 @@ describe('the Last Will', () => {
   });
 });
 
-describe('another process of the same name', () => {
+describe('another process of the same instance name', () => {
   const openWatched = async () => {
     let doubles = 0;
     const opened = await openReporter({ onDouble: () => void doubles++ });
     return { ...opened, doubles: () => doubles };
   };
 
-  it('is told', async () => {
+  it('another process of the same name is reported', async () => {
     const { heard, doubles } = await openWatched();
     await impersonate({ ok: true, state: 'ready', event: 'ready' });
     await heard.next();
@@ -318,7 +318,7 @@ describe('another process of the same name', () => {
     expect(doubles()).toBe(1);
   });
 
-  it('is told once, although it says more and more', async () => {
+  it('another process of the same name is reported only once a minute', async () => {
     const { heard, doubles } = await openWatched();
     for (let index = 0; index < 5; index += 1) {
       await impersonate({ ok: true, state: 'ready', event: 'ready' });
@@ -328,7 +328,7 @@ describe('another process of the same name', () => {
     expect(doubles()).toBe(1);
   });
 
-  it('is not seen in what the broker kept of an earlier life', async () => {
+  it('a retained report of an earlier run does not count as another process', async () => {
     await impersonate({ state: 'offline', event: 'shutdown' });
     let doubles = 0;
     const reporter = createReporter({ onDouble: () => void doubles++ });
@@ -339,7 +339,7 @@ describe('another process of the same name', () => {
     expect(doubles).toBe(0);
   });
 
-  it('is not seen in what an earlier session of its own said', async () => {
+  it('a late report of an earlier session does not count as another process', async () => {
     const { reporter, bus, heard, doubles } = await openWatched();
     const { session } = reporter.health();
     const back = reconnected(bus);
@@ -351,7 +351,7 @@ describe('another process of the same name', () => {
     expect(doubles()).toBe(0);
   });
 
-  it('is not seen in what can not be read', async () => {
+  it('an unreadable report does not count as another process', async () => {
     const { heard, reporter, doubles } = await openWatched();
     const mischief = await started(connect());
     await mischief.publish('system/health/other', 'no health');
@@ -364,8 +364,8 @@ describe('another process of the same name', () => {
   });
 });
 
-describe('the signs of life', () => {
-  it('come at once and then at each interval, counted within a session', async () => {
+describe('keepalives', () => {
+  it('keepalives come at once and then every interval, numbered within a session', async () => {
     const heard = await listen('system/keepalive/vad-1', readKeepalive);
     const { reporter, bus } = await openReporter({ keepaliveIntervalMs: 1000 });
     const { session } = reporter.health();
@@ -384,13 +384,13 @@ describe('the signs of life', () => {
     expect(again.session).not.toBe(session);
   });
 
-  it('carry the beacon of the authority', async () => {
+  it('keepalives carry the beacon of the authority', async () => {
     const heard = await listen('system/keepalive/vad-1', readKeepalive);
     await openReporter({ beacon: () => ({ recent: { vad: { epoch: 7, version: 2 } }, commit: 9 }) });
     expect(await heard.next()).toMatchObject({ recent: { vad: { epoch: 7, version: 2 } }, commit: 9 });
   });
 
-  it('are left out while there is no connection', async () => {
+  it('keepalives are left out while there is no connection', async () => {
     const failures: Error[] = [];
     const { bus } = await openReporter({ onFailed: (cause) => void failures.push(cause) });
     const lost = new Promise<void>((resolve) => bus.onStatus(({ kind }) => kind === 'reconnecting' && resolve()));
@@ -401,7 +401,7 @@ describe('the signs of life', () => {
     expect(failures).toEqual([]);
   });
 
-  it('are missed by nobody where one can not be sent', async () => {
+  it('a keepalive that cannot be sent reaches onFailed and is not retried', async () => {
     const failures: Error[] = [];
     const reporter = createReporter({ onFailed: (cause) => void failures.push(cause) });
     const bus = holdPublishes(connect({ will: () => reporter.will() }));
@@ -416,8 +416,8 @@ describe('the signs of life', () => {
   });
 });
 
-describe('the end', () => {
-  it('says shutdown once, sends no Last Will and no more signs of life', async () => {
+describe('closing the reporter', () => {
+  it('close publishes shutdown once, and no Last Will or keepalive follows', async () => {
     const { reporter, bus, heard } = await openReporter();
     await Promise.all([reporter.close(), reporter.close()]);
     expect(await heard.next()).toMatchObject({ event: 'shutdown', state: 'offline', ok: false });
@@ -427,7 +427,7 @@ describe('the end', () => {
     expect(await heard.next()).toMatchObject({ session: 'a-strange-session' });
   });
 
-  it('is silent where there is no connection, or never was one', async () => {
+  it('close publishes nothing without a connection', async () => {
     const reporter = createReporter();
     await reporter.close();
     const other = createReporter();
@@ -438,7 +438,7 @@ describe('the end', () => {
 });
 
 describe('the wire form of an error', () => {
-  it('keeps a code that crosses the wire, and the faults', () => {
+  it('a problem keeps a code that crosses the wire, and the faults', () => {
     const error = new SetpointError('document_invalid', 'bad', { faults: [{ pointer: '/a', message: 'bad' }] });
     expect(toProblem(error, 'handler_failed')).toEqual({
       type: 'urn:setpoint:problem:document_invalid',
@@ -449,14 +449,14 @@ describe('the wire form of an error', () => {
     });
   });
 
-  it('replaces one that only makes sense within the process', () => {
+  it('a problem replaces a code that only makes sense within the process', () => {
     const error = new SetpointError('signature_missing', 'unsigned');
     expect(toProblem(error, 'snapshot_refused')).toMatchObject({ code: 'snapshot_refused', detail: 'unsigned' });
   });
 });
 
-describe('a process that is not to speak of itself', () => {
-  it('reports no health, and has no session taken from it, but sends its signs of life', async () => {
+describe('a process with reports or keepalives switched off', () => {
+  it('a process without health reports still numbers its sessions and sends keepalives', async () => {
     const heard = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
     const beats = await listen('system/keepalive/vad-1', readKeepalive);
     const reporter = createReporter({ reports: false });
@@ -477,7 +477,7 @@ describe('a process that is not to speak of itself', () => {
     expect(new Set(heard.all)).toEqual(new Set(['setpoint.keepalive.v1']));
   });
 
-  it('sends no sign of life, but reports its health', async () => {
+  it('a process without keepalives still reports its health', async () => {
     const types = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
     const { reporter, heard } = await openReporter({ beats: false });
     vi.advanceTimersByTime(60_000);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { guardLogger } from './logger.ts';
+import { createRateLimitedLog, guardLogger } from './logger.ts';
 
-it('a guarded logger logs with the other one, as its own methods', () => {
+it('a guarded logger calls the methods of the logger on the logger itself', () => {
   const lines: unknown[] = [];
   class Lines {
     readonly #lines = lines;
@@ -16,7 +16,7 @@ it('a guarded logger logs with the other one, as its own methods', () => {
   expect(lines).toEqual([[{ service: 'vad' }, 'told']]);
 });
 
-it('a guarded logger lets no promise of the other one fail alone', async () => {
+it('a guarded logger leaves no rejected promise of the logger unhandled', async () => {
   const unhandled: unknown[] = [];
   const listen = (cause: unknown): void => void unhandled.push(cause);
   process.on('unhandledRejection', listen);
@@ -33,4 +33,19 @@ it('a guarded logger throws at no level', () => {
   };
   const { debug, info, warn, error } = guardLogger({ debug: broken, info: broken, warn: broken, error: broken });
   for (const log of [debug, info, warn, error]) expect(() => log({}, 'told')).not.toThrow();
+});
+
+it('a rate-limited log writes one line of a kind per minute, and the next one says how many were left out', () => {
+  let now = 0;
+  const lines: unknown[] = [];
+  const put = (fields: object, message: string): void => void lines.push([message, fields]);
+  const log = createRateLimitedLog({ debug: put, info: put, warn: put, error: put }, () => now);
+  for (const kind of ['a', 'a', 'b', 'a']) log('warn', kind, { kind }, 'told');
+  now = 60_000;
+  log('error', 'a', { kind: 'a' }, 'told again');
+  expect(lines).toEqual([
+    ['told', { kind: 'a' }],
+    ['told', { kind: 'b' }],
+    ['told again', { kind: 'a', leftOut: 2 }],
+  ]);
 });

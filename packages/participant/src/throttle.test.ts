@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createThrottle } from './throttle.ts';
 
-it('one event of a key passes in a time, and the next that passes tells how many did not', () => {
+it('a throttle lets one event of a key pass per interval, and reports how many it held back', () => {
   let now = 0;
   const throttle = createThrottle({ perMs: 1000, now: () => now });
   expect([throttle.admit('a'), throttle.admit('a'), throttle.admit('a')]).toEqual([0, undefined, undefined]);
@@ -13,12 +13,12 @@ it('one event of a key passes in a time, and the next that passes tells how many
   expect(throttle.admit('a')).toBe(1);
 });
 
-it('keys are told apart', () => {
+it('a throttle counts each key by itself', () => {
   const throttle = createThrottle({ perMs: 1000, now: () => 0 });
   expect([throttle.admit('a'), throttle.admit('b'), throttle.admit('a')]).toEqual([0, 0, undefined]);
 });
 
-it('a thousand keys are told apart, and the oldest is forgotten', () => {
+it('a throttle remembers a thousand keys and forgets the oldest', () => {
   const throttle = createThrottle({ perMs: 1000, now: () => 0 });
   for (let key = 0; key < 1000; key++) throttle.admit(`${key}`);
   expect(throttle.admit('0')).toBeUndefined();

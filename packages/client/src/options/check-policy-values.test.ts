@@ -28,18 +28,18 @@ const check = (options: PolicyOptions): void =>
 const override = (pointer: string, value: unknown): void =>
   check({ overrides: { allow: [pointer], values: { [pointer]: value as never } } });
 
-describe('a value of this machine', () => {
+describe('values that this machine puts into documents', () => {
   it.each([
     ['fits', '/a', 3],
-    ['is in a place that the schema lets be', '/vad/other', 'x'],
+    ['is in a place that the schema leaves open', '/vad/other', 'x'],
     ['is an entry of a record', '/ports/8080', 1],
     ['is a whole list', '/list', [7]],
-    ['has no place in the schema: the document says so', '/b', 1],
-    ['is looked at by something that takes time: the document says so', '/asked', 'no'],
-    ['depends on the document: which says so', '/either/n', 'x'],
-    ['is what is made something of', '/made', '7'],
-    ['is read by code', '/read', '7'],
-  ])('is taken where it %s', (_, pointer, value) => {
+    ['has no place in the schema, which the first document reports', '/b', 1],
+    ['is checked asynchronously, which the first document reports', '/asked', 'no'],
+    ['depends on the document, which reports it', '/either/n', 'x'],
+    ['is the input of a transform', '/made', '7'],
+    ['is read by a preprocess function', '/read', '7'],
+  ])('accepts a value that %s', (_, pointer, value) => {
     expect(() => override(pointer, value)).not.toThrow();
   });
 
@@ -51,12 +51,12 @@ describe('a value of this machine', () => {
     ['is an item of a list', '/list/5', 9, /overrides \/list\/5 is in a list/],
     ['is at the end of a list', '/list/-', 9, /overrides \/list\/- is in a list/],
     ['is an item of a tuple', '/pair/0', 9, /overrides \/pair\/0 is in a list/],
-    ['is not what something is made of', '/made', 7, /overrides \/made Invalid input/],
-  ])('is refused where it %s', (_, pointer, value, message) => {
+    ['is not the input of its transform', '/made', 7, /overrides \/made Invalid input/],
+  ])('refuses a value that %s', (_, pointer, value, message) => {
     expect(() => override(pointer, value)).toThrow(message);
   });
 
-  it('is refused with all others that are wrong, by the option, and is not repeated', () => {
+  it('refuses all wrong values at once, under the option they came from, without repeating them', () => {
     const picky = z.object({ a: z.string().refine(() => false, { error: ({ input }) => `${input} is no good` }) });
     const options: PolicyOptions = {
       boot: { '/a': { default: 'tiger-one' } },

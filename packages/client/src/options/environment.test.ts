@@ -23,8 +23,8 @@ function read(environment: Record<string, string>, code: BrokerOptions = {}) {
 
 const broker = { MQTT_URL: 'mqtt://broker' };
 
-describe('the environment', () => {
-  it('says all that the code can say of a broker', async () => {
+describe('broker options from the environment', () => {
+  it('the environment can set every broker option', async () => {
     const file = (name: string): string => join(folder, name);
     for (const name of ['ca', 'cert']) await writeFile(file(name), testCertificate);
     await writeFile(file('key'), testKey);
@@ -68,7 +68,7 @@ describe('the environment', () => {
     });
   });
 
-  it('may be silent, or say nothing', () => {
+  it('variables that are missing or empty leave the defaults', () => {
     const defaults = {
       urls: ['mqtt://broker'],
       clientId: undefined,
@@ -87,7 +87,7 @@ describe('the environment', () => {
     expect(read(empty)).toEqual({ resolved: defaults, faults: [] });
   });
 
-  it('is overruled by the code, and not even looked at where the code speaks', () => {
+  it('an option in the code wins, and its variable is not even checked', () => {
     const environment = {
       MQTT_URL: 'http://wrong',
       MQTT_KEEPALIVE: 'wrong',
@@ -104,7 +104,7 @@ describe('the environment', () => {
     expect(read(unused, { bus: () => undefined as never }).faults).toEqual([]);
   });
 
-  it('is refused with all its faults at once, none of which repeats a value', () => {
+  it('all wrong variables are reported at once, and no fault repeats a value', () => {
     const { faults } = read({
       MQTT_URL: 'mqtt://jane:hush%zz@broker',
       MQTT_CLIENT_ID: 'a b',
@@ -140,7 +140,7 @@ describe('the environment', () => {
     ]);
   });
 
-  it('stands beside the code in one list of faults', () => {
+  it('faults of the code and of the environment come in one list', () => {
     const environment = { MQTT_KEEPALIVE: '3601', MQTT_URL: 'mqtt://jane:secret@' };
     let caught: unknown;
     try {
@@ -169,15 +169,15 @@ describe('the environment', () => {
   it.each([
     ['mqtt://a,mqtt://b', ['mqtt://a', 'mqtt://b']],
     ['mqtt://u:a,b@c , WS://d', ['mqtt://u:a,b@c', 'WS://d']],
-  ])('has several brokers parted where a scheme follows the comma: %s', (text, urls) => {
+  ])('MQTT_URL is split at commas that a scheme follows: %s', (text, urls) => {
     expect(read({ MQTT_URL: text }).resolved.urls).toEqual(urls);
   });
 
-  it.each(['mqtt://a,b', 'mqtt://a,', ',mqtt://a', 'mqtt://a,http://b', 'a'])('has no broker in %s', (text) => {
+  it.each(['mqtt://a,b', 'mqtt://a,', ',mqtt://a', 'mqtt://a,http://b', 'a'])('MQTT_URL is refused as %s', (text) => {
     expect(read({ MQTT_URL: text }).faults.map(([option]) => option)).toEqual(['environment/MQTT_URL']);
   });
 
-  it('has no longest delay that is shorter than the shortest, wherever each of them is from', () => {
+  it('a longest delay below the shortest one is refused, wherever each of them was set', () => {
     const message = 'must not be less than the shortest delay';
     const long = { ...broker, MQTT_RECONNECT_MIN_DELAY: '2', MQTT_RECONNECT_MAX_DELAY: '1' };
     expect(read(long).faults).toEqual([['environment/MQTT_RECONNECT_MAX_DELAY', message]]);
@@ -194,18 +194,18 @@ describe('the environment', () => {
     expect(read(broker, { reconnectMinDelayMs: 9000, reconnectMaxDelayMs: 1 }).faults).toHaveLength(1);
   });
 
-  it('is named where it has no broker', () => {
+  it('a missing broker is reported at MQTT_URL when an environment was given', () => {
     expect(read({}).faults).toEqual([['environment/MQTT_URL', 'is not set, and neither url nor bus is given']]);
   });
 
-  it.each(['x', 5, null, [], true])('is none as %j', (environment) => {
+  it.each(['x', 5, null, [], true])('an environment that is %j is refused', (environment) => {
     const faults: [string, string][] = [];
     const given = { url: 'mqtt://broker', environment } as never;
     resolveBrokerOptions(given, (option, message) => faults.push([option, message]));
     expect(faults).toEqual([['environment', 'must be an object']]);
   });
 
-  it('has texts alone', () => {
+  it('variables that are not texts are refused', () => {
     const wrong = { MQTT_URL: 5, MQTT_KEEPALIVE: true, MQTT_TLS_CA: {}, MQTT_TLS_ALPN: ['mqtt'] } as never;
     expect(read(wrong).faults).toEqual([
       ['environment/MQTT_URL', 'must be a text'],
@@ -215,7 +215,7 @@ describe('the environment', () => {
     ]);
   });
 
-  it('is named in what is told of a file that it names', async () => {
+  it('a fault of a TLS file is reported at the variable that names the file', async () => {
     const file = join(folder, 'no.pem');
     await writeFile(file, 'no PEM');
     const secure = { MQTT_URL: 'mqtts://broker', MQTT_KEEPALIVE: '0' };
@@ -230,7 +230,7 @@ describe('the environment', () => {
     ]);
   });
 
-  it('has no authority for a URL in plain text', async () => {
+  it('TLS options are refused beside a URL in plain text', async () => {
     const file = join(folder, 'ca.pem');
     await writeFile(file, testCertificate);
     const message =
@@ -249,15 +249,15 @@ describe('the environment', () => {
     ['False', false],
     ['no', false],
     ['0', false],
-  ])('reads %s as %s', (text, expected) => {
+  ])('the switch %s is read as %s', (text, expected) => {
     expect(read({ ...broker, MQTT_ENABLE_HEALTH: text }).resolved.enableHealth).toBe(expected);
   });
 });
 
-describe('the names of a process', () => {
+describe('names of a process', () => {
   const right = { service: 'vad', instance: 'vad-1', prefix: 'acme', schema: z.object({}), url: 'mqtt://broker' };
 
-  it('follow one from the other', () => {
+  it('the client id defaults to prefix and instance, and the source name to the client id', () => {
     expect(resolveOptions(right).sourceName).toBe('acme-vad-1');
     expect(resolveOptions({ ...right, clientId: 'seven' }).sourceName).toBe('seven');
     expect(resolveOptions({ ...right, clientId: 'seven', sourceName: 'eight' }).sourceName).toBe('eight');

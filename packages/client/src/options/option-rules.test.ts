@@ -9,10 +9,10 @@ it.each([
   ['keepAliveSecs', 'keepaliveSeconds'],
   ['servcie', 'service'],
   ['uri', 'url'],
-])('takes %s for a slip of %s', (text, name) => {
+])('findNearName takes %s for a misspelt %s', (text, name) => {
   expect(findNearName(text, names)).toBe(name);
 });
 
-it.each(['', 'a', 'xyz', 'timeout', 'logger', 's'.repeat(101)])('takes %s for no slip', (text) => {
+it.each(['', 'a', 'xyz', 'timeout', 'logger', 's'.repeat(101)])('findNearName finds no name near to "%s"', (text) => {
   expect(findNearName(text, names)).toBeUndefined();
 });

@@ -7,8 +7,8 @@ function faultsOf(options: PolicyOptions): string[] {
   return faults;
 }
 
-describe('what a service says about other documents than the newest', () => {
-  it('is nothing, unless it says something', () => {
+describe('resolvePolicy', () => {
+  it('resolvePolicy returns an empty policy when no policy option is given', () => {
     expect(resolvePolicy({}, () => {})).toEqual({
       overrides: new Map(),
       bootDefaults: new Map(),
@@ -18,7 +18,7 @@ describe('what a service says about other documents than the newest', () => {
     });
   });
 
-  it('is sorted by what it is for', () => {
+  it('resolvePolicy sorts overrides, boot defaults and boot policies', () => {
     const options: PolicyOptions = {
       boot: { '/api/key': 'refuse', '/model': 'keep_last_good', '/mode': { default: null }, '/n': { default: 0 } },
       staleness: { softMs: 1, hardMs: 1 },
@@ -42,21 +42,21 @@ describe('what a service says about other documents than the newest', () => {
 
   const wrong = <T>(value: unknown): T => value as T;
   it.each<[string, PolicyOptions, RegExp]>([
-    ['a place that is none', { boot: { api: 'refuse' } }, /^boot "api" is not a JSON Pointer/],
+    ['a setting that is not a JSON Pointer', { boot: { api: 'refuse' } }, /^boot "api" is not a JSON Pointer/],
     ['the whole document', { boot: { '': 'refuse' } }, /^boot names the whole document; name a setting/],
     [
-      'a policy that there is not',
+      'an unknown policy',
       { boot: { '/a': wrong('ignore') } },
       /^boot \/a must be "refuse", "keep_last_good" or \{ default: value \}/,
     ],
-    ['a policy that is nothing', { boot: { '/a': wrong(null) } }, /^boot \/a must be "refuse"/],
+    ['a policy of null', { boot: { '/a': wrong(null) } }, /^boot \/a must be "refuse"/],
     [
-      'a default that is no JSON',
+      'a default that is not JSON',
       { boot: { '/a': { default: Infinity } } },
       /^boot \/a has a number that is too large/,
     ],
     [
-      'an override that was not declared',
+      'an override that is not allowed',
       { overrides: { allow: ['/log'], values: { '/logs': 1 } } },
       /^overrides \/logs may not be overridden on this machine; add it to overrides.allow, or change it at the authority/,
     ],
@@ -65,13 +65,25 @@ describe('what a service says about other documents than the newest', () => {
       { overrides: { allow: ['/a'], values: { '/a': wrong(undefined) } } },
       /^overrides \/a has no value/,
     ],
-    ['an override of the document', { overrides: { allow: [], values: { '': {} } } }, /^overrides names the whole/],
-    ['a declaration that is no place', { overrides: { allow: ['log'], values: {} } }, /^overrides "log" is not/],
-    ['silence that begins before it does', { staleness: { softMs: 0, hardMs: 1 } }, /^staleness softMs must be 1/],
-    ['hard before soft', { staleness: { softMs: 2, hardMs: 1 } }, /^staleness softMs must be 1 or more, and hardMs/],
-    ['a time of no number', { staleness: { softMs: Number.NaN, hardMs: 1 } }, /^staleness/],
-    ['a time that no timer keeps', { staleness: { softMs: 1, hardMs: 2_147_483_648 } }, /^staleness/],
-  ])('can not be %s', (_, options, expected) => {
+    [
+      'an override of the whole document',
+      { overrides: { allow: [], values: { '': {} } } },
+      /^overrides names the whole/,
+    ],
+    [
+      'an allowed place that is not a JSON Pointer',
+      { overrides: { allow: ['log'], values: {} } },
+      /^overrides "log" is not/,
+    ],
+    ['a softMs below 1', { staleness: { softMs: 0, hardMs: 1 } }, /^staleness softMs must be 1/],
+    [
+      'a hardMs below softMs',
+      { staleness: { softMs: 2, hardMs: 1 } },
+      /^staleness softMs must be 1 or more, and hardMs/,
+    ],
+    ['a softMs that is not a number', { staleness: { softMs: Number.NaN, hardMs: 1 } }, /^staleness/],
+    ['a hardMs that no timer can wait', { staleness: { softMs: 1, hardMs: 2_147_483_648 } }, /^staleness/],
+  ])('resolvePolicy refuses %s', (_, options, expected) => {
     expect(faultsOf(options)).toEqual([expect.stringMatching(expected)]);
   });
 });

@@ -14,7 +14,7 @@ const schema = z.object({
   any: z.any(),
 });
 
-describe('a place is', () => {
+describe('places of a schema', () => {
   it.each([
     '/nope',
     '/vad/nope',
@@ -26,7 +26,7 @@ describe('a place is', () => {
     '/extra/a/b',
     '/upper/x',
     '/constructor',
-  ])('outside of the schema: %s', (pointer) => {
+  ])('isOutside is true for %s', (pointer) => {
     expect(isOutside(schema, pointer)).toBe(true);
   });
 
@@ -40,11 +40,11 @@ describe('a place is', () => {
     '/limits/x',
     '/prepared/b',
     '/any/x/y',
-  ])('in the schema, or may be: %s', (pointer) => {
+  ])('isOutside is false for "%s"', (pointer) => {
     expect(isOutside(schema, pointer)).toBe(false);
   });
 
-  it('of what a schema makes of a document, where it says what that is', () => {
+  it('isOutside looks at what a schema makes of a document when asked for that side', () => {
     const made = z.object({
       text: z.string().transform((text) => ({ text })),
       count: z.string().pipe(z.coerce.number()),

@@ -16,8 +16,8 @@ beforeEach(() => exporter.reset());
 
 const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-describe('a span', () => {
-  it('is the child of the one that a message told, and tells its own', () => {
+describe('a span of OpenTelemetry', () => {
+  it('a span is the child of the traceparent it is given, and has a traceparent of its own', () => {
     const span = tracing.start('setpoint.apply', {
       kind: 'consumer',
       parent,
@@ -34,14 +34,14 @@ describe('a span', () => {
     expect(span.traceparent).toBe(`00-0af7651916cd43dd8448eb211c80319c-${finished?.spanContext().spanId}-01`);
   });
 
-  it('is the child of the active one where no message told any, and active itself while it runs something', () => {
+  it('a span without a parent is the child of the active span, and is active while its work runs', () => {
     const outer = tracing.start('setpoint.request', { kind: 'client' });
     const inner = outer.run(() => tracing.start('setpoint.decide', { kind: 'server' }));
     expect(inner.traceparent?.slice(3, 35)).toBe(outer.traceparent?.slice(3, 35));
     expect(inner.run(() => trace.getActiveSpan()?.spanContext().spanId)).toBe(inner.traceparent?.slice(36, 52));
   });
 
-  it('begins a trace of its own with a link', () => {
+  it('a span with a link begins a trace of its own', () => {
     const span = tracing.start('setpoint.receive', { kind: 'consumer', link: parent });
     span.end();
     expect(span.traceparent).not.toContain('0af7651916cd43dd8448eb211c80319c');
@@ -50,7 +50,7 @@ describe('a span', () => {
     expect(finished?.links.map((link) => link.context.spanId)).toEqual(['b7ad6b7169203331']);
   });
 
-  it('says why what it stands for failed', () => {
+  it('a span that ends with an error has the error status and its message', () => {
     tracing.start('setpoint.apply', { kind: 'internal' }).end({ error: new Error('no') });
     expect(exporter.getFinishedSpans()[0]?.status).toEqual({ code: SpanStatusCode.ERROR, message: 'no' });
   });
@@ -61,13 +61,13 @@ describe('a span', () => {
     '00-00000000000000000000000000000000-b7ad6b7169203331-01',
     '00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01',
     '00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01',
-  ])('takes %s for no cause', (text) => {
+  ])('a span ignores the parent %s', (text) => {
     tracing.start('setpoint.receive', { kind: 'consumer', parent: text }).end();
     expect(exporter.getFinishedSpans()[0]?.parentSpanContext).toBeUndefined();
   });
 });
 
-it('without an SDK records nothing, and passes on what came', () => {
+it('without an SDK nothing is recorded, and the traceparent is passed on', () => {
   expect(openTelemetry().start('setpoint.apply', { kind: 'consumer', parent }).traceparent).toBe(parent);
   expect(openTelemetry().start('setpoint.apply', { kind: 'consumer' }).traceparent).toBeUndefined();
 });
