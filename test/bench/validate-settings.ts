@@ -4,7 +4,7 @@ import type { JsonObject } from '@setpoint/protocol';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { assess } from '../../packages/engine/src/assess.ts';
 import { defaultPolicy } from '../../packages/engine/src/policy.ts';
-import { noNeighbours } from '../../packages/engine/src/rule/rule.ts';
+import { noOtherServices } from '../../packages/engine/src/rule/rule.ts';
 import { validate } from '../../packages/engine/src/validate.ts';
 import { openConvict } from './harness/convict-settings.ts';
 import { fileLayer, hundredDocument, hundredNames, hundredSchema, schemaFileOf } from './harness/documents.ts';
@@ -50,7 +50,7 @@ async function createStages(): Promise<Record<string, Stage>> {
   const schema = compileSchema(schemaFile);
   const rules = { own: schema, contracts: [], isSecret: () => false };
   const service = 'stt-worker';
-  const house = { policy: defaultPolicy, rules: createRuleSet([]), neighbours: noNeighbours };
+  const house = { policy: defaultPolicy, rules: createRuleSet([]), otherServices: noOtherServices };
   const asked = { ...rules, ...house, service, isGiven: () => true, isThorough: false };
   const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schemaFile);
   const convict = openConvict(hundredNames, hundredDocument());

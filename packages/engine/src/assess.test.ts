@@ -2,7 +2,7 @@ import type { Fault, JsonObject, JsonValue } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { type AssessContext, type Assessment, assess } from './assess.ts';
 import { defaultPolicy, type ServicePolicy } from './policy.ts';
-import { createRuleSet, type Neighbours, noNeighbours, noRules, type Rule } from './rule/rule.ts';
+import { createRuleSet, noOtherServices, noRules, type OtherServices, type Rule } from './rule/rule.ts';
 import { compileSchema } from './schema.ts';
 
 const none: JsonObject = {};
@@ -16,7 +16,7 @@ function assessed(schema: JsonObject, document: JsonObject, rest: Partial<Assess
     isSecret: own.secrets.touches,
     policy: defaultPolicy,
     rules: noRules,
-    neighbours: noNeighbours,
+    otherServices: noOtherServices,
     isGiven: () => true,
     isThorough: false,
     ...rest,
@@ -241,14 +241,14 @@ describe('a reference inside a document', () => {
 describe('what services depend on', () => {
   const dependent = (to: JsonValue) => compileSchema({ properties: { broker: { 'x-depends-on': to } } });
   const documents: Record<string, JsonObject> = { mqtt: { broker: { host: 'h' } }, log: {} };
-  const neighbours: Neighbours = {
-    ...noNeighbours,
+  const otherServices: OtherServices = {
+    ...noOtherServices,
     services: () => Object.keys(documents),
     documentOf: (name) => documents[name],
     dependsOn: (name) => (name === 'log' ? ['mqtt'] : []),
   };
-  const check = (to: JsonValue, rest: Partial<Neighbours> = {}): Fault[] => [
-    ...assessed(dependent(to).schema, { broker: {} }, { neighbours: { ...neighbours, ...rest } }).warnings,
+  const check = (to: JsonValue, rest: Partial<OtherServices> = {}): Fault[] => [
+    ...assessed(dependent(to).schema, { broker: {} }, { otherServices: { ...otherServices, ...rest } }).warnings,
   ];
 
   it('is there, or is warned of', () => {
@@ -271,8 +271,8 @@ describe('what services depend on', () => {
   });
 
   it('is asked of the policy alone, too', () => {
-    const alone = { ...neighbours, dependsOn: (name: string) => (name === 'vad' ? ['none'] : []) };
-    expect(told(assessed(none, {}, { neighbours: alone }))).toEqual(['cross_reference/missing-dependency ']);
+    const alone = { ...otherServices, dependsOn: (name: string) => (name === 'vad' ? ['none'] : []) };
+    expect(told(assessed(none, {}, { otherServices: alone }))).toEqual(['cross_reference/missing-dependency ']);
   });
 });
 
@@ -304,13 +304,13 @@ describe('a rule of the household', () => {
     const seen: unknown[] = [];
     const both = rule({
       services: ['tts', 'vad'],
-      check: (_, { neighbours, service }) => {
-        seen.push(neighbours.services(), neighbours.documentOf('vad'), neighbours.documentOf('tts'), service);
+      check: (_, { otherServices, service }) => {
+        seen.push(otherServices.services(), otherServices.documentOf('vad'), otherServices.documentOf('tts'), service);
         return [];
       },
     });
-    const neighbours = { ...noNeighbours, services: () => ['tts', 'vad'], documentOf: () => ({ a: 'before' }) };
-    ask([both], { neighbours });
+    const otherServices = { ...noOtherServices, services: () => ['tts', 'vad'], documentOf: () => ({ a: 'before' }) };
+    ask([both], { otherServices });
     expect(seen).toEqual([['tts', 'vad'], { a: 1 }, { a: 'before' }, 'vad']);
   });
 
@@ -330,21 +330,21 @@ describe('a rule of the household', () => {
   });
 
   it('cannot tell a secret, of this service or of another', () => {
-    const check: Rule['check'] = ({ token }, { neighbours }) => [
+    const check: Rule['check'] = ({ token }, { otherServices }) => [
       {
         message: `the token ${token} is old`,
         expected: 'another',
-        suggestion: String(neighbours.documentOf('tts')?.key),
+        suggestion: String(otherServices.documentOf('tts')?.key),
       },
     ];
     const schema = { properties: { token: { 'x-secret': true } } };
-    const neighbours: Neighbours = {
-      ...noNeighbours,
+    const otherServices: OtherServices = {
+      ...noOtherServices,
       services: () => ['tts'],
       documentOf: (name) => (name === 'tts' ? { key: 'other-secret' } : undefined),
       isSecret: (service, pointer) => service === 'tts' && pointer === '/key',
     };
-    expect(ask([rule({ check })], { neighbours }, schema, { token: 'hunter-secret' }).warnings).toEqual([
+    expect(ask([rule({ check })], { otherServices }, schema, { token: 'hunter-secret' }).warnings).toEqual([
       {
         pointer: '',
         message: 'is wrong; what the rule says of it repeats a secret and is left out',

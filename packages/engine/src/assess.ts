@@ -4,7 +4,7 @@ import { checkRules, toFault } from './rule/check-rules.ts';
 import { checkValues } from './rule/check-values.ts';
 import { documentRules } from './rule/document-rules.ts';
 import { type Confidential, hideSecrets } from './rule/hide-secrets.ts';
-import type { Neighbours, Rule, RuleContext, RuleSet } from './rule/rule.ts';
+import type { OtherServices, Rule, RuleContext, RuleSet } from './rule/rule.ts';
 import { infoRules, type ValueRule, valueRules } from './rule/value-rules.ts';
 import { type ValidationRules, validate } from './validate.ts';
 
@@ -13,7 +13,7 @@ export interface AssessContext extends ValidationRules {
   readonly policy: ServicePolicy;
   readonly rules: RuleSet;
   /** The other services, as they stand. */
-  readonly neighbours: Neighbours;
+  readonly otherServices: OtherServices;
   /** Did somebody say it, or does it come from the schema's defaults? */
   isGiven(pointer: Pointer): boolean;
   /** Also tells what is no fault and to be known all the same. */
@@ -61,17 +61,17 @@ const everyValueRule: readonly ValueRule[] = [...valueRules, ...infoRules];
 const builtIn = (isThorough: boolean): readonly ValueRule[] => (isThorough ? everyValueRule : valueRules);
 
 function createRuleContext(document: JsonObject, context: AssessContext): RuleContext {
-  const { service, policy, own, contracts, neighbours, isSecret } = context;
+  const { service, policy, own, contracts, otherServices, isSecret } = context;
   return {
     service,
     schema: own ?? contracts[0]?.schema,
     environment: policy.environment,
     isSecret,
     isGiven: (pointer) => context.isGiven(pointer),
-    neighbours: {
-      ...neighbours,
-      services: () => [...new Set([...neighbours.services(), service])].sort(),
-      documentOf: (name) => (name === service ? document : neighbours.documentOf(name)),
+    otherServices: {
+      ...otherServices,
+      services: () => [...new Set([...otherServices.services(), service])].sort(),
+      documentOf: (name) => (name === service ? document : otherServices.documentOf(name)),
     },
   };
 }
@@ -89,10 +89,10 @@ function checkCustom(rules: readonly Rule[], document: JsonObject, seen: RuleCon
 /** What a rule can see besides the document that it is asked about. */
 export function documentsAround({
   service,
-  neighbours,
-}: Pick<AssessContext, 'service' | 'neighbours'>): Confidential[] {
-  return neighbours.services().flatMap((name): Confidential[] => {
-    const other = name === service ? undefined : neighbours.documentOf(name);
-    return other ? [{ document: other, isSecret: (pointer) => neighbours.isSecret(name, pointer) }] : [];
+  otherServices,
+}: Pick<AssessContext, 'service' | 'otherServices'>): Confidential[] {
+  return otherServices.services().flatMap((name): Confidential[] => {
+    const other = name === service ? undefined : otherServices.documentOf(name);
+    return other ? [{ document: other, isSecret: (pointer) => otherServices.isSecret(name, pointer) }] : [];
   });
 }

@@ -21,8 +21,8 @@ describe('an engine with rules', () => {
     id: 'cross_reference/together',
     level: 'cross_reference',
     severity: 'error',
-    check: ({ a }, { neighbours, service }) =>
-      neighbours.services().some((name) => name !== service && neighbours.documentOf(name)?.a !== a)
+    check: ({ a }, { otherServices, service }) =>
+      otherServices.services().some((name) => name !== service && otherServices.documentOf(name)?.a !== a)
         ? [{ pointer: '/a', message: 'is another elsewhere' }]
         : [],
   };
@@ -41,7 +41,7 @@ describe('an engine with rules', () => {
     await merge('one', { key: 'hunter-secret' });
     const telling: Rule = {
       ...together,
-      check: (_, { neighbours }) => [{ message: `one has ${neighbours.documentOf('one')?.key}` }],
+      check: (_, { otherServices }) => [{ message: `one has ${otherServices.documentOf('one')?.key}` }],
     };
     engine.setRules(createRuleSet([telling]));
     const result = await merge('two', { a: 1 });
@@ -58,8 +58,8 @@ describe('an engine with rules', () => {
     let seen: unknown;
     const copying: Rule = {
       ...together,
-      check(document, { neighbours }) {
-        seen = neighbours.documentOf('one')?.key;
+      check(document, { otherServices }) {
+        seen = otherServices.documentOf('one')?.key;
         return document.a === 1 ? [{ pointer: '/a', message: 'is one' }] : [];
       },
       fix: () => [{ op: 'replace', path: '/a', value: { nested: [`it is ${seen}`] } }],

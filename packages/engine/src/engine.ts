@@ -24,7 +24,7 @@ import {
 import type { RequestChange, SourcesChange } from './decide/change.ts';
 import { type ConflictNotice, createConflictWatch } from './decide/conflict.ts';
 import { createFollowers } from './decide/dependents.ts';
-import { createNeighbours } from './decide/other-services.ts';
+import { createOtherServices } from './decide/other-services.ts';
 import { unpackLayers } from './layer/packed-sources.ts';
 import { defaultPolicies, type Policies } from './policy.ts';
 import { type ReadContext, type ReadRequest, read } from './read/read.ts';
@@ -32,7 +32,7 @@ import { noRules, type RuleSet } from './rule/rule.ts';
 import { type CompiledSchema, compileSchema } from './schema.ts';
 import { answer, emptyState, isDeleted, type ServiceState, secretTest } from './service-state.ts';
 import type { PruneCounts, Store, VersionRecord } from './store/store.ts';
-import type { MarkRequest } from './version/bookmark.ts';
+import type { BookmarkRequest } from './version/bookmark.ts';
 
 /** Decides what the configuration of every service is. */
 export interface Engine {
@@ -136,7 +136,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     findService: followers.findService(draftOf),
     policy: policies.of(service),
     rules,
-    neighbours: createNeighbours(() => new Set([...states.keys(), ...deciding]), draftOf, policies),
+    otherServices: createOtherServices(() => new Set([...states.keys(), ...deciding]), draftOf, policies),
   });
 
   const submit = (service: string, work: Work): Promise<Result> =>
@@ -356,10 +356,10 @@ function listen<Listener>(listeners: Set<Listener>, listener: Listener): () => v
 
 const kindOf = ({ op }: Request): Work['kind'] => {
   if (op === 'profile_activate') return 'activation';
-  return markOperations.has(op) ? 'mark' : 'request';
+  return bookmarkOperations.has(op) ? 'bookmark' : 'request';
 };
 
-const markOperations: ReadonlySet<string> = new Set<MarkRequest['op']>([
+const bookmarkOperations: ReadonlySet<string> = new Set<BookmarkRequest['op']>([
   'tag',
   'untag',
   'draft_save',

@@ -25,7 +25,7 @@ export type { ParsedPolicies, Policies, Retention, ServicePolicy } from './polic
 export { parsePolicies } from './policy.ts';
 export type { Origin, Resolved, Sources } from './resolve.ts';
 export { resolve } from './resolve.ts';
-export type { Finding, Neighbours, Rule, RuleContext, RuleSet } from './rule/rule.ts';
+export type { Finding, OtherServices, Rule, RuleContext, RuleSet } from './rule/rule.ts';
 export { createRuleSet } from './rule/rule.ts';
 export type { ParsedRules } from './rule/rule-file.ts';
 export { parseRuleFile } from './rule/rule-file.ts';

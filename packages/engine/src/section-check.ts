@@ -15,7 +15,7 @@ export interface SectionCheck {
 /** A section of so many entries is worth remembering entry by entry. */
 const manyEntries = 100;
 
-/** Undefined for a schema that says of sections what depends on their neighbours. */
+/** Undefined for a schema that says of sections what depends on the sections beside them. */
 export function createSectionCheck(ajv: Ajv2020, root: JsonObject): SectionCheck | undefined {
   if (!isSeparable(root)) return undefined;
   const check = sectionOf({ ajv, root }, root, [], true);

@@ -55,9 +55,9 @@ describe('a profile that is activated', () => {
       id: 'same-mode',
       level: 'cross_reference',
       severity: 'error',
-      *check({ mode }, { neighbours }) {
-        for (const name of neighbours.services()) {
-          const other = neighbours.documentOf(name);
+      *check({ mode }, { otherServices }) {
+        for (const name of otherServices.services()) {
+          const other = otherServices.documentOf(name);
           if (other && other.mode !== mode) yield { pointer: '/mode', message: `${name} has another mode` };
         }
       },

@@ -2,7 +2,7 @@ import { createProblem, type Fault, type Request, type Result } from '@setpoint/
 import { authorise, type Identity, mayRead } from '../access.ts';
 import { answer, type ServiceState } from '../service-state.ts';
 import type { Store, VersionRecord } from '../store/store.ts';
-import type { Names } from '../version/pending-bookmarks.ts';
+import type { PendingBookmarks } from '../version/pending-bookmarks.ts';
 import type { DecideOptions, Decision } from './change.ts';
 import { decide } from './decide.ts';
 
@@ -16,7 +16,7 @@ export interface ActivationChange {
 
 export interface ActivationContext {
   readonly store: Store;
-  readonly names: Names;
+  readonly names: PendingBookmarks;
   /** What a decision goes by; `stateOf` tells how the other services stand. */
   readonly optionsFor: (service: string, stateOf: ActivationContext['stateOf']) => DecideOptions;
   /** Where a service stands once what was decided before is stored. */

@@ -1,15 +1,15 @@
 import { createProblem, type Request, type Result } from '@setpoint/protocol';
 import { answer, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
-import type { Commit, Mark, Store, StoredDraft, VersionRecord } from '../store/store.ts';
-import { decideMark, type MarkChange } from '../version/bookmark.ts';
-import { createNames, type Names } from '../version/pending-bookmarks.ts';
+import type { Bookmark, Commit, Store, StoredDraft, VersionRecord } from '../store/store.ts';
+import { type BookmarkChange, decideBookmark } from '../version/bookmark.ts';
+import { createPendingBookmarks, type PendingBookmarks } from '../version/pending-bookmarks.ts';
 import { type ActivationChange, decideActivation } from './activation.ts';
 import { auditOfRequest, auditOfSources } from './audit.ts';
 import type { Change, DecideOptions, Decision } from './change.ts';
 import { decide } from './decide.ts';
 
 /** All that is decided one after another. */
-export type Work = Change | MarkChange | ActivationChange;
+export type Work = Change | BookmarkChange | ActivationChange;
 
 /** What has become of one piece of work, once the whole batch is stored. */
 export interface Outcome {
@@ -43,9 +43,9 @@ export async function decideBatch(
 ): Promise<DecidedBatch> {
   const { store, now } = context;
   const drafts = new Map<string, ServiceState>();
-  const marks: Mark[] = [];
+  const bookmarks: Bookmark[] = [];
   const records: VersionRecord[] = [];
-  const names = createNames(store, marks);
+  const names = createPendingBookmarks(store, bookmarks);
   const stateOf = (service: string): ServiceState => drafts.get(service) ?? context.stateOf(service);
   const optionsFor = (service: string): DecideOptions => context.optionsFor(service, stateOf);
   const ids = works.flatMap(({ work }) => requestIdOf(work) ?? []);
@@ -54,8 +54,8 @@ export async function decideBatch(
 
   async function decideOne(state: ServiceState, work: Work): Promise<Outcome> {
     switch (work.kind) {
-      case 'mark':
-        return markIt(state, work);
+      case 'bookmark':
+        return setBookmark(state, work);
       case 'activation':
         return activate(state, work);
       default:
@@ -70,9 +70,9 @@ export async function decideBatch(
     return take([decision], decision.result, commit ? [commit] : []);
   }
 
-  async function markIt(state: ServiceState, work: MarkChange): Promise<Outcome> {
+  async function setBookmark(state: ServiceState, work: BookmarkChange): Promise<Outcome> {
     const { service } = state;
-    const { result, mark } = await decideMark(state, work, {
+    const { result, bookmark } = await decideBookmark(state, work, {
       store,
       names,
       now: now(),
@@ -85,12 +85,12 @@ export async function decideBatch(
         ),
       check: (patch) => checkMerge(state, patch, work, optionsFor(service)).result,
     });
-    if (mark) marks.push(mark);
+    if (bookmark) bookmarks.push(bookmark);
     const audit = auditOfRequest(work.request, work.requestId, result, timeText());
     return {
       result,
       made: [],
-      commits: [{ service, expected: versionOf(state), ...(mark && { marks: [mark] }), audit }],
+      commits: [{ service, expected: versionOf(state), ...(bookmark && { bookmarks: [bookmark] }), audit }],
     };
   }
 
@@ -157,7 +157,7 @@ export const requestIdOf = (work: Work): string | undefined => ('requestId' in w
 /** The version and the draft that a request names. */
 async function findAim(
   request: Request,
-  names: Names,
+  names: PendingBookmarks,
   findVersion: (service: string, version: number) => Promise<VersionRecord | undefined>,
 ): Promise<{ version?: VersionRecord | undefined; draft?: StoredDraft | undefined }> {
   const { service } = request;
@@ -175,7 +175,7 @@ async function findAim(
 export function checkMerge(
   state: ServiceState,
   patch: Extract<Request, { op: 'merge' }>['patch'],
-  { request, requestId, identity }: Pick<MarkChange, 'requestId' | 'identity'> & { readonly request: Request },
+  { request, requestId, identity }: Pick<BookmarkChange, 'requestId' | 'identity'> & { readonly request: Request },
   options: DecideOptions,
 ): Decision {
   const { service, author } = request;
@@ -183,7 +183,7 @@ export function checkMerge(
   return decideSafely(state, { kind: 'request', request: validation, requestId, identity }, options);
 }
 
-/** One request that trips over a fault of ours must not take its neighbours in the batch with it. */
+/** One request that trips over a fault of ours must not fail the rest of the batch. */
 function decideSafely(state: ServiceState, change: Change, options: DecideOptions): Decision {
   try {
     return decide(state, change, options);
@@ -202,9 +202,9 @@ function toCommit(before: ServiceState, change: Change, decision: Decision, at: 
   if (request.op === 'validate') return undefined;
   // A draft that was published is one no more.
   const isPublished = request.op === 'draft_publish' && !result.problem;
-  const marks: readonly Mark[] = isPublished ? [{ kind: 'drop_draft', service, draft: request.draft }] : [];
+  const bookmarks: readonly Bookmark[] = isPublished ? [{ kind: 'drop_draft', service, draft: request.draft }] : [];
   const audit = auditOfRequest(request, requestId, result, at);
-  return { ...next, ...(marks.length > 0 && { marks }), audit };
+  return { ...next, ...(bookmarks.length > 0 && { bookmarks }), audit };
 }
 
 function nextOf(before: ServiceState, { record, state, sources }: Decision): Pick<Commit, 'next'> {

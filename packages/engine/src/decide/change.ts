@@ -3,7 +3,7 @@ import type { Identity } from '../access.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { FindService } from '../layer/references.ts';
 import type { ServicePolicy } from '../policy.ts';
-import type { Neighbours, RuleSet } from '../rule/rule.ts';
+import type { OtherServices, RuleSet } from '../rule/rule.ts';
 import type { CompiledSchema } from '../schema.ts';
 import type { ServiceState } from '../service-state.ts';
 import type { StoredDraft, StoredSources, VersionRecord } from '../store/store.ts';
@@ -56,7 +56,7 @@ export interface DecideOptions {
   /** Asked besides those that are always asked. @default none */
   readonly rules?: RuleSet | undefined;
   /** The other services, as they stand. @default none */
-  readonly neighbours?: Neighbours | undefined;
+  readonly otherServices?: OtherServices | undefined;
 }
 
 export interface Decision {

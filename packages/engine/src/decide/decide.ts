@@ -67,7 +67,7 @@ function refusalOf(
   state: ServiceState,
   request: WriteRequest,
   identity: Identity,
-  { now, neighbours }: DecideOptions,
+  { now, otherServices }: DecideOptions,
 ): Refusal | undefined {
   const denied = authorise(identity, request);
   if (denied) return { status: 'denied', problem: createProblem('access_denied', denied) };
@@ -81,7 +81,7 @@ function refusalOf(
     const detail = `expected version ${expectedVersion}, the service is at ${current}; read it again and decide anew`;
     return { status: 'conflict', problem: createProblem('version_conflict', detail) };
   }
-  const unknown = request.create === false ? refuseUnknownService(state, identity, neighbours) : undefined;
+  const unknown = request.create === false ? refuseUnknownService(state, identity, otherServices) : undefined;
   if (unknown) return rejected(unknown);
   return state.isUncheckable && state.sourceProblem ? rejected(state.sourceProblem) : undefined;
 }

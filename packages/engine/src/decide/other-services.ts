@@ -1,13 +1,13 @@
 import type { Policies } from '../policy.ts';
-import type { Neighbours } from '../rule/rule.ts';
+import type { OtherServices } from '../rule/rule.ts';
 import { isDeleted, type ServiceState, secretTest } from '../service-state.ts';
 
 /** The services as a decision finds them. */
-export function createNeighbours(
+export function createOtherServices(
   names: () => Iterable<string>,
   stateOf: (service: string) => ServiceState,
   policies: Policies,
-): Neighbours {
+): OtherServices {
   return {
     services: () => [...names()].filter((name) => !isDeleted(stateOf(name))).sort(),
     documentOf(name) {

@@ -14,7 +14,7 @@ import { type FindService, findServiceCircle } from '../layer/references.ts';
 import { defaultPolicy } from '../policy.ts';
 import { isSecretIn } from '../redact.ts';
 import { type Resolved, resolve } from '../resolve.ts';
-import { noNeighbours, noRules } from '../rule/rule.ts';
+import { noOtherServices, noRules } from '../rule/rule.ts';
 import { type ServiceState, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import { placeFault } from '../validate.ts';
@@ -78,7 +78,7 @@ const maxWarnings = 100;
 function contextOf(
   state: ServiceState,
   resolved: Resolved,
-  { policy = defaultPolicy, rules = noRules, neighbours = noNeighbours }: DecideOptions,
+  { policy = defaultPolicy, rules = noRules, otherServices = noOtherServices }: DecideOptions,
   isThorough: boolean,
 ): AssessContext {
   const isSecretHere = secretTest(state);
@@ -86,7 +86,7 @@ function contextOf(
   const { service, schema: own, contracts } = state;
   const isSecret = (pointer: Pointer): boolean => isSecretHere(pointer) || isSecretThere(pointer);
   const isGiven = (pointer: Pointer): boolean => resolved.origin(pointer)?.layer !== 'default';
-  return { service, own, contracts, isSecret, policy, rules, neighbours, isGiven, isThorough };
+  return { service, own, contracts, isSecret, policy, rules, otherServices, isGiven, isThorough };
 }
 
 function assessResolved(resolved: Resolved, context: AssessContext, findService?: FindService): Assessment {

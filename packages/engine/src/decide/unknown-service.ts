@@ -1,6 +1,6 @@
 import { createProblem, type Problem } from '@setpoint/protocol';
 import { type Identity, mayRead } from '../access.ts';
-import type { Neighbours } from '../rule/rule.ts';
+import type { OtherServices } from '../rule/rule.ts';
 import { isDeleted, type ServiceState, schemasOf } from '../service-state.ts';
 import { findNearName } from '../unknown-keys.ts';
 
@@ -13,12 +13,12 @@ const shownNames = 10;
 export function refuseUnknownService(
   state: ServiceState,
   identity: Identity,
-  neighbours: Neighbours | undefined,
+  otherServices: OtherServices | undefined,
 ): Problem | undefined {
   const { service, latest } = state;
   if (!isDeleted(state) || schemasOf(state).length > 0) return undefined;
   if (latest) return createProblem('service_unknown', `${service} was deleted`);
-  const names = (neighbours?.services() ?? []).filter((name) => name !== service && mayRead(identity, name));
+  const names = (otherServices?.services() ?? []).filter((name) => name !== service && mayRead(identity, name));
   return createProblem('service_unknown', `there is no service ${service}${hintOf(service, names)}`);
 }
 

@@ -12,7 +12,7 @@ import {
 } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import { isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
-import type { Neighbours, Rule, RuleContext } from './rule.ts';
+import type { OtherServices, Rule, RuleContext } from './rule.ts';
 
 /** A rule as a file says it. */
 export interface CelRule extends Omit<Rule, 'check' | 'fix'> {
@@ -54,7 +54,7 @@ export function createCelRule({ when, expression, message, pointer, ...rule }: C
     ...rule,
     *check(document, context) {
       // Services come one after another: what is said of one that is not there yet is asked when it is.
-      const isThere = (name: string): boolean => context.neighbours.documentOf(name) !== undefined;
+      const isThere = (name: string): boolean => context.otherServices.documentOf(name) !== undefined;
       if (![...isMeant.services, ...isWell.services].every(isThere)) return;
       const bindings = bindingsOf(document, context);
       if (isMeant.isTrue(bindings) && !isWell.isTrue(bindings)) yield finding;
@@ -144,11 +144,11 @@ function textOf(expression: unknown): unknown {
   return constant?.value;
 }
 
-const bindingsOf = (document: JsonObject, { service, neighbours }: RuleContext): Bindings => ({
+const bindingsOf = (document: JsonObject, { service, otherServices }: RuleContext): Bindings => ({
   config: toCel(document),
   // Only an expression that speaks of other services needs them.
   get services() {
-    return servicesOf(neighbours);
+    return servicesOf(otherServices);
   },
   service,
 });
@@ -168,8 +168,8 @@ function toCel(value: JsonValue): CelInput {
 const toMap = (entries: readonly (readonly [string, JsonValue])[]): CelMap =>
   celMap(new Map(entries.map(([name, value]) => [name, toCel(value)] as const)));
 
-const servicesOf = (neighbours: Neighbours): CelInput =>
-  toMap(neighbours.services().flatMap((name) => pairOf(name, neighbours.documentOf(name))));
+const servicesOf = (otherServices: OtherServices): CelInput =>
+  toMap(otherServices.services().flatMap((name) => pairOf(name, otherServices.documentOf(name))));
 
 const pairOf = (name: string, document: JsonObject | undefined): (readonly [string, JsonValue])[] =>
   document ? [[name, document]] : [];

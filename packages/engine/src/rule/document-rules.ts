@@ -52,12 +52,12 @@ function namesAt(value: JsonValue | undefined): string[] {
   });
 }
 
-const dependenciesOf = (document: JsonObject, { service, schema, neighbours }: RuleContext): Dependency[] =>
-  findDependencies(service, document, schema, neighbours.dependsOn(service));
+const dependenciesOf = (document: JsonObject, { service, schema, otherServices }: RuleContext): Dependency[] =>
+  findDependencies(service, document, schema, otherServices.dependsOn(service));
 
 function findMissing(document: JsonObject, context: RuleContext): Finding[] {
-  const { service, neighbours } = context;
-  const documentOf = (name: string) => (name === service ? document : neighbours.documentOf(name));
+  const { service, otherServices } = context;
+  const documentOf = (name: string) => (name === service ? document : otherServices.documentOf(name));
   return dependenciesOf(document, context)
     .filter(({ to }) => isMissing(to, documentOf))
     .map(({ from, to }) => ({
@@ -67,15 +67,15 @@ function findMissing(document: JsonObject, context: RuleContext): Finding[] {
 }
 
 function findCircles(document: JsonObject, context: RuleContext): Finding[] {
-  const { service, neighbours } = context;
+  const { service, otherServices } = context;
   const own = dependenciesOf(document, context);
   if (own.length === 0) return [];
   const known = new Map<string, readonly Dependency[]>([[service, own]]);
   const edgesOf = (name: string): readonly Dependency[] => {
     const there = known.get(name);
     if (there) return there;
-    const other = neighbours.documentOf(name) ?? {};
-    const edges = findDependencies(name, other, neighbours.schemaOf(name), neighbours.dependsOn(name));
+    const other = otherServices.documentOf(name) ?? {};
+    const edges = findDependencies(name, other, otherServices.schemaOf(name), otherServices.dependsOn(name));
     known.set(name, edges);
     return edges;
   };

@@ -1,7 +1,7 @@
 import type { Fault, JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { checkRules } from './check-rules.ts';
-import { noNeighbours, type Rule, type RuleContext } from './rule.ts';
+import { noOtherServices, type Rule, type RuleContext } from './rule.ts';
 import { parseRuleFile } from './rule-file.ts';
 
 const context: RuleContext = {
@@ -10,8 +10,8 @@ const context: RuleContext = {
   environment: undefined,
   isSecret: () => false,
   isGiven: () => true,
-  neighbours: {
-    ...noNeighbours,
+  otherServices: {
+    ...noOtherServices,
     services: () => ['mqtt', 'tts', 'gone'],
     documentOf: (name) => ({ mqtt: { port: 1883 }, tts: { rate: 16_000 } })[name],
   },

@@ -33,7 +33,7 @@ export interface Finding {
 }
 
 /** The services as they stand. */
-export interface Neighbours {
+export interface OtherServices {
   /** Those that exist. */
   services(): readonly string[];
   documentOf(service: string): JsonObject | undefined;
@@ -44,7 +44,7 @@ export interface Neighbours {
   dependsOn(service: string): readonly string[];
 }
 
-export const noNeighbours: Neighbours = {
+export const noOtherServices: OtherServices = {
   services: () => [],
   documentOf: () => undefined,
   schemaOf: () => undefined,
@@ -56,7 +56,7 @@ export const noNeighbours: Neighbours = {
 export interface RuleContext {
   readonly service: string;
   /** With the document that is checked in place of the present one. */
-  readonly neighbours: Neighbours;
+  readonly otherServices: OtherServices;
   /** The service's own schema, or that of a running instance. */
   readonly schema: CompiledSchema | undefined;
   /** Where the service runs, as its policy says. */

@@ -1,9 +1,9 @@
 import type { DraftSummary, Profile, Tag } from '@setpoint/protocol';
-import type { Mark, StoredDraft } from './store.ts';
+import type { Bookmark, StoredDraft } from './store.ts';
 
 /** Tags, profiles and drafts in memory. */
-export interface Marks {
-  write(mark: Mark): void;
+export interface Bookmarks {
+  write(bookmark: Bookmark): void;
   tags(service?: string): readonly Tag[];
   findTag(service: string, tag: string): Tag | undefined;
   profiles(): readonly Profile[];
@@ -14,19 +14,20 @@ export interface Marks {
   keptVersions(service: string): ReadonlySet<number>;
 }
 
-export function createMarks(): Marks {
+export function createBookmarks(): Bookmarks {
   const tags = new Map<string, Tag>();
   const profiles = new Map<string, Profile>();
   const drafts = new Map<string, StoredDraft>();
 
   return {
-    write(mark) {
-      if (mark.kind === 'tag') tags.set(keyOf(mark.tag.service, mark.tag.tag), mark.tag);
-      else if (mark.kind === 'untag') tags.delete(keyOf(mark.service, mark.tag));
-      else if (mark.kind === 'profile') profiles.set(mark.profile.profile, mark.profile);
-      else if (mark.kind === 'drop_profile') profiles.delete(mark.profile);
-      else if (mark.kind === 'draft') drafts.set(keyOf(mark.draft.service, mark.draft.draft), mark.draft);
-      else drafts.delete(keyOf(mark.service, mark.draft));
+    write(bookmark) {
+      if (bookmark.kind === 'tag') tags.set(keyOf(bookmark.tag.service, bookmark.tag.tag), bookmark.tag);
+      else if (bookmark.kind === 'untag') tags.delete(keyOf(bookmark.service, bookmark.tag));
+      else if (bookmark.kind === 'profile') profiles.set(bookmark.profile.profile, bookmark.profile);
+      else if (bookmark.kind === 'drop_profile') profiles.delete(bookmark.profile);
+      else if (bookmark.kind === 'draft')
+        drafts.set(keyOf(bookmark.draft.service, bookmark.draft.draft), bookmark.draft);
+      else drafts.delete(keyOf(bookmark.service, bookmark.draft));
     },
     tags: (service) => sorted(tags).filter((tag) => service === undefined || tag.service === service),
     findTag: (service, tag) => tags.get(keyOf(service, tag)),

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { Override } from '../layer/overrides.ts';
 import type {
   AuditEntry,
+  Bookmark,
   Commit,
   HistoryPage,
   HistoryQuery,
-  Mark,
   OutboxRow,
   Store,
   StoredService,
@@ -22,7 +22,7 @@ export function describeStoreContract(name: string, open: () => Promise<Store>):
     describeReads(open);
     describeOutbox(open);
     describeLayers(open);
-    describeMarks(open);
+    describeBookmarks(open);
     describeHistory(open);
     describeRetention(open);
     describeModel(open);
@@ -411,15 +411,15 @@ function describeLayers(open: () => Promise<Store>): void {
   });
 }
 
-function describeMarks(open: () => Promise<Store>): void {
+function describeBookmarks(open: () => Promise<Store>): void {
   it('gives tags sorted by service and name, the last of a name', async () => {
     await using store = await open();
     await store.append([
-      { ...commit('web', 1), marks: [tagOf('web', 'stable', 1)] },
-      { ...commit('api', 1), marks: [tagOf('api', 'v-2', 1), tagOf('api', 'v-1', 1)] },
+      { ...commit('web', 1), bookmarks: [tagOf('web', 'stable', 1)] },
+      { ...commit('api', 1), bookmarks: [tagOf('api', 'v-2', 1), tagOf('api', 'v-1', 1)] },
       commit('api', 2),
     ]);
-    await store.append([{ ...answer('api', 2, 'applied'), marks: [tagOf('api', 'v-2', 2)] }]);
+    await store.append([{ ...answer('api', 2, 'applied'), bookmarks: [tagOf('api', 'v-2', 2)] }]);
     const named = (tags: readonly Tag[]) => tags.map(({ service, tag, version }) => [service, tag, version]);
     expect(named(await store.tags())).toEqual([
       ['api', 'v-1', 1],
@@ -442,40 +442,43 @@ function describeMarks(open: () => Promise<Store>): void {
     expect(await store.findTag('web', 'v-1')).toBeUndefined();
   });
 
-  it('takes marks in their order, and away what is there', async () => {
+  it('takes bookmarks in their order, and away what is there', async () => {
     await using store = await open();
-    const marks: Mark[] = [
+    const bookmarks: Bookmark[] = [
       { kind: 'untag', service: 'api', tag: 'stable' },
       { kind: 'drop_profile', profile: 'night' },
       { kind: 'drop_draft', service: 'api', draft: 'tuning' },
     ];
-    await store.append([{ ...answer('api', 0, 'applied'), marks }]);
+    await store.append([{ ...answer('api', 0, 'applied'), bookmarks }]);
     await store.append([
-      { ...commit('api', 1), marks: [tagOf('api', 'stable', 1), profileOf('night', { api: 1 }), draftOf('tuning', 1)] },
+      {
+        ...commit('api', 1),
+        bookmarks: [tagOf('api', 'stable', 1), profileOf('night', { api: 1 }), draftOf('tuning', 1)],
+      },
     ]);
     expect([await store.tags(), await store.profiles(), await store.drafts()].map(({ length }) => length)).toEqual([
       1, 1, 1,
     ]);
-    await store.append([{ ...answer('api', 1, 'applied'), marks: [...marks, tagOf('api', 'later', 1)] }]);
+    await store.append([{ ...answer('api', 1, 'applied'), bookmarks: [...bookmarks, tagOf('api', 'later', 1)] }]);
     expect(await store.profiles()).toEqual([]);
     expect(await store.drafts()).toEqual([]);
     expect((await store.tags()).map(({ tag }) => tag)).toEqual(['later']);
   });
 
-  it('writes no mark of a batch with a conflict', async () => {
+  it('writes no bookmark of a batch with a conflict', async () => {
     await using store = await open();
-    await store.append([{ ...commit('api', 1), marks: [tagOf('api', 'stable', 1)] }, commit('web', 5)]);
+    await store.append([{ ...commit('api', 1), bookmarks: [tagOf('api', 'stable', 1)] }, commit('web', 5)]);
     expect(await store.tags()).toEqual([]);
   });
 
   it('gives profiles sorted by name', async () => {
     await using store = await open();
-    const marks = [
+    const bookmarks = [
       profileOf('night', { api: 1 }),
       profileOf('day', { api: 1, web: 2 }),
       profileOf('night', { api: 2 }),
     ];
-    await store.append([{ ...answer('authority', 0, 'applied'), marks }]);
+    await store.append([{ ...answer('authority', 0, 'applied'), bookmarks }]);
     expect((await store.profiles()).map(({ profile, services }) => [profile, services])).toEqual([
       ['day', { api: 1, web: 2 }],
       ['night', { api: 2 }],
@@ -493,8 +496,8 @@ function describeMarks(open: () => Promise<Store>): void {
 
   it('gives drafts sorted by service and name, and their content one by one', async () => {
     await using store = await open();
-    const marks = [draftOf('tuning', 1), draftOf('colours', 1), draftOf('tuning', 2)];
-    await store.append([{ ...answer('api', 0, 'applied'), marks }]);
+    const bookmarks = [draftOf('tuning', 1), draftOf('colours', 1), draftOf('tuning', 2)];
+    await store.append([{ ...answer('api', 0, 'applied'), bookmarks }]);
     expect(await store.drafts()).toStrictEqual([
       { service: 'api', draft: 'colours', base: 1, author: 'alice', reason: 'because', at: '2026-09-21T14:13:20.900Z' },
       { service: 'api', draft: 'tuning', base: 2, author: 'alice', reason: 'because', at: '2026-09-21T14:13:20.900Z' },
@@ -672,7 +675,7 @@ function describeRetention(open: () => Promise<Store>): void {
   it('leaves a gap that the chain can be followed over', async () => {
     await using store = await open();
     await fill(store);
-    await store.append([{ ...answer('api', 10, 'applied'), marks: [tagOf('api', 'stable', 4)] }]);
+    await store.append([{ ...answer('api', 10, 'applied'), bookmarks: [tagOf('api', 'stable', 4)] }]);
     await store.prune({ keepVersions: 3 });
     expect(await store.prunedRanges('api')).toEqual([
       { service: 'api', first: 1, last: 3, digest: 'sha256:api-3' },
@@ -680,7 +683,7 @@ function describeRetention(open: () => Promise<Store>): void {
     ]);
     expect((await store.findVersion('api', 8))?.snapshot.previous).toEqual({ version: 7, digest: 'sha256:api-7' });
     await store.append([
-      { ...answer('api', 10, 'applied'), marks: [{ kind: 'untag', service: 'api', tag: 'stable' }] },
+      { ...answer('api', 10, 'applied'), bookmarks: [{ kind: 'untag', service: 'api', tag: 'stable' }] },
     ]);
     await store.prune({ keepVersions: 2 });
     expect(await store.prunedRanges('api')).toEqual([{ service: 'api', first: 1, last: 8, digest: 'sha256:api-8' }]);
@@ -709,19 +712,19 @@ function describeRetention(open: () => Promise<Store>): void {
   it('never takes the present version, one with a name, or one that a draft was begun from', async () => {
     await using store = await open();
     await fill(store);
-    const marks = [
+    const bookmarks = [
       tagOf('api', 'stable', 2),
       profileOf('night', { api: 4, web: 5 }),
       profileOf('day', { web: 5 }),
       draftOf('tuning', 6),
     ];
-    await store.append([{ ...answer('api', 10, 'applied'), marks }]);
+    await store.append([{ ...answer('api', 10, 'applied'), bookmarks }]);
     await store.prune({ keepVersions: 0, keepSince: at(30), chunk: 2 });
     expect(await versionsIn(store, 'api')).toEqual([2, 4, 6, 10]);
     expect(await versionsIn(store, 'web')).toEqual([5, 10]);
     expect(await store.findLayers('web', 5)).toEqual({ overrides: [], sources: { version: 5 } });
     await store.append([commit('api', 11, { deleted: true })]);
-    await store.append([{ ...answer('api', 11, 'applied'), marks: [{ kind: 'drop_profile', profile: 'night' }] }]);
+    await store.append([{ ...answer('api', 11, 'applied'), bookmarks: [{ kind: 'drop_profile', profile: 'night' }] }]);
     await store.prune({ keepVersions: 0 });
     expect(await versionsIn(store, 'api')).toEqual([2, 6, 11]);
     expect(await store.append([commit('api', 12)])).toEqual({ kind: 'stored' });
@@ -758,7 +761,7 @@ function describeRetention(open: () => Promise<Store>): void {
     await using store = await open();
     await fill(store);
     const pruned = store.prune({ keepVersions: 1, chunk: 1 });
-    const tagged = store.append([{ ...answer('web', 10, 'applied'), marks: [tagOf('web', 'stable', 9)] }]);
+    const tagged = store.append([{ ...answer('web', 10, 'applied'), bookmarks: [tagOf('web', 'stable', 9)] }]);
     const stored = store.append([commit('api', 11)]);
     expect([await tagged, await stored]).toEqual([{ kind: 'stored' }, { kind: 'stored' }]);
     const { versions } = await pruned;
@@ -774,7 +777,7 @@ function describeModel(open: () => Promise<Store>): void {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ batch: fc.array(fc.tuple(service, intent), { maxLength: 5 }) }) },
       { weight: 1, arbitrary: fc.record({ sent: fc.record({ service, version: fc.nat(12) }) }) },
-      { weight: 1, arbitrary: fc.record({ marks: fc.array(anyMark(service), { maxLength: 3 }) }) },
+      { weight: 1, arbitrary: fc.record({ bookmarks: fc.array(anyMark(service), { maxLength: 3 }) }) },
       { weight: 1, arbitrary: fc.record({ keepVersions: fc.nat(4), chunk: fc.integer({ min: 1, max: 3 }) }) },
     );
     const property = fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
@@ -784,8 +787,8 @@ function describeModel(open: () => Promise<Store>): void {
         if ('sent' in each) {
           await store.markSent([each.sent]);
           model.markSent(each.sent);
-        } else if ('marks' in each) {
-          const marked = { ...answer('marks', 0, 'applied'), marks: each.marks };
+        } else if ('bookmarks' in each) {
+          const marked = { ...answer('bookmarks', 0, 'applied'), bookmarks: each.bookmarks };
           expect(await store.append([marked])).toEqual(model.append([marked]));
         } else if ('chunk' in each) {
           const { versions } = await store.prune(each);
@@ -811,7 +814,7 @@ const intent: fc.Arbitrary<Intent> = fc.record({
 });
 
 /** Few names, so that they meet. */
-const anyMark = (service: fc.Arbitrary<string>): fc.Arbitrary<Mark> => {
+const anyMark = (service: fc.Arbitrary<string>): fc.Arbitrary<Bookmark> => {
   const name = fc.constantFrom('a', 'b');
   const version = fc.integer({ min: 1, max: 6 });
   return fc.oneof(
@@ -840,26 +843,30 @@ function createModel() {
   const made = () => all().filter(isKept);
   const of = (service: string) => made().filter((each) => each.service === service);
   const versionOf = (service: string) => all().filter((each) => each.service === service).length;
-  const marks = () => stored.flatMap(({ marks }) => marks ?? []);
+  const bookmarks = () => stored.flatMap(({ bookmarks }) => bookmarks ?? []);
   /** Of each name what was said last. */
-  const lastOf = <T>(pick: (mark: Mark) => readonly [string, T | undefined] | undefined): T[] =>
-    [...new Map(marks().flatMap((mark) => [pick(mark) ?? []].filter((entry) => entry.length > 0) as [string, T][]))]
+  const lastOf = <T>(pick: (bookmark: Bookmark) => readonly [string, T | undefined] | undefined): T[] =>
+    [
+      ...new Map(
+        bookmarks().flatMap((bookmark) => [pick(bookmark) ?? []].filter((entry) => entry.length > 0) as [string, T][]),
+      ),
+    ]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([, value]) => value ?? []);
   const tags = () =>
-    lastOf((mark) => {
-      if (mark.kind === 'tag') return [`${mark.tag.service} ${mark.tag.tag}`, mark.tag];
-      return mark.kind === 'untag' ? [`${mark.service} ${mark.tag}`, undefined] : undefined;
+    lastOf((bookmark) => {
+      if (bookmark.kind === 'tag') return [`${bookmark.tag.service} ${bookmark.tag.tag}`, bookmark.tag];
+      return bookmark.kind === 'untag' ? [`${bookmark.service} ${bookmark.tag}`, undefined] : undefined;
     });
   const profiles = () =>
-    lastOf((mark) => {
-      if (mark.kind === 'profile') return [mark.profile.profile, mark.profile];
-      return mark.kind === 'drop_profile' ? [mark.profile, undefined] : undefined;
+    lastOf((bookmark) => {
+      if (bookmark.kind === 'profile') return [bookmark.profile.profile, bookmark.profile];
+      return bookmark.kind === 'drop_profile' ? [bookmark.profile, undefined] : undefined;
     });
   const drafts = () =>
-    lastOf((mark) => {
-      if (mark.kind === 'draft') return [mark.draft.draft, mark.draft];
-      return mark.kind === 'drop_draft' ? [mark.draft, undefined] : undefined;
+    lastOf((bookmark) => {
+      if (bookmark.kind === 'draft') return [bookmark.draft.draft, bookmark.draft];
+      return bookmark.kind === 'drop_draft' ? [bookmark.draft, undefined] : undefined;
     });
   const isNamed = (service: string, version: number) =>
     tags().some((tag) => tag.service === service && tag.version === version) ||
@@ -1029,16 +1036,19 @@ function resultOf(service: string, version: number, status: ResultStatus): Resul
 
 const made = { author: 'alice', reason: 'because', at: '2026-09-21T14:13:20.900Z' };
 
-export function tagOf(service: string, tag: string, version: number): Mark & { readonly kind: 'tag' } {
+export function tagOf(service: string, tag: string, version: number): Bookmark & { readonly kind: 'tag' } {
   return { kind: 'tag', tag: { service, tag, version, ...made } };
 }
 
-function profileOf(profile: string, services: Readonly<Record<string, number>>): Mark & { readonly kind: 'profile' } {
+function profileOf(
+  profile: string,
+  services: Readonly<Record<string, number>>,
+): Bookmark & { readonly kind: 'profile' } {
   return { kind: 'profile', profile: { profile, services, ...made } };
 }
 
 /** Of the service `api`. */
-function draftOf(draft: string, base: number): Mark & { readonly kind: 'draft' } {
+function draftOf(draft: string, base: number): Bookmark & { readonly kind: 'draft' } {
   return { kind: 'draft', draft: { service: 'api', draft, base, ...made, patch: { port: base } } };
 }
 

@@ -23,7 +23,7 @@ it('forgets the oldest answers that made no version past its bound, also those o
   await using store = createMemoryStore({ maxOtherAnswers: 2 });
   await store.append([commit('api', 1, { requestId: 'r-0' })]);
   await store.append(
-    [1, 2, 3, 4, 5].map((i) => ({ ...answer('api', 1, 'applied', `r-${i}`), marks: [tagOf('api', `v-${i}`, 1)] })),
+    [1, 2, 3, 4, 5].map((i) => ({ ...answer('api', 1, 'applied', `r-${i}`), bookmarks: [tagOf('api', `v-${i}`, 1)] })),
   );
   expect((await store.listAudit('api', 9)).map(({ requestId }) => requestId)).toEqual(['r-5', 'r-4', 'r-0']);
   expect(await store.tags('api')).toHaveLength(5);

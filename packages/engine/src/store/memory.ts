@@ -1,6 +1,6 @@
 import { type Result, SetpointError } from '@setpoint/protocol';
 import type { Override } from '../layer/overrides.ts';
-import { createMarks } from './bookmarks.ts';
+import { createBookmarks } from './bookmarks.ts';
 import { findConflict } from './expected-version.ts';
 import { matchesFilter, momentOf } from './history-filter.ts';
 import { createOutbox } from './outbox.ts';
@@ -64,7 +64,7 @@ class MemoryStore implements Store {
   readonly #services = new Map<string, Lineage>();
   readonly #outbox = createOutbox();
   readonly #results = new Map<string, Result>();
-  readonly #marks = createMarks();
+  readonly #bookmarks = createBookmarks();
   #audit: AuditEntry[] = [];
   readonly #ofVersions = new WeakSet<AuditEntry>();
   #otherAnswers = 0;
@@ -172,32 +172,32 @@ class MemoryStore implements Store {
 
   async tags(service?: string) {
     this.#refuseWhenStopped();
-    return this.#marks.tags(service);
+    return this.#bookmarks.tags(service);
   }
 
   async findTag(service: string, tag: string) {
     this.#refuseWhenStopped();
-    return this.#marks.findTag(service, tag);
+    return this.#bookmarks.findTag(service, tag);
   }
 
   async profiles() {
     this.#refuseWhenStopped();
-    return this.#marks.profiles();
+    return this.#bookmarks.profiles();
   }
 
   async findProfile(profile: string) {
     this.#refuseWhenStopped();
-    return this.#marks.findProfile(profile);
+    return this.#bookmarks.findProfile(profile);
   }
 
   async drafts(service?: string) {
     this.#refuseWhenStopped();
-    return this.#marks.drafts(service);
+    return this.#bookmarks.drafts(service);
   }
 
   async findDraft(service: string, draft: string) {
     this.#refuseWhenStopped();
-    return this.#marks.findDraft(service, draft);
+    return this.#bookmarks.findDraft(service, draft);
   }
 
   async prune(retention: Retention): Promise<PruneCounts> {
@@ -245,12 +245,12 @@ class MemoryStore implements Store {
     return new Set(this.#all().flatMap(({ sources }) => sources?.digest ?? []));
   }
 
-  #store({ service, next, audit, marks = [] }: Commit): void {
+  #store({ service, next, audit, bookmarks = [] }: Commit): void {
     this.#audit.push(audit);
     if (next?.record) this.#ofVersions.add(audit);
     else this.#otherAnswers += 1;
     this.#rememberResult(audit);
-    for (const mark of marks) this.#marks.write(mark);
+    for (const bookmark of bookmarks) this.#bookmarks.write(bookmark);
     if (!next) return;
     const lineage: Lineage = this.#services.get(service) ?? { kept: [], pruned: new Map(), overrides: [] };
     lineage.overrides = next.overrides;
@@ -266,7 +266,7 @@ class MemoryStore implements Store {
   #pruneService(service: string, { keepVersions, keepSince }: Retention): readonly Kept[] {
     const lineage = this.#services.get(service);
     if (!lineage || (keepVersions === undefined && keepSince === undefined)) return [];
-    const named = this.#marks.keptVersions(service);
+    const named = this.#bookmarks.keptVersions(service);
     const oldest = lineage.kept.slice(0, Math.max(0, lineage.kept.length - Math.max(1, keepVersions ?? 1)));
     const since = keepSince === undefined ? Number.POSITIVE_INFINITY : Date.parse(keepSince);
     const gone = new Set(oldest.filter(({ record, at }) => at < since && !named.has(record.snapshot.version)));

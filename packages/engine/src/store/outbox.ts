@@ -10,7 +10,7 @@ export interface Outbox {
   pending(): readonly OutboxRow[];
 }
 
-/** A mark costs a map entry; the rows that it frees go when somebody asks, or once they are half of all. */
+/** Acknowledging a row costs a map entry; acknowledged rows are removed by `pending()`, or once they are half of all. */
 export function createOutbox(): Outbox {
   const sent = new Map<string, number>();
   let rows: OutboxRow[] = [];

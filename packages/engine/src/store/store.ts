@@ -30,7 +30,7 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Stores a batch, all of it or nothing: for each commit its version with its layers, its audit entry, its outbox row
-   * and its marks. When it resolves with `stored`, no crash and no power loss can take it back. A service may occur
+   * and its bookmarks. When it resolves with `stored`, no crash and no power loss can take it back. A service may occur
    * several times; each occurrence expects the version that the one before it made.
    * @throws SetpointError `store_unavailable` when it could not be written (a full disk, say); nothing was stored then
    */
@@ -139,7 +139,7 @@ export interface Commit {
   };
   readonly audit: AuditEntry;
   /** Written in this order, with the audit entry. */
-  readonly marks?: readonly Mark[];
+  readonly bookmarks?: readonly Bookmark[];
 }
 
 /** Stored once, however many versions have them. */
@@ -155,7 +155,7 @@ export interface StoredLayers {
 }
 
 /** The same name again replaces what had it; to take away what isn't there does nothing. */
-export type Mark =
+export type Bookmark =
   | { readonly kind: 'tag'; readonly tag: Tag }
   | { readonly kind: 'untag'; readonly service: string; readonly tag: string }
   | { readonly kind: 'profile'; readonly profile: Profile }

@@ -11,26 +11,26 @@ import {
 } from '@setpoint/protocol';
 import { authorise, type Identity } from '../access.ts';
 import { answer, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
-import type { Mark, Store, StoredDraft } from '../store/store.ts';
+import type { Bookmark, Store, StoredDraft } from '../store/store.ts';
 import { composePatches } from './draft-patch.ts';
-import type { Names } from './pending-bookmarks.ts';
+import type { PendingBookmarks } from './pending-bookmarks.ts';
 
 /** Gives a name to a version or to a set of them, or keeps a draft; no document changes. */
-export interface MarkChange {
-  readonly kind: 'mark';
-  readonly request: MarkRequest;
+export interface BookmarkChange {
+  readonly kind: 'bookmark';
+  readonly request: BookmarkRequest;
   readonly requestId: string;
   readonly identity: Identity;
 }
 
-export type MarkRequest = Extract<
+export type BookmarkRequest = Extract<
   Request,
   { op: 'tag' | 'untag' | 'draft_save' | 'draft_drop' | 'profile_save' | 'profile_drop' }
 >;
 
-export interface MarkContext {
+export interface BookmarkContext {
   readonly store: Store;
-  readonly names: Names;
+  readonly names: PendingBookmarks;
   /** Unix time in milliseconds. */
   readonly now: number;
   /** Every service that exists, with its version. */
@@ -39,16 +39,16 @@ export interface MarkContext {
   readonly check: (patch: JsonObject) => Result;
 }
 
-export interface MarkDecision {
+export interface BookmarkDecision {
   readonly result: Result;
-  readonly mark?: Mark;
+  readonly bookmark?: Bookmark;
 }
 
-export async function decideMark(
+export async function decideBookmark(
   state: ServiceState,
-  { request, identity }: MarkChange,
-  context: MarkContext,
-): Promise<MarkDecision> {
+  { request, identity }: BookmarkChange,
+  context: BookmarkContext,
+): Promise<BookmarkDecision> {
   const { epoch } = context.store;
   const denied = authorise(identity, request);
   if (denied) return { result: answer(state, epoch, 'denied', { problem: createProblem('access_denied', denied) }) };
@@ -59,13 +59,13 @@ export async function decideMark(
   const outcome = await make(state, request, context);
   if ('result' in outcome) return outcome;
   if ('problem' in outcome) return { result: answer(state, epoch, 'rejected', { problem: outcome.problem }) };
-  const { mark, found } = outcome;
-  return { result: answer(state, epoch, 'applied', found && { found }), mark };
+  const { bookmark, found } = outcome;
+  return { result: answer(state, epoch, 'applied', found && { found }), bookmark };
 }
 
-type Made = { readonly mark: Mark; readonly found?: Found } | { readonly problem: Problem } | MarkDecision;
+type Made = { readonly bookmark: Bookmark; readonly found?: Found } | { readonly problem: Problem } | BookmarkDecision;
 
-async function make(state: ServiceState, request: MarkRequest, context: MarkContext): Promise<Made> {
+async function make(state: ServiceState, request: BookmarkRequest, context: BookmarkContext): Promise<Made> {
   const { names, now } = context;
   const { service, author, reason = '' } = request;
   const by = { author, reason, at: new Date(now).toISOString() };
@@ -74,21 +74,21 @@ async function make(state: ServiceState, request: MarkRequest, context: MarkCont
       return tag(state, request, by, context);
     case 'untag':
       return (await names.findTag(service, request.tag))
-        ? { mark: { kind: 'untag', service, tag: request.tag } }
+        ? { bookmark: { kind: 'untag', service, tag: request.tag } }
         : unknown('tag_unknown', `${service} has no tag ${request.tag}; see its tags`);
     case 'draft_save':
       return saveDraft(state, request, by, context);
     case 'draft_drop':
       return (await names.findDraft(service, request.draft))
-        ? { mark: { kind: 'drop_draft', service, draft: request.draft } }
+        ? { bookmark: { kind: 'drop_draft', service, draft: request.draft } }
         : unknown('draft_unknown', `${service} has no draft ${request.draft}; see its drafts`);
     case 'profile_save': {
       const profile: Profile = { profile: request.profile, services: context.standing(), ...by };
-      return { mark: { kind: 'profile', profile }, found: { profiles: [profile] } };
+      return { bookmark: { kind: 'profile', profile }, found: { profiles: [profile] } };
     }
     case 'profile_drop':
       return (await names.findProfile(request.profile))
-        ? { mark: { kind: 'drop_profile', profile: request.profile } }
+        ? { bookmark: { kind: 'drop_profile', profile: request.profile } }
         : unknown('profile_unknown', `there is no profile ${request.profile}; see the profiles`);
   }
 }
@@ -101,9 +101,9 @@ type By = Pick<Tag, 'author' | 'reason' | 'at'>;
 
 async function tag(
   state: ServiceState,
-  { service, tag: name, toVersion }: Extract<MarkRequest, { op: 'tag' }>,
+  { service, tag: name, toVersion }: Extract<BookmarkRequest, { op: 'tag' }>,
   by: By,
-  { store }: MarkContext,
+  { store }: BookmarkContext,
 ): Promise<Made> {
   if (isDeleted(state)) return unknown('service_unknown', `there is no service ${service} to tag`);
   const version = toVersion ?? versionOf(state);
@@ -111,15 +111,15 @@ async function tag(
   if (!isKept)
     return unknown('version_unknown', `${service} has no version ${version}, or keeps it no more; see its log`);
   const made: Tag = { service, tag: name, version, ...by };
-  return { mark: { kind: 'tag', tag: made }, found: { tags: [made] } };
+  return { bookmark: { kind: 'tag', tag: made }, found: { tags: [made] } };
 }
 
 /** A draft that would not be valid now is refused as a change would be. */
 async function saveDraft(
   state: ServiceState,
-  { service, draft: name, patch }: Extract<MarkRequest, { op: 'draft_save' }>,
+  { service, draft: name, patch }: Extract<BookmarkRequest, { op: 'draft_save' }>,
   by: By,
-  { names, check }: MarkContext,
+  { names, check }: BookmarkContext,
 ): Promise<Made> {
   if (isDeleted(state)) return unknown('service_unknown', `there is no service ${service} to draft for`);
   const before = await names.findDraft(service, name);
@@ -131,6 +131,6 @@ async function saveDraft(
   const { changed, restartRequired, warnings } = checked;
   return {
     result: { ...checked, status: 'applied', changed, restartRequired, warnings, found: { drafts: [summary] } },
-    mark: { kind: 'draft', draft },
+    bookmark: { kind: 'draft', draft },
   };
 }

@@ -1,10 +1,10 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { DraftSummary, JsonObject, Profile, Tag } from '@setpoint/protocol';
-import { type Marks, summaryOf } from '../bookmarks.ts';
+import { type Bookmarks, summaryOf } from '../bookmarks.ts';
 import type { StoredDraft } from '../store.ts';
 
 /** Tags, profiles and drafts in their tables; `write` belongs into a transaction. */
-export function createMarkTables(db: DatabaseSync): Marks {
+export function createBookmarkTables(db: DatabaseSync): Bookmarks {
   const sql = {
     putTag: db.prepare('REPLACE INTO tag VALUES (?, ?, ?, ?)'),
     dropTag: db.prepare('DELETE FROM tag WHERE service = ? AND tag = ?'),
@@ -32,14 +32,15 @@ export function createMarkTables(db: DatabaseSync): Marks {
   };
 
   return {
-    write(mark) {
-      if (mark.kind === 'tag') {
-        sql.putTag.run(mark.tag.service, mark.tag.tag, mark.tag.version, JSON.stringify(mark.tag));
-      } else if (mark.kind === 'untag') sql.dropTag.run(mark.service, mark.tag);
-      else if (mark.kind === 'profile') sql.putProfile.run(mark.profile.profile, JSON.stringify(mark.profile));
-      else if (mark.kind === 'drop_profile') sql.dropProfile.run(mark.profile);
-      else if (mark.kind === 'draft') putDraft(mark.draft);
-      else sql.dropDraft.run(mark.service, mark.draft);
+    write(bookmark) {
+      if (bookmark.kind === 'tag') {
+        sql.putTag.run(bookmark.tag.service, bookmark.tag.tag, bookmark.tag.version, JSON.stringify(bookmark.tag));
+      } else if (bookmark.kind === 'untag') sql.dropTag.run(bookmark.service, bookmark.tag);
+      else if (bookmark.kind === 'profile')
+        sql.putProfile.run(bookmark.profile.profile, JSON.stringify(bookmark.profile));
+      else if (bookmark.kind === 'drop_profile') sql.dropProfile.run(bookmark.profile);
+      else if (bookmark.kind === 'draft') putDraft(bookmark.draft);
+      else sql.dropDraft.run(bookmark.service, bookmark.draft);
     },
     tags: (service) => sql.tags.all(service ?? null).map((row) => parse<Tag>(row)),
     findTag: (service, tag) => parseIfThere<Tag>(sql.findTag.get(service, tag)),

@@ -43,7 +43,7 @@ const sources = { digest: 'sha256:s-1', content: { yaml_file: { port: 80 } } };
 async function fill(): Promise<string> {
   await using store = await open();
   await store.append([
-    { ...commit('api', 1), marks: [tagOf('api', 'stable', 1)] },
+    { ...commit('api', 1), bookmarks: [tagOf('api', 'stable', 1)] },
     commit('api', 2, { overrides: [override], sources, requestId: 'r-2' }),
     commit('web', 1),
     commit('web', 2, { deleted: true }),

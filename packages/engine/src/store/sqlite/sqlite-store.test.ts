@@ -118,7 +118,9 @@ describe('a file that is opened again', () => {
     {
       await using store = await open({ maxOtherAnswers: 500 });
       await store.append([commit('api', 1, { requestId: 'kept' })]);
-      await store.append(ids.map((id) => ({ ...answer('api', 1, 'applied', id), marks: [tagOf('api', 'stable', 1)] })));
+      await store.append(
+        ids.map((id) => ({ ...answer('api', 1, 'applied', id), bookmarks: [tagOf('api', 'stable', 1)] })),
+      );
       expect([...(await store.findResults(ids)).keys()]).toEqual(ids.slice(1500));
     }
     await using store = await open({ maxOtherAnswers: 2 });

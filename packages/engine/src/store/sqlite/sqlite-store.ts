@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type DraftSummary, type Profile, type Result, SetpointError, type Tag } from '@setpoint/protocol';
 import type { Override } from '../../layer/overrides.ts';
-import type { Marks } from '../bookmarks.ts';
+import type { Bookmarks } from '../bookmarks.ts';
 import { findConflict } from '../expected-version.ts';
 import { matchesFilter } from '../history-filter.ts';
 import { createOutbox } from '../outbox.ts';
@@ -27,7 +27,7 @@ import type {
   VersionSummary,
 } from '../store.ts';
 import { backUp } from './backup.ts';
-import { createMarkTables } from './bookmark-tables.ts';
+import { createBookmarkTables } from './bookmark-tables.ts';
 import { openStoreFile, type StoreFile } from './database-file.ts';
 import { type CommitRow, createHistoryTables, type HistoryRange, type HistoryTables } from './history-tables.ts';
 import { createPruneTables, type PruneTables } from './prune-tables.ts';
@@ -78,7 +78,7 @@ export function createSqliteStore(opened: StoreFile, options: Omit<SqliteStoreOp
   }
 }
 
-/** So many marks wait to be written, and so many answers past the bound to be forgotten, before it is done. */
+/** How many acknowledged rows wait before they are written, and how many answers past the bound before they are deleted. */
 const chunk = 1000;
 
 /** So many versions are read before others get their turn. */
@@ -92,14 +92,14 @@ class SqliteStore implements Store {
   readonly #now: () => number;
   readonly #sql: Statements;
   readonly #history: HistoryTables;
-  readonly #marks: Marks;
+  readonly #bookmarks: Bookmarks;
   readonly #sources: SourceTables;
   readonly #pruning: PruneTables;
   // This process is the only writer, so what is remembered here has not to be asked of the file.
   readonly #versions = new Map<string, number>();
   readonly #outbox = createOutbox();
-  readonly #unsavedMarks = new Map<string, number>();
-  #marksMade = 0;
+  readonly #unsavedSent = new Map<string, number>();
+  #unsavedSentCount = 0;
   #otherAnswers: number;
   #lastCommitAt: number;
   #backup: Promise<Backup> | undefined;
@@ -112,7 +112,7 @@ class SqliteStore implements Store {
     this.#maxOtherAnswers = maxOtherAnswers;
     this.#sql = prepareStatements(file.db);
     this.#history = createHistoryTables(file.db);
-    this.#marks = createMarkTables(file.db);
+    this.#bookmarks = createBookmarkTables(file.db);
     this.#sources = createSourceTables(file.db);
     this.#pruning = createPruneTables(file.db);
     this.epoch = Number(this.#sql.epoch.get()?.epoch);
@@ -209,40 +209,40 @@ class SqliteStore implements Store {
     return this.#read(() => this.#outbox.pending());
   }
 
-  /** Writes the marks a thousand at a time and at the end: what a crash loses is published again, and does no harm. */
+  /** Written a thousand rows at a time and on close: rows lost in a crash are published again, which does no harm. */
   async markSent(rows: readonly OutboxRow[]): Promise<void> {
     this.#refuseWhenStopped();
     for (const { service, version } of rows) {
-      const mark = { service, version: Math.min(version, this.#versionOf(service)) };
-      if (!this.#outbox.markSent(mark)) continue;
-      this.#unsavedMarks.set(service, mark.version);
-      this.#marksMade += 1;
+      const sent = { service, version: Math.min(version, this.#versionOf(service)) };
+      if (!this.#outbox.markSent(sent)) continue;
+      this.#unsavedSent.set(service, sent.version);
+      this.#unsavedSentCount += 1;
     }
-    if (this.#marksMade >= chunk) this.#tidy();
+    if (this.#unsavedSentCount >= chunk) this.#tidy();
   }
 
   async tags(service?: string): Promise<readonly Tag[]> {
-    return this.#read(() => this.#marks.tags(service));
+    return this.#read(() => this.#bookmarks.tags(service));
   }
 
   async findTag(service: string, tag: string): Promise<Tag | undefined> {
-    return this.#read(() => this.#marks.findTag(service, tag));
+    return this.#read(() => this.#bookmarks.findTag(service, tag));
   }
 
   async profiles(): Promise<readonly Profile[]> {
-    return this.#read(() => this.#marks.profiles());
+    return this.#read(() => this.#bookmarks.profiles());
   }
 
   async findProfile(profile: string): Promise<Profile | undefined> {
-    return this.#read(() => this.#marks.findProfile(profile));
+    return this.#read(() => this.#bookmarks.findProfile(profile));
   }
 
   async drafts(service?: string): Promise<readonly DraftSummary[]> {
-    return this.#read(() => this.#marks.drafts(service));
+    return this.#read(() => this.#bookmarks.drafts(service));
   }
 
   async findDraft(service: string, draft: string): Promise<StoredDraft | undefined> {
-    return this.#read(() => this.#marks.findDraft(service, draft));
+    return this.#read(() => this.#bookmarks.findDraft(service, draft));
   }
 
   async prune({ keepVersions, keepSince, chunk: perTransaction = 100 }: Retention): Promise<PruneCounts> {
@@ -294,10 +294,10 @@ class SqliteStore implements Store {
     let commitNumber = this.#commitCount;
     let committedAt = this.#lastCommitAt;
     for (const commit of batch) {
-      const { service, next, audit, marks } = commit;
+      const { service, next, audit, bookmarks } = commit;
       const texts = [statusOf(commit), JSON.stringify(audit)] as const;
       const { lastInsertRowid } = this.#sql.insertAudit.run(service, audit.requestId ?? null, ...texts);
-      if (marks) for (const mark of marks) this.#marks.write(mark);
+      if (bookmarks) for (const bookmark of bookmarks) this.#bookmarks.write(bookmark);
       if (!next) continue;
       overrides.set(service, next.record ? undefined : next.overrides);
       if (!next.record) continue;
@@ -340,18 +340,18 @@ class SqliteStore implements Store {
     this.#commitCount += 1;
   }
 
-  /** Writes marks and forgets old answers; when that fails, all of it is still true, and done the next time. */
+  /** Writes the acknowledged rows and deletes old answers. After a failure nothing is lost: the next call does it. */
   #tidy(): void {
     try {
       this.#transact(() => {
-        for (const [service, version] of this.#unsavedMarks) this.#sql.putSent.run(service, version);
+        for (const [service, version] of this.#unsavedSent) this.#sql.putSent.run(service, version);
         if (this.#otherAnswers > this.#maxOtherAnswers) this.#sql.forgetOtherAnswers.run(this.#maxOtherAnswers);
       });
     } catch {
       return;
     }
-    this.#unsavedMarks.clear();
-    this.#marksMade = 0;
+    this.#unsavedSent.clear();
+    this.#unsavedSentCount = 0;
     this.#otherAnswers = Math.min(this.#otherAnswers, this.#maxOtherAnswers);
   }
 
@@ -385,7 +385,7 @@ class SqliteStore implements Store {
     const gone = new Set<number>();
     let answers = 0;
     this.#change(() => {
-      const kept = this.#marks.keptVersions(service);
+      const kept = this.#bookmarks.keptVersions(service);
       for (const version of versions) {
         const removed = kept.has(version) ? undefined : this.#pruning.remove(service, version);
         if (!removed) continue;
@@ -490,7 +490,7 @@ function prepareStatements(db: DatabaseSync) {
     overridden: db.prepare('SELECT service FROM overrides'),
     latest: db.prepare(latest),
     sent: db.prepare('SELECT service, version FROM sent'),
-    // Only what is past a service's mark is looked at, not its whole history.
+    // Reads only the versions after the last acknowledged one of a service, not its whole history.
     pending: db.prepare(`
       SELECT service, version.version
       FROM (${latest}) AS latest LEFT JOIN sent USING (service) JOIN version USING (service)
