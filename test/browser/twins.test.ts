@@ -16,8 +16,8 @@ import * as channelOfPage from '../../packages/client/src/runtime/channel.browse
 import * as channel from '../../packages/client/src/runtime/channel.ts';
 import * as defaultLoggerOfPage from '../../packages/client/src/runtime/default-logger.browser.ts';
 import * as defaultLogger from '../../packages/client/src/runtime/default-logger.ts';
-import * as keptOfPage from '../../packages/client/src/runtime/kept.browser.ts';
-import * as kept from '../../packages/client/src/runtime/kept.ts';
+import * as lastGoodOfPage from '../../packages/client/src/runtime/last-good.browser.ts';
+import * as lastGood from '../../packages/client/src/runtime/last-good.ts';
 import * as wireBytesOfPage from '../../packages/protocol/src/runtime/bytes.browser.ts';
 import * as wireBytes from '../../packages/protocol/src/runtime/bytes.ts';
 import * as cryptoOfPage from '../../packages/protocol/src/runtime/crypto.browser.ts';
@@ -34,7 +34,7 @@ const twins: readonly [object, object][] = [
   twin(bytes, bytesOfPage),
   twin(channel, channelOfPage as typeof channel),
   twin(defaultLogger, defaultLoggerOfPage),
-  twin(kept, keptOfPage),
+  twin(lastGood, lastGoodOfPage),
   twin(wireBytes, wireBytesOfPage),
   twin(crypto, cryptoOfPage),
 ];

@@ -16,10 +16,9 @@ export type { ProviderState, ProviderStateChange } from './configuration/provide
 export { providerStates } from './configuration/provider-state.ts';
 export type { StalenessOptions } from './configuration/staleness.ts';
 export type { PlaceChange, PlaceHandler, ValueAt } from './configuration/subscription.ts';
-export type { OpenOptions } from './connect/additional-document-options.ts';
-export type { Connection } from './connect/connect.ts';
 export { connect } from './connect/connect.ts';
 export { deriveContract } from './connect/contract.ts';
+export type { Connection, ConnectionSummary, OpenOptions, ParticipantConnection } from './connection.ts';
 export type { DeliveryCounters } from './messaging/delivery.ts';
 export type { MessageData } from './messaging/message-data.ts';
 export type { QueuePolicy } from './messaging/message-queue.ts';
@@ -43,4 +42,4 @@ export type { BrokerOptions, Environment } from './options/broker-options.ts';
 export type { ConnectOptions } from './options/options.ts';
 export type { BootPolicy, OverrideOptions, PolicyOptions } from './options/policy.ts';
 export { ChangeRefused } from './transaction/handler-error.ts';
-export type { Change, ChangeHandler, HandlerContext } from './transaction/transaction.ts';
+export type { Change, ChangeHandler, HandlerContext } from './transaction/handler-step.ts';

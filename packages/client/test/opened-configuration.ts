@@ -1,22 +1,23 @@
 import type { Snapshot } from '@setpoint/protocol';
 import { createInbox, type Inbox, midnight, sealSnapshot } from '@setpoint/test-support/samples';
 import type { z } from 'zod';
-import { Configuration, type ConfigurationOptions, type Outcome } from '../src/configuration/configuration.ts';
-import type { Received } from '../src/configuration/receive.ts';
+import type { ApplyOutcome } from '../src/configuration/apply-outcome.ts';
+import { Configuration, type ConfigurationOptions } from '../src/configuration/configuration.ts';
+import type { ReceivedSnapshot } from '../src/configuration/receive.ts';
 import { subscribeAll } from '../src/configuration/subscription.ts';
 import { resolvePolicy } from '../src/options/policy.ts';
-import type { ChangeHandler } from '../src/transaction/transaction.ts';
+import type { ChangeHandler } from '../src/transaction/handler-step.ts';
 
 export interface OpenedConfiguration<T> {
   readonly configuration: Configuration<T>;
-  readonly outcomes: Inbox<Outcome>;
+  readonly outcomes: Inbox<ApplyOutcome>;
   /** The versions that were given to the disk. */
   readonly remembered: readonly number[];
   readonly revertFaults: readonly unknown[];
   readonly firsts: number;
   offer(snapshot: Snapshot): void;
   /** Offers it, and waits until nothing of it is under way any more. */
-  apply(snapshot: Snapshot): Promise<Outcome>;
+  apply(snapshot: Snapshot): Promise<ApplyOutcome>;
 }
 
 /** A configuration of the service `vad` without bus and disk, and all that it tells. */
@@ -24,7 +25,7 @@ export function openConfiguration<T>(
   schema: z.ZodType<T>,
   options: Partial<ConfigurationOptions<T>> = {},
 ): OpenedConfiguration<T> {
-  const outcomes = createInbox<Outcome>();
+  const outcomes = createInbox<ApplyOutcome>();
   const remembered: number[] = [];
   const revertFaults: unknown[] = [];
   let firsts = 0;
@@ -36,7 +37,7 @@ export function openConfiguration<T>(
     applyTimeoutMs: 1000,
     now: () => midnight,
     policy: resolvePolicy({}, () => {}),
-    quarantine: undefined,
+    applyingRecord: undefined,
     onStaleness: () => {},
     onListenerFailed: () => {},
     onFirst: () => void firsts++,
@@ -52,7 +53,7 @@ export function openConfiguration<T>(
     remembered,
     revertFaults,
     offer,
-    apply: async (snapshot: Snapshot): Promise<Outcome> => {
+    apply: async (snapshot: Snapshot): Promise<ApplyOutcome> => {
       offer(snapshot);
       const outcome = await outcomes.next();
       await new Promise(setImmediate);
@@ -65,6 +66,6 @@ export function openConfiguration<T>(
 }
 
 export const follow = <T>(configuration: Configuration<T>, handler: ChangeHandler<T>): (() => void) =>
-  configuration.addSubscription(subscribeAll(handler));
+  configuration.addSubscriber(subscribeAll(handler));
 
-export const received = (snapshot: Snapshot): Received => ({ snapshot, bytes: sealSnapshot(snapshot) });
+export const received = (snapshot: Snapshot): ReceivedSnapshot => ({ snapshot, bytes: sealSnapshot(snapshot) });

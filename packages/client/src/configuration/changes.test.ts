@@ -3,9 +3,9 @@ import { createInbox, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { follow, openConfiguration, received } from '../../test/opened-configuration.ts';
-import type { Quarantine } from '../last-good/crash-loop-guard.ts';
+import type { ApplyingRecord } from '../last-good/crash-loop-guard.ts';
 import { type PolicyOptions, resolvePolicy } from '../options/policy.ts';
-import type { Change } from '../transaction/transaction.ts';
+import type { Change } from '../transaction/handler-step.ts';
 import type { ConfigurationOptions } from './configuration.ts';
 import { createLiveDocument } from './live-document.ts';
 import type { ProviderStateChange } from './provider-state.ts';
@@ -502,10 +502,10 @@ describe('the provider state', () => {
     await apply(snapshotOf(3));
     vi.advanceTimersByTime(100);
     vi.advanceTimersByTime(200);
-    configuration.hear();
+    configuration.heardAuthority();
     expect(document.providerState).toBe('READY');
     await configuration.stop();
-    configuration.hear();
+    configuration.heardAuthority();
     expect(changes.map(({ state, previous }) => `${previous} ${state}`)).toEqual([
       'NOT_READY READY',
       'READY STALE',
@@ -569,7 +569,7 @@ describe('a version that a process died of', () => {
 
   const open = (state: { holds?: number } = {}) => {
     const steps: string[] = [];
-    const quarantine: Quarantine = {
+    const applyingRecord: ApplyingRecord = {
       open: async () => {},
       holds: ({ version }) => version === state.holds,
       suspects: () => false,
@@ -578,7 +578,7 @@ describe('a version that a process died of', () => {
       end: async () => void steps.push('end'),
     };
     const remember = async ({ snapshot }: { snapshot: Snapshot }) => void steps.push(`remember ${snapshot.version}`);
-    const opened = openConfiguration(plain, { quarantine, remember });
+    const opened = openConfiguration(plain, { applyingRecord, remember });
     return { ...opened, steps };
   };
 

@@ -1,22 +1,27 @@
 /**
- * What the document in use is: none yet, the broker's, the last good one from disk, or the schema's defaults.
+ * Where the document in use comes from: none yet, the broker, the last good one on disk, or the schema's defaults.
  * @see docs/protocol.md#8-what-a-client-does
  */
 export type ClientState = 'starting' | 'waiting' | 'live' | 'cache' | 'defaults' | 'stopped';
 
 export type ClientEvent =
-  /** A snapshot from the broker was applied, or is what runs already. */
+  /** A snapshot from the broker was applied, or is the one that already runs. */
   | 'snapshot_applied'
-  /** A snapshot from the broker was refused; what ran before goes on. */
+  /** A snapshot from the broker was rejected; the document in force stays. */
   | 'snapshot_rejected'
-  /** The last good snapshot was taken from disk. */
+  /** The last good snapshot on disk was applied. */
   | 'cache_applied'
   | 'defaults_applied'
-  /** Neither broker nor disk nor defaults gave a document, and the caller chose to wait. */
+  /** Broker, disk and defaults gave no document, and the caller chose to wait. */
   | 'nothing_found'
   | 'stop';
 
-/** Every state against every event. A document from the broker is never given up for a lesser one. */
+/**
+ * The next state for every state and event. A document from the broker is never given up for a lesser one.
+ *
+ * @example
+ * transitions.cache.snapshot_applied; // 'live'
+ */
 export const transitions: Readonly<Record<ClientState, Readonly<Record<ClientEvent, ClientState>>>> = {
   starting: {
     snapshot_applied: 'live',

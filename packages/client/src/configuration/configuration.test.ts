@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { follow, openConfiguration as open, received } from '../../test/opened-configuration.ts';
 import { ChangeRefused } from '../transaction/handler-error.ts';
-import type { Change } from '../transaction/transaction.ts';
+import type { Change } from '../transaction/handler-step.ts';
 
 const plain = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 type Plain = z.output<typeof plain>;
@@ -588,7 +588,7 @@ describe('the last good snapshot', () => {
     const { configuration, outcomes } = open(plain);
     expect(await configuration.takeCached(received(snapshotOf(3, { threshold: 2 })))).toBe(false);
     expect(outcomes.all).toMatchObject([{ kind: 'rejected' }]);
-    configuration.takeNothing();
+    configuration.waitForSnapshot();
     expect(configuration.state).toBe('waiting');
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Are these the same all through, as far as documents go: plain values, lists, objects, dates, maps, sets, bytes, and what
- * writes itself as JSON? What it does not know is only equal to itself, unless `otherwise` says so.
+ * Compares documents deeply: plain values, lists, objects, dates, maps, sets, bytes, and objects with `toJSON`. A value of
+ * any other kind equals only itself, unless `otherwise` decides.
  */
 export function isDeepEqual(a: unknown, b: unknown, otherwise: () => boolean = () => false): boolean {
   if (Object.is(a, b)) return true;
@@ -12,11 +12,13 @@ export function isDeepEqual(a: unknown, b: unknown, otherwise: () => boolean = (
   if (a instanceof Uint8Array && b instanceof Uint8Array) return isDeepEqual([...a], [...b]);
   if (a instanceof RegExp && b instanceof RegExp) return String(a) === String(b);
   if (!Array.isArray(a) && !isPlain(a)) {
-    return writesItself(a) && writesItself(b) ? isDeepEqual(a.toJSON(), b.toJSON(), otherwise) : otherwise();
+    return hasToJson(a) && hasToJson(b) ? isDeepEqual(a.toJSON(), b.toJSON(), otherwise) : otherwise();
   }
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => Object.hasOwn(b, name) && isDeepEqual(a[name as never], b[name as never], otherwise));
+  return names.every(
+    (name) => Object.hasOwn(b, name) && isDeepEqual(Reflect.get(a, name), Reflect.get(b, name), otherwise),
+  );
 }
 
 function isPlain(value: object): boolean {
@@ -25,5 +27,5 @@ function isPlain(value: object): boolean {
 }
 
 /** As URLs and decimals do. */
-const writesItself = (value: object): value is { toJSON(): unknown } =>
+const hasToJson = (value: object): value is { toJSON(): unknown } =>
   'toJSON' in value && typeof value.toJSON === 'function';

@@ -10,7 +10,8 @@ import { createEnvelopeWriter, type Health, openMessage, type Snapshot } from '@
 import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { type Connection, connect } from '../connect/connect.ts';
+import { connect } from '../connect/connect.ts';
+import type { Connection } from '../connection.ts';
 import type { ConnectOptions } from '../options/options.ts';
 
 const schema = z.looseObject({ threshold: z.number().max(1).default(0.5) });
@@ -272,7 +273,7 @@ describe('a start under a boot policy', () => {
   it('fails where what must be kept is not there', async () => {
     await expect(open({ boot: { '/threshold': 'keep_last_good' } })).rejects.toMatchObject({
       code: 'no_configuration',
-      message: expect.stringContaining(', and what must be kept is missing (/threshold)'),
+      message: expect.stringContaining(', and values that must be kept are missing (/threshold)'),
     });
   });
 
@@ -283,7 +284,7 @@ describe('a start under a boot policy', () => {
     const regional = z.looseObject({ threshold: z.number(), region: z.string().default('us') });
     await expect(open({ schema: regional as never, boot: { '/region': 'keep_last_good' } })).rejects.toMatchObject({
       code: 'no_configuration',
-      message: expect.stringContaining('what must be kept is missing (/region)'),
+      message: expect.stringContaining('values that must be kept are missing (/region)'),
       faults: [{ pointer: '/region' }],
     });
   });

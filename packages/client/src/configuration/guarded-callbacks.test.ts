@@ -13,8 +13,8 @@ it('all are told, in the order they came, until they leave, also where one of th
     seen.push(`second ${event}`);
     leave();
   });
-  listeners.tell('a');
-  listeners.tell('b');
+  listeners.notify('a');
+  listeners.notify('b');
   expect(seen).toEqual(['first a', 'second a', 'second b']);
   expect(faults).toMatchObject([{ message: 'broken' }, { message: 'broken' }]);
 });
@@ -25,7 +25,7 @@ it('one that fails later is told like one that throws', async () => {
   listeners.add(async () => {
     throw new Error('broken later');
   });
-  listeners.tell('a');
+  listeners.notify('a');
   await new Promise(setImmediate);
   expect(faults).toMatchObject([{ message: 'broken later' }]);
 });

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openConfiguration, received } from '../../test/opened-configuration.ts';
-import type { Quarantine } from '../last-good/crash-loop-guard.ts';
+import type { ApplyingRecord } from '../last-good/crash-loop-guard.ts';
 import { createLiveDocument } from './live-document.ts';
-import type { Received } from './receive.ts';
+import type { ReceivedSnapshot } from './receive.ts';
 
 /** Both halves are always equal: a reader that sees two different ones has seen half a change. */
 const schema = z
@@ -49,11 +49,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** What outlives a process: the last good one, and the mark of what is being applied. */
 interface Disk {
-  lastGood: Received | undefined;
+  lastGood: ReceivedSnapshot | undefined;
   mark: { version: number; epoch: number; digest: string; tries: number } | undefined;
 }
 
-function quarantineOn(disk: Disk, isDead: () => boolean): Quarantine {
+function quarantineOn(disk: Disk, isDead: () => boolean): ApplyingRecord {
   let left = disk.mark;
   const isLeft = ({ epoch, version, digest }: Snapshot): boolean =>
     left?.epoch === epoch && left.version === version && left.digest === digest;
@@ -82,7 +82,7 @@ async function start(disk: Disk, fails: readonly Fails[]) {
   const validated = new Set<string>();
   const opened = openConfiguration(schema, {
     applyTimeoutMs: 100,
-    quarantine: quarantineOn(disk, () => isDead),
+    applyingRecord: quarantineOn(disk, () => isDead),
     remember: async (each) => {
       if (!isDead) disk.lastGood = each;
     },

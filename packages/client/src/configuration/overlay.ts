@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue, type Pointer, parsePointer } from '@setpoint/protocol';
 
-/** Values that stand in a document in place of what was published, by pointer. */
+/** Values that replace published ones in a document, by pointer. */
 export type Overlay = ReadonlyMap<Pointer, JsonValue>;
 
-/** The document with the values in their places; objects that are missing on the way are made. The old one stays as it is. */
+/** Returns a copy of the document with the values laid over it; missing objects on the way are created. */
 export function overlay(document: JsonObject, values: Overlay): JsonObject {
   let result = document;
   for (const [pointer, value] of values) result = place(result, parsePointer(pointer), value) as JsonObject;

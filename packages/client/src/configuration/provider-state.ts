@@ -2,18 +2,18 @@ import type { ClientState } from './client-state.ts';
 import type { Staleness } from './staleness.ts';
 
 /**
- * How far the document can be relied on, in the words of OpenFeature: there is none yet; it is the present one; it may
- * be behind; it can't be relied on; and a service should not go on with it.
+ * How reliable the document is, in the terms of OpenFeature: there is none yet; it is up to date; it may be behind; it
+ * can't be relied on; the service should not go on with it.
  */
 export type ProviderState = 'NOT_READY' | 'READY' | 'STALE' | 'ERROR' | 'FATAL';
 
-/** What came of the newest version that was delivered. */
-export type LastOutcome = 'good' | 'bad';
+/** Whether the newest delivered version was applied. */
+export type LastAttempt = 'good' | 'bad';
 
-/** `fatal`: hard, and a setting has the boot policy `refuse`. */
+/** `fatal`: `hard`, while a setting has the boot policy `refuse`. */
 export type Freshness = Staleness | 'fatal';
 
-type Row = Readonly<Record<Freshness, Readonly<Record<LastOutcome, ProviderState>>>>;
+type Row = Readonly<Record<Freshness, Readonly<Record<LastAttempt, ProviderState>>>>;
 
 const notReady: Row = {
   fresh: { good: 'NOT_READY', bad: 'NOT_READY' },
@@ -36,14 +36,19 @@ const over: Row = {
   fatal: { good: 'NOT_READY', bad: 'NOT_READY' },
 };
 
-/** Every client state, against how long the authority has been silent, against the last outcome. */
+/**
+ * The provider state for every client state, silence of the authority and last attempt.
+ *
+ * @example
+ * providerStates.live.fresh.good; // 'READY'
+ */
 export const providerStates: Readonly<Record<ClientState, Row>> = {
   starting: notReady,
-  // It asked for a document and got one that it can't run.
+  // The service waits for a document, and the one it got can't run.
   waiting: { ...notReady, fresh: { good: 'NOT_READY', bad: 'ERROR' }, soft: { good: 'NOT_READY', bad: 'ERROR' } },
   live: { ...stale, fresh: { good: 'READY', bad: 'STALE' } },
   cache: stale,
-  // Nothing that anybody published, and what was published can't run.
+  // Nothing published runs, and what was published can't run.
   defaults: { ...stale, fresh: { good: 'STALE', bad: 'ERROR' }, soft: { good: 'STALE', bad: 'ERROR' } },
   stopped: over,
 };

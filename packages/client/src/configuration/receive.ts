@@ -8,37 +8,37 @@ import {
   snapshotType,
 } from '@setpoint/protocol';
 
-/** A snapshot that was opened and verified, with the bytes it came as. */
-export interface Received {
+/** A snapshot that was opened and verified, with its original bytes. */
+export interface ReceivedSnapshot {
   readonly snapshot: Snapshot;
   readonly bytes: Uint8Array;
-  /** W3C Trace Context: what made the authority publish it. */
+  /** The cause of its publication, in W3C Trace Context. */
   readonly traceparent?: string;
 }
 
 export type Reception =
-  | { readonly kind: 'apply'; readonly received: Received }
-  | { readonly kind: 'skip'; readonly reason: 'duplicate' | 'stale'; readonly received: Received }
-  /** The retained message was cleared: the service was deleted. What runs goes on. */
+  | { readonly kind: 'apply'; readonly received: ReceivedSnapshot }
+  | { readonly kind: 'skip'; readonly reason: 'duplicate' | 'stale'; readonly received: ReceivedSnapshot }
+  /** The retained message was cleared: the service was deleted. The document in force stays. */
   | { readonly kind: 'deleted' }
   | { readonly kind: 'refuse'; readonly error: SetpointError; readonly stamp?: Stamp };
 
 export interface ReceiveOptions {
   readonly service: string;
-  /** The name of the one authority that is listened to: epochs of two can't be compared. */
+  /** The name of the authority whose snapshots are accepted: epochs of two authorities can't be compared. */
   readonly authority: string;
   readonly keys: KeyRing | undefined;
   /** Unix time in milliseconds. */
   readonly now: number;
-  /** What is applied, or what the last good snapshot says was. */
+  /** The applied version, or the one of the last good snapshot on disk. */
   readonly applied: Stamp | undefined;
 }
 
-/** Verify, then judge: what to do with the bytes of a snapshot, wherever they came from. Never throws. */
+/** Verifies the bytes of a snapshot and compares its version with the applied one. Never throws for bad bytes. */
 export function receive(bytes: Uint8Array, options: ReceiveOptions): Reception {
   if (bytes.length === 0) return { kind: 'deleted' };
   try {
-    return weigh(openSnapshot(bytes, options), options.applied);
+    return compare(openSnapshot(bytes, options), options.applied);
   } catch (cause) {
     if (cause instanceof SetpointError) return { kind: 'refuse', error: cause };
     throw cause;
@@ -46,13 +46,14 @@ export function receive(bytes: Uint8Array, options: ReceiveOptions): Reception {
 }
 
 /**
- * @throws SetpointError what is wrong with the message, or `message_unexpected` where it is of another service or comes
- * from another authority
+ * Opens and verifies a snapshot.
+ * @throws SetpointError the code of what is wrong with the message; `message_unexpected` when it belongs to another
+ * service or comes from another authority
  */
 export function openSnapshot(
   bytes: Uint8Array,
   { service, authority, keys, now }: Omit<ReceiveOptions, 'applied'>,
-): Received {
+): ReceivedSnapshot {
   const { data: snapshot, envelope } = openMessage(snapshotType, bytes, { keys, now });
   if (snapshot.service !== service) {
     const message = `a snapshot of ${snapshot.service} came on the topic of ${service}; it is ignored`;
@@ -66,7 +67,7 @@ export function openSnapshot(
   return { snapshot, bytes, ...(traceparent !== undefined && { traceparent }) };
 }
 
-function weigh(received: Received, applied: Stamp | undefined): Reception {
+function compare(received: ReceivedSnapshot, applied: Stamp | undefined): Reception {
   const { snapshot } = received;
   const verdict = judge(applied, snapshot);
   if (verdict.kind === 'apply') return { kind: 'apply', received };

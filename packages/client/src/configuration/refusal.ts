@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '@setpoint/protocol';
 
-/** What was thrown, in words. Code of the user's may throw what it likes, and nothing here throws over it. */
+/** The text of anything that user code may throw. Never throws itself. */
 export function textOf(cause: unknown): string {
   try {
     const said: unknown = cause instanceof Error ? (cause.message ?? cause.name) : cause;
@@ -28,7 +28,7 @@ export function isSetpointError(cause: unknown): cause is SetpointError {
   }
 }
 
-/** A schema of the user's may throw what it likes. */
+/** Turns whatever a schema threw into a SetpointError. */
 export const toRefusal = (cause: unknown): SetpointError =>
   isSetpointError(cause)
     ? cause
@@ -36,19 +36,19 @@ export const toRefusal = (cause: unknown): SetpointError =>
         cause,
       });
 
-/** So may a handler of the user's. */
-export const toFailure = (cause: unknown): SetpointError =>
+/** Turns whatever a handler or listener threw into a SetpointError. */
+export const toHandlerFailure = (cause: unknown): SetpointError =>
   isSetpointError(cause) ? cause : new SetpointError('handler_failed', textOf(cause), { cause });
 
-/** A shorter text would be found everywhere. */
+/** Shorter secrets are not masked: they would match ordinary words. */
 const shortestSecret = 4;
-/** What is wrong with a document goes into every report of this process, and from there into the authority's. */
+/** Bounds what one error adds to every health report of this process, and to the authority's messages. */
 export const maxFaults = 50;
 /** Characters of a message, and of one of its faults. */
 const maxMessageLength = 4000;
 const maxFaultLength = 500;
 
-/** What a handler or a schema throws may repeat a value; a secret one is taken out before anyone sees it. */
+/** Masks the secrets of these snapshots in an error: what a handler or a schema throws may repeat a value. */
 export function maskSecrets(
   error: SetpointError,
   snapshots: readonly (Pick<Snapshot, 'values' | 'secrets'> | undefined)[],
@@ -60,7 +60,7 @@ export function maskSecrets(
         return [...textsIn(value), ...namesIn(value)];
       }),
     )
-    // One may begin like another.
+    // Longest first: one secret may begin with another.
     .sort((a, b) => b.length - a.length);
   const places = snapshots.flatMap((snapshot) => snapshot?.secrets ?? []);
   const inside = insideOf(error.faults, places);
@@ -77,7 +77,7 @@ export function maskSecrets(
     message: clip(clean(textOf(fault.message)), maxFaultLength),
   }));
   const masked = new SetpointError(error.code, clip(clean(textOf(error)), maxMessageLength), { faults });
-  // The handler's own stack is what its author needs.
+  // The stack of the handler is what its author needs.
   const stack = stackOf(error.cause) ?? stackOf(error);
   if (stack !== undefined) masked.stack = clean(stack);
   return masked;
@@ -91,7 +91,7 @@ function stackOf(cause: unknown): string | undefined {
   }
 }
 
-/** As an error says itself. */
+/** The prefix by which an error names its class. */
 function nameOf(cause: unknown): string {
   try {
     return cause instanceof Error ? `${cause.name}: ` : '';
@@ -100,25 +100,25 @@ function nameOf(cause: unknown): string {
   }
 }
 
-/** The names of members of a secret may be secret as well: who they are for, say. */
+/** Shortens a pointer inside a secret to the secret itself: names of its members may be secret too. */
 const placeOf = (pointer: Pointer, places: readonly Pointer[]): Pointer =>
   places.find((place) => isWithin(pointer, place)) ?? pointer;
 
-/** What is told by its place alone. Of two places, the one that begins like the other first. */
+/** Pointers inside secrets with the secret's own pointer, longest first: one may begin with another. */
 const insideOf = (faults: readonly Fault[], places: readonly Pointer[]): (readonly [Pointer, Pointer])[] =>
   faults
     .map(({ pointer }) => [pointer, placeOf(pointer, places)] as const)
     .filter(([pointer, place]) => pointer !== place)
     .sort(([a], [b]) => b.length - a.length);
 
-/** As a message quotes them: without the quotes, a word as plain as "host" would be hidden everywhere. */
+/** Member names in quotes, as messages show them: without the quotes, a word like "host" would be masked everywhere. */
 function namesIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   const own = Array.isArray(value) ? [] : Object.keys(value).map((name) => JSON.stringify(name));
   return [...own, ...Object.values(value).flatMap(namesIn)];
 }
 
-/** As they are, and as JSON writes them. */
+/** Values as plain text and as JSON writes them. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(textsIn);
   if (typeof value !== 'string' && typeof value !== 'number') return [];

@@ -16,7 +16,7 @@ describe('an authority that is silent', () => {
     expect(watch.level).toBe('soft');
     vi.advanceTimersByTime(1);
     expect(watch.level).toBe('hard');
-    watch.hear();
+    watch.heard();
     expect(levels).toEqual(['soft', 'hard', 'fresh']);
     watch.stop();
     expect(vi.getTimerCount()).toBe(0);
@@ -27,11 +27,11 @@ describe('an authority that is silent', () => {
     const watch = watchStaleness({ softMs: 100, hardMs: 150 }, (level) => void levels.push(level));
     for (let i = 0; i < 5; i++) {
       vi.advanceTimersByTime(99);
-      watch.hear();
+      watch.heard();
     }
     expect(levels).toEqual([]);
     vi.advanceTimersByTime(120);
-    watch.hear();
+    watch.heard();
     vi.advanceTimersByTime(99);
     expect(levels).toEqual(['soft', 'fresh']);
   });
@@ -44,7 +44,7 @@ describe('an authority that is silent', () => {
 
   it('is nobody’s concern where no limit was given', () => {
     const watch = watchStaleness(undefined, () => {});
-    watch.hear();
+    watch.heard();
     expect(vi.getTimerCount()).toBe(0);
     expect(watch.level).toBe('fresh');
     watch.stop();

@@ -2,9 +2,9 @@ import { startBackgroundTimer } from '@setpoint/participant';
 
 /** How long the authority may be silent. */
 export interface StalenessOptions {
-  /** From here on the document counts as stale. Milliseconds. */
+  /** After this time the document counts as stale. Milliseconds. */
   readonly softMs: number;
-  /** From here on it counts as failed. Milliseconds, not less than `softMs`. */
+  /** After this time it counts as failed. Milliseconds, not less than `softMs`. */
   readonly hardMs: number;
 }
 
@@ -12,14 +12,14 @@ export type Staleness = 'fresh' | 'soft' | 'hard';
 
 export interface StalenessWatch {
   readonly level: Staleness;
-  /** There was a sign of the authority. */
-  hear(): void;
+  /** The authority gave a sign of life. */
+  heard(): void;
   stop(): void;
 }
 
 /**
- * Counts from now on, and anew from every sign. By timers and not by the clock: a clock that is set makes nothing
- * stale. They do not keep the process alive.
+ * Measures the silence of the authority from now on, and anew from every sign of life. Uses timers and not the wall
+ * clock, so that setting the clock makes nothing stale. The timers do not keep the process alive.
  */
 export function watchStaleness(
   options: StalenessOptions | undefined,
@@ -47,7 +47,7 @@ export function watchStaleness(
     get level() {
       return level;
     },
-    hear() {
+    heard() {
       arm();
       enter('fresh');
     },

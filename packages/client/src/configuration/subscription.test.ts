@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { Leash } from '../transaction/handler-step.ts';
-import type { Change, HandlerContext } from '../transaction/transaction.ts';
+import type { Change, HandlerContext } from '../transaction/handler-step.ts';
+import { LazySignal } from '../transaction/handler-step.ts';
 import { isTouched, subscribeAll, subscribeTo, type ValueAt } from './subscription.ts';
 
 interface Service {
@@ -18,7 +18,7 @@ const change: Change<Service> = {
   previousVersion: 1,
   isReturn: false,
 };
-const context: HandlerContext = new Leash();
+const context: HandlerContext = new LazySignal();
 
 describe('the type of a place', () => {
   it('is what the schema has there', () => {

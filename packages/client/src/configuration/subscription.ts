@@ -6,11 +6,10 @@ import {
   readPointer,
   SetpointError,
 } from '@setpoint/protocol';
-import type { Follower } from '../transaction/handler-step.ts';
-import type { Change, ChangeHandler } from '../transaction/transaction.ts';
+import type { Change, ChangeHandler, Subscriber } from '../transaction/handler-step.ts';
 import { isDeepEqual } from './deep-equal.ts';
 
-/** What a document has at a literal pointer; unknown where the type can't say it. */
+/** The type of the value at a literal pointer; unknown when the document's type can't tell. */
 export type ValueAt<T, P extends string> = P extends ''
   ? T
   : P extends `/${infer Token}/${infer Rest}`
@@ -27,21 +26,21 @@ type Member<T, Token extends string> = T extends readonly (infer Item)[]
     ? T[Token]
     : unknown;
 
-/** One change as a subscription to a place of the document sees it. */
+/** One change as a subscriber to one place of the document sees it. */
 export interface PlaceChange<T, V> extends Change<T> {
-  /** What stands in the place, or is about to; undefined where there is nothing. */
+  /** The new value; undefined when there is none. */
   readonly value: V;
-  /** What stood there before. */
+  /** The value before; undefined when there was none. */
   readonly previousValue: V;
 }
 
-/** Follows one place: a function is called with what has come into force, an object takes part in the transaction. */
+/** Handles changes of one place: a function is called after a change came into force, an object takes part in the transaction. */
 export type PlaceHandler<T, P extends string> =
   | ChangeHandler<T, PlaceChange<T, ValueAt<T, P>>>
   | ChangeHandler<T, PlaceChange<T, ValueAt<T, P>>>['commit'];
 
-/** @throws SetpointError `options_invalid` */
-export function subscribeAll<T>(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): Follower<T> {
+/** Subscribes a handler to the whole document. @throws SetpointError `options_invalid` */
+export function subscribeAll<T>(handler: ChangeHandler<T> | ChangeHandler<T>['commit']): Subscriber<T> {
   if (typeof handler === 'function') {
     return { pointer: '', handler: { commit: (change, context) => handler(change, context) } };
   }
@@ -49,8 +48,8 @@ export function subscribeAll<T>(handler: ChangeHandler<T> | ChangeHandler<T>['co
   return { pointer: '', handler };
 }
 
-/** @throws SetpointError `pointer_invalid`, `options_invalid` */
-export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandler<T, P>): Follower<T> {
+/** Subscribes a handler to one place. @throws SetpointError `pointer_invalid`, `options_invalid` */
+export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandler<T, P>): Subscriber<T> {
   parsePointer(pointer);
   const at = (document: T): ValueAt<T, P> => readPointer(document as JsonValue, pointer) as ValueAt<T, P>;
   const narrow = (change: Change<T>): PlaceChange<T, ValueAt<T, P>> => ({
@@ -78,7 +77,7 @@ export function subscribeTo<T, P extends string>(pointer: P, handler: PlaceHandl
 
 const aDayMs = 86_400_000;
 
-/** Whatever types say: a handler that can't work would be found out by the first change. */
+/** Checks at once what would otherwise fail at the first change; callers may have no types. */
 function checkHandler(handler: Readonly<Partial<Record<keyof ChangeHandler<never>, unknown>>>): void {
   if (typeof handler !== 'object' || handler === null || typeof handler.commit !== 'function') {
     throw new SetpointError('options_invalid', 'a handler is a function, or an object with a function "commit"');
@@ -109,8 +108,8 @@ const isBetween = (leastMs: number, value: unknown): boolean =>
   typeof value === 'number' && value >= leastMs && value <= aDayMs;
 
 /**
- * Is the value in the place another one, of the documents as the schema made them? Where it holds what can't be compared,
- * an object of a class of the service's say, it is where something was published there.
+ * Whether a place has another value after the change, comparing the documents as the schema made them. A value that
+ * can't be compared, such as an object of the service's own class, counts as changed when its published value changed.
  */
 export function isTouched(pointer: Pointer, changed: readonly Pointer[], before: unknown, after: unknown): boolean {
   if (pointer === '') return changed.length > 0;

@@ -18,8 +18,9 @@ import { holdPublishes } from '@setpoint/test-support/held-bus';
 import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import type { Connection } from '../connection.ts';
 import type { ConnectOptions } from '../options/options.ts';
-import { type Connection, connect } from './connect.ts';
+import { connect } from './connect.ts';
 
 const schema = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 type Service = z.output<typeof schema>;
@@ -710,18 +711,18 @@ describe('stop', () => {
       },
     });
     await connection.stop();
-    expect(logs.all.filter((line) => line === 'debug no farewell: refused')).toHaveLength(1);
+    expect(logs.all.filter((line) => line === 'debug the last report was not sent: refused')).toHaveLength(1);
   });
 });
 
 describe('a process that has stopped its connection', () => {
-  const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+  const module = (name: string): string => JSON.stringify(import.meta.resolve(name));
   /** Runs a service to its end, without ever asking it to end. */
   function run(bus: string, rest: string): { status: number | null; stdout: string; stderr: string } {
     const program = `
       import { connect } from ${module('../index.ts')};
-      import { createMemoryBroker } from ${module('@setpoint/bus')};
-      import { z } from ${JSON.stringify(import.meta.resolve('zod'))};
+      import { createMemoryBroker } from ${module('@setpoint/bus/memory')};
+      import { z } from ${module('zod')};
       const broker = createMemoryBroker();
       const silent = { debug() {}, info() {}, warn() {}, error() {} };
       const connection = await connect({ ${bus}, service: 'vad', schema: z.object({}), cacheDir: false, logger: silent, ${rest} })

@@ -1,47 +1,47 @@
 import type { Logger } from '@setpoint/participant';
 import { createRateLimitedLog, type HealthReporter, toProblem } from '@setpoint/participant';
 import { createProblem } from '@setpoint/protocol';
-import type { Outcome } from '../configuration/configuration.ts';
+import type { ApplyOutcome } from '../configuration/apply-outcome.ts';
 import type { Staleness, StalenessOptions } from '../configuration/staleness.ts';
 
-export interface OutcomeReportsOptions {
+export interface ApplyReportsOptions {
   readonly service: string;
   readonly staleness: StalenessOptions | undefined;
   readonly logger: Logger;
   readonly health: Pick<HealthReporter, 'health' | 'refresh' | 'report'>;
 }
 
-/** Says in the log and in health what came of a snapshot, and how old what runs may be. */
-export interface OutcomeReports {
-  tell(outcome: Outcome): void;
-  tellStaleness(staleness: Staleness): void;
+/** Tells the log and the health report what became of each snapshot, and how stale the document may be. */
+export interface ApplyReports {
+  reportOutcome(outcome: ApplyOutcome): void;
+  reportStaleness(staleness: Staleness): void;
 }
 
-export function createOutcomeReports({ service, staleness, logger, health }: OutcomeReportsOptions): OutcomeReports {
-  // Of these a stranger can cause as many as they like.
+export function createApplyReports({ service, staleness, logger, health }: ApplyReportsOptions): ApplyReports {
+  // For events that anybody who can publish to the broker can cause.
   const logLimited = createRateLimitedLog(logger);
 
-  function applied({ isFirst, restartRequired }: Extract<Outcome, { kind: 'applied' }>): void {
-    // The broker has another one, whose rejection was told, and holds.
-    const isInstead = health.health().config?.lastAttempt?.outcome === 'rejected';
-    if (isInstead) return health.refresh();
+  function applied({ isFirst, restartRequired }: Extract<ApplyOutcome, { kind: 'applied' }>): void {
+    // The broker has another version, whose rejection was reported and still holds.
+    const isStandIn = health.health().config?.lastAttempt?.outcome === 'rejected';
+    if (isStandIn) return health.refresh();
     health.report('ready', isFirst ? 'ready' : restartRequired.length > 0 ? 'restart_required' : 'config_applied');
   }
 
-  /** What made this process say degraded, a forged message say, is over when the broker has what runs. */
-  function skipped({ reason }: Extract<Outcome, { kind: 'skipped' }>): void {
-    // It is the present version now that was rejected.
+  /** Once the broker has the version that runs, a reason to report degraded, such as a forged message, is over. */
+  function skipped({ reason }: Extract<ApplyOutcome, { kind: 'skipped' }>): void {
+    // The rejected content is now the newest version.
     if (reason === 'failed_before') return health.refresh();
     if (reason !== 'duplicate') return;
     const { config, state } = health.health();
     const isFine = config?.lastAttempt?.outcome === 'applied';
     if (isFine && state === 'degraded') return health.report('ready', 'ready');
-    // The authority publishes it again for one of which it has no report of this version.
+    // The authority publishes a version again to instances that have not reported it.
     health.refresh();
   }
 
   return {
-    tell(outcome) {
+    reportOutcome(outcome) {
       switch (outcome.kind) {
         case 'applied':
           return applied(outcome);
@@ -67,13 +67,13 @@ export function createOutcomeReports({ service, staleness, logger, health }: Out
           return skipped(outcome);
       }
     },
-    tellStaleness(level) {
+    reportStaleness(level) {
       const silentMs = { fresh: undefined, soft: staleness?.softMs, hard: staleness?.hardMs }[level];
       const message =
         silentMs === undefined
           ? 'the authority is heard again'
           : `the authority has been silent for ${silentMs} ms: the document in force stays, and may be behind`;
-      // Not as `level`, which is the log's own.
+      // Not named `level`, which is a field of the log itself.
       logger.warn({ service, staleness: level }, message);
     },
   };

@@ -1,41 +1,41 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createPatience } from './io-timeout.ts';
+import { createIoTimeout } from './io-timeout.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('a disk', () => {
   it('that answers is waited for, whatever it says', async () => {
-    const { within } = createPatience();
-    expect(await within(async () => 7)).toBe(7);
-    await expect(within(() => Promise.reject(new Error('ENOSPC')))).rejects.toThrow('ENOSPC');
-    expect(await within(async () => 8)).toBe(8);
+    const { run } = createIoTimeout();
+    expect(await run(async () => 7)).toBe(7);
+    await expect(run(() => Promise.reject(new Error('ENOSPC')))).rejects.toThrow('ENOSPC');
+    expect(await run(async () => 8)).toBe(8);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('that hangs is given up after two seconds, and not asked again until it has answered', async () => {
-    const { within } = createPatience();
+    const { run } = createIoTimeout();
     const answer = Promise.withResolvers<void>();
-    const given = expect(within(() => answer.promise)).rejects.toThrow('did not answer within 2000 ms');
+    const given = expect(run(() => answer.promise)).rejects.toThrow('did not answer within 2000 ms');
     await vi.advanceTimersByTimeAsync(2000);
     await given;
     let asked = 0;
     const ask = async (): Promise<number> => ++asked;
-    await expect(within(ask)).rejects.toThrow('left alone until it does');
+    await expect(run(ask)).rejects.toThrow('left alone until it does');
     answer.resolve();
     await vi.advanceTimersByTimeAsync(0);
-    expect(await within(ask)).toBe(1);
+    expect(await run(ask)).toBe(1);
   });
 
   it('that hangs is told afterwards what must not be left undone', async () => {
-    const { within, afterwards } = createPatience();
+    const { run, runWhenFree } = createIoTimeout();
     const steps: string[] = [];
-    await afterwards(async () => void steps.push('at once'));
+    await runWhenFree(async () => void steps.push('at once'));
     const answer = Promise.withResolvers<void>();
-    const given = expect(within(() => answer.promise.then(() => void steps.push('late')))).rejects.toThrow();
+    const given = expect(run(() => answer.promise.then(() => void steps.push('late')))).rejects.toThrow();
     await vi.advanceTimersByTimeAsync(2000);
     await given;
-    await afterwards(async () => void steps.push('after it'));
+    await runWhenFree(async () => void steps.push('after it'));
     expect(steps).toEqual(['at once']);
     answer.resolve();
     await vi.advanceTimersByTimeAsync(0);

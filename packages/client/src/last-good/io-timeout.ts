@@ -1,25 +1,25 @@
 import { startBackgroundTimer } from '@setpoint/participant';
 
-/** Waits for a disk, and not for ever. */
-export interface Patience {
+/** Bounds how long this process waits for its disk. */
+export interface IoTimeout {
   /**
-   * Carries out one step. While one hangs no other is begun: each would take a thread of the few there are.
-   * @throws what the step throws; Error where it takes too long, at once where an earlier one still hangs
+   * Runs one operation. While one hangs no other is started: each would take one of the few threads for file access.
+   * @throws whatever the operation throws; Error after two seconds, and at once while an earlier one hangs
    */
-  within<T>(step: () => Promise<T>): Promise<T>;
-  /** Carries it out when nothing hangs any more, and waits for it where nothing does. */
-  afterwards(step: () => Promise<void>): Promise<void>;
+  run<T>(operation: () => Promise<T>): Promise<T>;
+  /** Runs the operation once nothing hangs any more. Waits for it only if nothing hangs now. */
+  runWhenFree(operation: () => Promise<void>): Promise<void>;
 }
 
 /** Milliseconds. */
-const longestMs = 2000;
+const timeoutMs = 2000;
 
-export function createPatience(): Patience {
+export function createIoTimeout(): IoTimeout {
   let hanging: Promise<unknown> | undefined;
 
-  async function within<T>(step: () => Promise<T>): Promise<T> {
+  async function run<T>(operation: () => Promise<T>): Promise<T> {
     if (hanging) throw new Error('the disk does not answer; what is kept on it is left alone until it does');
-    const running = step();
+    const running = operation();
     const late = Promise.withResolvers<never>();
     const timer = startBackgroundTimer(() => {
       hanging = running
@@ -27,8 +27,8 @@ export function createPatience(): Patience {
         .finally(() => {
           hanging = undefined;
         });
-      late.reject(new Error(`the disk did not answer within ${longestMs} ms`));
-    }, longestMs);
+      late.reject(new Error(`the disk did not answer within ${timeoutMs} ms`));
+    }, timeoutMs);
     try {
       return await Promise.race([running, late.promise]);
     } finally {
@@ -37,10 +37,10 @@ export function createPatience(): Patience {
   }
 
   return {
-    within,
-    async afterwards(step) {
-      if (!hanging) return within(step);
-      void hanging.then(() => within(step)).catch(() => undefined);
+    run,
+    async runWhenFree(operation) {
+      if (!hanging) return run(operation);
+      void hanging.then(() => run(operation)).catch(() => undefined);
     },
   };
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLastGood, type LastGood } from './last-good-file.ts';
+import { createLastGoodFile, type LastGoodFile } from './last-good-file.ts';
 
 const files = vi.hoisted(() => ({
   rename: undefined as ((from: string, to: string) => Promise<void>) | undefined,
@@ -21,8 +21,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const openIn = (folder: string, prefix = '', authority = 'config-authority'): LastGood =>
-  createLastGood({ directory: folder, prefix, service: 'vad', authority });
+const openIn = (folder: string, prefix = '', authority = 'config-authority'): LastGoodFile =>
+  createLastGoodFile({ directory: folder, prefix, service: 'vad', authority });
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 

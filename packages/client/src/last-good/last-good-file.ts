@@ -2,22 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Keeps the last good snapshot on disk, as the bytes that were received, so that it can be verified again. */
-export interface LastGood {
+/** Keeps the last good snapshot on disk as the bytes that were received, so that the next start can verify it again. */
+export interface LastGoodFile {
   readonly file: string;
-  /** The bytes; undefined where there are none. Throws what the file system says otherwise. */
+  /** Returns the kept bytes; undefined if there are none. Throws what the file system throws. */
   read(): Promise<Uint8Array | undefined>;
-  /** What was read is of this service: where its file has the name of an earlier release, it gets the present one. */
+  /** Call when what was read belongs to this service: renames a file that an earlier release named. */
   adopt(): Promise<void>;
-  /** Replaces them: after a crash there are the old ones or the new ones, never a mixture. */
+  /** Replaces the bytes: after a crash there are the old ones or the new ones, never a mixture. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Keeps what is there besides what is written next: in place of what was set aside before, or where that is nothing. */
+  /** Keeps the present bytes beside those written next. `replaces`: also if something was set aside before. */
   setAside(replaces: boolean): Promise<void>;
-  /** The bytes that were set aside, like `read`. */
+  /** Returns the bytes that were set aside, like `read`. */
   readAside(): Promise<Uint8Array | undefined>;
 }
 
-export interface LastGoodOptions {
+export interface LastGoodFileOptions {
   readonly directory: string;
   readonly prefix: string;
   readonly service: string;
@@ -25,10 +25,10 @@ export interface LastGoodOptions {
 }
 
 /**
- * `directory`/`prefix`/`service`@`authority`.json, readable by its owner alone: it holds the service's secrets. No name
- * has an "@", so two authorities that share a folder never share a file.
+ * The file is `directory`/`prefix`/`service`@`authority`.json, readable by its owner alone because it holds the secrets
+ * of the service. No name contains an "@", so two authorities that share a folder never share a file.
  */
-export function createLastGood({ directory, prefix, service, authority }: LastGoodOptions): LastGood {
+export function createLastGoodFile({ directory, prefix, service, authority }: LastGoodFileOptions): LastGoodFile {
   const folder = join(directory, ...prefix.split('/'));
   const file = join(folder, `${service}@${authority}.json`);
   const asideFile = `${file}.before`;
@@ -39,7 +39,7 @@ export function createLastGood({ directory, prefix, service, authority }: LastGo
   return {
     file,
     async read() {
-      if (!isTidy) await removeDrafts(file);
+      if (!isTidy) await removeOldTemporaries(file);
       isTidy = true;
       const bytes = await readIfThere(file);
       if (bytes) return bytes;
@@ -53,49 +53,49 @@ export function createLastGood({ directory, prefix, service, authority }: LastGo
     async write(bytes) {
       if (!isFolderMade) await mkdir(folder, { recursive: true, mode: 0o700 });
       isFolderMade = true;
-      const draft = `${file}.${randomUUID()}`;
+      const temporary = `${file}.${randomUUID()}`;
       try {
-        await writeDurably(draft, bytes);
-        await rename(draft, file);
+        await writeDurably(temporary, bytes);
+        await rename(temporary, file);
       } catch (cause) {
         isFolderMade = false;
-        // A disk that refuses to write may also refuse to remove; what it refused first is what is told.
-        await rm(draft, { force: true }).catch(() => undefined);
+        // A disk that refuses to write may also refuse to remove; the first failure is the one to report.
+        await rm(temporary, { force: true }).catch(() => undefined);
         throw cause;
       }
     },
     async setAside(replaces) {
-      // A second name for the same bytes, which are on disk already.
+      // A hard link: a second name for bytes that are already on disk.
       if (!replaces) return link(file, asideFile).catch(unlessNamed('ENOENT', 'EEXIST'));
-      const draft = `${file}.${randomUUID()}`;
+      const temporary = `${file}.${randomUUID()}`;
       try {
-        await link(file, draft);
-        await rename(draft, asideFile);
+        await link(file, temporary);
+        await rename(temporary, asideFile);
       } catch (cause) {
         unlessNamed('ENOENT')(cause as NodeJS.ErrnoException);
       }
-      // Two names of the same bytes are left as they are by a rename.
-      await rm(draft, { force: true });
+      // A rename between two links to the same file does nothing, so the temporary name may still be there.
+      await rm(temporary, { force: true });
     },
     readAside: () => readIfThere(asideFile),
   };
 }
 
-/** A draft that is older was left by a process that died while it wrote. Milliseconds. */
-const oldDraftMs = 60_000;
-const draftEnding = /^\.[0-9a-f-]{36}$/;
+/** An older temporary file was left by a process that died while it wrote. Milliseconds. */
+const oldTemporaryMs = 60_000;
+const temporaryEnding = /^\.[0-9a-f-]{36}$/;
 
-/** What can't be removed stays: it harms nobody but the disk. */
-async function removeDrafts(file: string): Promise<void> {
+/** Removes what earlier processes left. A file that can't be removed stays; it only takes up space. */
+async function removeOldTemporaries(file: string): Promise<void> {
   const [folder, name] = [dirname(file), basename(file)];
   const names = await readdir(folder).catch(() => []);
-  const drafts = names.filter((each) => each.startsWith(name) && draftEnding.test(each.slice(name.length)));
-  for (const draft of drafts) {
+  const temporaries = names.filter((each) => each.startsWith(name) && temporaryEnding.test(each.slice(name.length)));
+  for (const temporary of temporaries) {
     try {
-      const { mtimeMs } = await stat(join(folder, draft));
-      if (Date.now() - mtimeMs > oldDraftMs) await rm(join(folder, draft), { force: true });
+      const { mtimeMs } = await stat(join(folder, temporary));
+      if (Date.now() - mtimeMs > oldTemporaryMs) await rm(join(folder, temporary), { force: true });
     } catch {
-      // Another process was quicker, or may not be written to.
+      // Another process removed it first, or its folder is read-only.
     }
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { midnight, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { received } from '../../test/opened-configuration.ts';
-import { createShelf, type Shelf } from './last-good-store.ts';
+import { createLastGoodStore, type LastGoodStore } from './last-good-store.ts';
 
 let cacheDir: string;
 let file: string;
@@ -21,8 +21,8 @@ const log = (fields: object, message: string): void => {
   logs.push(`${message}: ${(fields as { err: Error }).err.message}`);
 };
 
-const openShelf = (): Shelf =>
-  createShelf(
+const openShelf = (): LastGoodStore =>
+  createLastGoodStore(
     { cacheDir, prefix: '', service: 'vad', authority: 'config-authority', keys: undefined, now: () => midnight },
     { debug: log, info: log, warn: log, error: log },
   );
@@ -74,10 +74,12 @@ describe('Client-22-Hung-Disk: a disk that hangs', () => {
 
   it('while a version is marked keeps it from nothing', async () => {
     const release = await hang(`${file}.applying`);
-    const { quarantine } = openShelf();
-    await quarantine?.begin(snapshotOf(1));
-    expect(logs).toEqual(['what is being applied could not be marked on disk: the disk did not answer within 2000 ms']);
-    await quarantine?.end(true);
+    const { applyingRecord } = openShelf();
+    await applyingRecord?.begin(snapshotOf(1));
+    expect(logs).toEqual([
+      'could not record on disk which version is being applied: the disk did not answer within 2000 ms',
+    ]);
+    await applyingRecord?.end(true);
     await release();
   });
 });

@@ -1,46 +1,48 @@
 import type { Logger } from '@setpoint/participant';
 import { judge } from '@setpoint/protocol';
-import { openKept } from '#runtime/kept';
-import { joinChecksum } from '../configuration/checksum.ts';
-import type { Received } from '../configuration/receive.ts';
+import { openLastGood } from '#runtime/last-good';
+import type { ReceivedSnapshot } from '../configuration/receive.ts';
 import type { ResolvedOptions } from '../options/options.ts';
-import type { Quarantine } from './crash-loop-guard.ts';
-import { createPatience, type Patience } from './io-timeout.ts';
-import type { LastGood } from './last-good-file.ts';
-import { reopen } from './open-cached-snapshot.ts';
+import type { ApplyingRecord } from './crash-loop-guard.ts';
+import { createIoTimeout, type IoTimeout } from './io-timeout.ts';
+import type { LastGoodFile } from './last-good-file.ts';
+import { joinChecksum, openCachedSnapshot } from './open-cached-snapshot.ts';
 
-/** What this process keeps on disk for the next one. Nothing of it ever fails, or hangs: what can't be done is logged. */
-export interface Shelf {
-  /** Undefined where nothing is kept, and in a browser. */
-  readonly quarantine: Quarantine | undefined;
-  /** The last good snapshot, where there is one that is to be believed. */
-  read(): Promise<Received | undefined>;
-  /** Keeps a snapshot, where it is newer than what is kept. */
-  remember(received: Received): Promise<void>;
+/** What this process keeps on disk for the next one. Its methods neither fail nor hang: faults are logged. */
+export interface LastGoodStore {
+  /** Undefined when nothing is kept, and in a browser. */
+  readonly applyingRecord: ApplyingRecord | undefined;
+  /** The last good snapshot, if there is one that can be trusted. */
+  read(): Promise<ReceivedSnapshot | undefined>;
+  /** Keeps a snapshot if it is newer than the kept one. */
+  remember(received: ReceivedSnapshot): Promise<void>;
 }
 
-type ShelfOptions = Pick<ResolvedOptions, 'cacheDir' | 'prefix' | 'service' | 'authority' | 'keys' | 'now'>;
+type LastGoodStoreOptions = Pick<ResolvedOptions, 'cacheDir' | 'prefix' | 'service' | 'authority' | 'keys' | 'now'>;
 
-export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
+export function createLastGoodStore(options: LastGoodStoreOptions, logger: Logger): LastGoodStore {
   const { cacheDir, prefix, service, authority, keys, now } = options;
-  if (cacheDir === undefined) return { quarantine: undefined, read: async () => undefined, remember: async () => {} };
-  const onUnmarked = (cause: unknown): void =>
-    logger.warn({ err: cause, file }, 'what is being applied could not be marked on disk');
-  const { lastGood, quarantine } = openKept({ directory: cacheDir, prefix, service, authority }, onUnmarked);
+  if (cacheDir === undefined) {
+    return { applyingRecord: undefined, read: async () => undefined, remember: async () => {} };
+  }
+  const onRecordFault = (cause: unknown): void =>
+    logger.warn({ err: cause, file }, 'could not record on disk which version is being applied');
+  const { lastGood, applyingRecord } = openLastGood({ directory: cacheDir, prefix, service, authority }, onRecordFault);
   const { file } = lastGood;
-  const patience = createPatience();
-  const open = (bytes: Uint8Array): Received => reopen(bytes, { service, authority, keys, now: now() });
-  /** Did a process live with what is kept? */
+  const io = createIoTimeout();
+  const open = (bytes: Uint8Array): ReceivedSnapshot =>
+    openCachedSnapshot(bytes, { service, authority, keys, now: now() });
+  /** Whether a process has run well with the kept snapshot. */
   let isProven = false;
 
-  async function end(livesWithIt: boolean): Promise<void> {
-    isProven ||= livesWithIt;
-    await quarantine?.end(livesWithIt);
+  async function end(isProvenNow: boolean): Promise<void> {
+    isProven ||= isProvenNow;
+    await applyingRecord?.end(isProvenNow);
   }
 
-  /** Where what is written next is the death of processes, this one is not. */
+  /** Keeps the snapshot before as well, in case the one that is written next kills processes. */
   async function setAside(): Promise<void> {
-    if (!quarantine) return;
+    if (!applyingRecord) return;
     const replaces = isProven;
     isProven = false;
     await lastGood
@@ -48,22 +50,26 @@ export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
       .catch((cause) => logger.debug({ err: cause, file }, 'the last good snapshot before it was not kept'));
   }
 
+  async function readTrusted(): Promise<ReceivedSnapshot | undefined> {
+    const bytes = await io.run(() => lastGood.read());
+    if (!bytes) return undefined;
+    const received = open(bytes);
+    await io.run(() => lastGood.adopt());
+    const { snapshot } = received;
+    isProven = !applyingRecord?.suspects(snapshot);
+    if (isProven) applyingRecord?.trust(snapshot);
+    if (!applyingRecord?.holds(snapshot)) return received;
+    const { version } = snapshot;
+    logger.warn({ file, version }, 'the last good snapshot is in quarantine: the one before it counts');
+    const before = await io.run(() => lastGood.readAside());
+    return before && open(before);
+  }
+
   return {
-    quarantine: quarantine && patient({ ...quarantine, end }, patience, onUnmarked),
+    applyingRecord: applyingRecord && withTimeout({ ...applyingRecord, end }, io, onRecordFault),
     async read() {
       try {
-        const bytes = await patience.within(() => lastGood.read());
-        if (!bytes) return undefined;
-        const received = open(bytes);
-        await patience.within(() => lastGood.adopt());
-        const { snapshot } = received;
-        isProven = !quarantine?.suspects(snapshot);
-        if (isProven) quarantine?.trust(snapshot);
-        if (!quarantine?.holds(snapshot)) return received;
-        const { version } = snapshot;
-        logger.warn({ file, version }, 'the last good snapshot is in quarantine: the one before it counts');
-        const before = await patience.within(() => lastGood.readAside());
-        return before && open(before);
+        return await readTrusted();
       } catch (cause) {
         logger.warn({ err: cause, file }, 'the last good snapshot is ignored');
         return undefined;
@@ -71,7 +77,7 @@ export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
     },
     async remember(received) {
       try {
-        await patience.within(() => replace(lastGood, received, open, keys !== undefined, setAside));
+        await io.run(() => replaceIfNewer(lastGood, received, open, keys !== undefined, setAside));
       } catch (cause) {
         logger.warn({ err: cause, file }, 'the last good snapshot could not be kept');
       }
@@ -80,31 +86,32 @@ export function createShelf(options: ShelfOptions, logger: Logger): Shelf {
 }
 
 /**
- * What is on disk is looked at each time: another process that shares the folder may have kept a newer one. Of two that
- * do this at the same moment the older one may be the last: the next start has that one, until it hears the broker.
+ * Reads the disk each time, because another process that shares the folder may have kept a newer snapshot. If two
+ * processes do this at the same moment, the older snapshot may win: the next start has that one until it hears the
+ * broker.
  */
-async function replace(
-  lastGood: LastGood,
-  { snapshot, bytes }: Received,
-  open: (bytes: Uint8Array) => Received,
+async function replaceIfNewer(
+  lastGood: LastGoodFile,
+  { snapshot, bytes }: ReceivedSnapshot,
+  open: (bytes: Uint8Array) => ReceivedSnapshot,
   isSigned: boolean,
   setAside: () => Promise<void>,
 ): Promise<void> {
   const kept = await lastGood
     .read()
     .then((file) => file && open(file).snapshot)
-    // One that is not to be believed, or that can't be read, is replaced.
+    // One that can't be read or trusted is replaced.
     .catch(() => undefined);
   if (kept && judge(kept, snapshot).kind !== 'apply') return;
   await setAside();
   await lastGood.write(isSigned ? bytes : joinChecksum(bytes));
 }
 
-/** The same quarantine, on a disk that may hang. */
-const patient = (quarantine: Quarantine, patience: Patience, onFault: (cause: unknown) => void): Quarantine => ({
-  ...quarantine,
-  open: () => patience.within(() => quarantine.open()).catch(onFault),
-  begin: (stamp) => patience.within(() => quarantine.begin(stamp)).catch(onFault),
-  // A mark that comes late must not stay: it would say that this process died.
-  end: (isProven) => patience.afterwards(() => quarantine.end(isProven)).catch(onFault),
+/** The same record, on a disk that may hang. */
+const withTimeout = (record: ApplyingRecord, io: IoTimeout, onFault: (cause: unknown) => void): ApplyingRecord => ({
+  ...record,
+  open: () => io.run(() => record.open()).catch(onFault),
+  begin: (stamp) => io.run(() => record.begin(stamp)).catch(onFault),
+  // A late removal must still happen: the record would say that this process died.
+  end: (isProven) => io.runWhenFree(() => record.end(isProven)).catch(onFault),
 });

@@ -205,7 +205,7 @@ describe('Client-08-Last-Good: a disk that', () => {
     await chmod(directory, 0o555);
     const kept = startProcess(3, 0, isRoot ? { uid: nobody } : {});
     expect(await kept.line('log the last good snapshot could not be kept')).toContain('EACCES');
-    expect(await kept.line('log what is being applied could not be marked')).toContain('EACCES');
+    expect(await kept.line('log could not record on disk which version is being applied')).toContain('EACCES');
     expect(await kept.line('up')).toBe('up 0.3 live');
     await kept.kill();
     await chmod(directory, 0o755);

@@ -1,8 +1,8 @@
 import { createEnvelopeWriter, createKeyRing, createSigner, createSigningKey, trustedKeyOf } from '@setpoint/protocol';
 import { midnight, sealSnapshot, snapshotOf } from '@setpoint/test-support/samples';
 import { describe, expect, it } from 'vitest';
-import { joinChecksum, splitChecksum } from '../configuration/checksum.ts';
-import { reopen } from './open-cached-snapshot.ts';
+import { joinChecksum, splitChecksum } from '../last-good/open-cached-snapshot.ts';
+import { openCachedSnapshot } from './open-cached-snapshot.ts';
 
 const key = createSigningKey();
 const keys = createKeyRing({ keys: [trustedKeyOf(key, 'authority')] });
@@ -14,8 +14,8 @@ const text = String(bytes);
 
 describe('the last good snapshot on disk', () => {
   it('is what was received', () => {
-    expect(reopen(bytes, options)).toEqual({ snapshot, bytes });
-    expect(reopen(signed, { ...options, keys })).toEqual({ snapshot, bytes: signed });
+    expect(openCachedSnapshot(bytes, options)).toEqual({ snapshot, bytes });
+    expect(openCachedSnapshot(signed, { ...options, keys })).toEqual({ snapshot, bytes: signed });
   });
 
   it.each<[string, Uint8Array, object, string]>([
@@ -42,12 +42,12 @@ describe('the last good snapshot on disk', () => {
     ['unsigned, where keys are trusted', bytes, { keys }, 'no signature'],
     ['of an earlier format', Buffer.from(text.replace('snapshot.v1', 'snapshot.v0')), {}, 'snapshot.v0'],
   ])('is refused with the reason where it is %s', (_, file, more, reason) => {
-    expect(() => reopen(file, { ...options, ...more })).toThrow(reason);
+    expect(() => openCachedSnapshot(file, { ...options, ...more })).toThrow(reason);
   });
 
   it('with a checksum is what was received, and as JSON a message still', () => {
     const file = joinChecksum(bytes);
-    expect(reopen(file, options)).toEqual({ snapshot, bytes: new Uint8Array(bytes) });
+    expect(openCachedSnapshot(file, options)).toEqual({ snapshot, bytes: new Uint8Array(bytes) });
     expect(JSON.parse(Buffer.from(file).toString()).data).toEqual(snapshot);
     expect(splitChecksum(file)).toEqual({ bytes: new Uint8Array(bytes), isDamaged: false });
     expect(joinChecksum(Buffer.from(`${text}\n`)).length).toBe(bytes.length + 1);
@@ -59,7 +59,9 @@ describe('the last good snapshot on disk', () => {
     ['list of secrets', '"secrets":[]', '"secrets":["/a"]'],
   ])('with a checksum is refused where its %s is another one, also where no keys are trusted', (_, from, to) => {
     const file = Buffer.from(Buffer.from(joinChecksum(bytes)).toString().replace(from, to));
-    expect(() => reopen(file, options)).toThrow('the snapshot on disk is damaged: it is not as it was written');
+    expect(() => openCachedSnapshot(file, options)).toThrow(
+      'the snapshot on disk is damaged: it is not as it was written',
+    );
   });
 
   it('with a checksum is refused, and nothing worse, wherever a byte of the message is another one', () => {
@@ -67,7 +69,7 @@ describe('the last good snapshot on disk', () => {
     for (let at = 0; at < bytes.length - 1; at++) {
       const damaged = Uint8Array.from(file);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
-      expect(() => reopen(damaged, options)).toThrow(expect.objectContaining({ name: 'SetpointError' }));
+      expect(() => openCachedSnapshot(damaged, options)).toThrow(expect.objectContaining({ name: 'SetpointError' }));
     }
   });
 
@@ -75,7 +77,9 @@ describe('the last good snapshot on disk', () => {
     for (let at = 0; at < signed.length; at++) {
       const damaged = Uint8Array.from(signed);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
-      expect(() => reopen(damaged, { ...options, keys })).toThrow(expect.objectContaining({ name: 'SetpointError' }));
+      expect(() => openCachedSnapshot(damaged, { ...options, keys })).toThrow(
+        expect.objectContaining({ name: 'SetpointError' }),
+      );
     }
   });
 });

@@ -1,31 +1,31 @@
 import type { Bus } from '@setpoint/bus';
 import { healthType, tryOpenMessage } from '@setpoint/protocol';
-import { createSkewWatch } from './clock-skew.ts';
+import { createSkewWatch } from './authority-beacon.ts';
 import { createSilenceWatch } from './silence-watch.ts';
 
 export interface LivenessOptions {
   readonly bus: Bus;
-  /** Where the authority says how it is. */
+  /** The topic of the authority's health. */
   readonly authorityHealthTopic: string;
-  /** Between two questions to the broker. Milliseconds. */
+  /** Time between two probes of the broker. Milliseconds. */
   readonly intervalMs: number;
   /** Unix time in milliseconds. */
   readonly now: () => number;
-  /** This clock and the authority's are too far apart; positive: this one is ahead. */
+  /** Called when this clock and the authority's differ too much; positive when this one is ahead. */
   readonly onSkew: (skewMs: number) => void;
 }
 
-/** Makes a connection anew that looks alive and is dead. */
+/** Reconnects a connection that looks alive and is dead. */
 export interface Liveness {
-  /** A sign of life of the authority came in. */
+  /** Call with each beacon of the authority. */
   heardAuthority(beacon: { readonly sentAt: string; readonly intervalMs: number }): void;
   stop(): void;
 }
 
-/** So many silent intervals in a row end a connection. */
+/** Silent intervals in a row after which the connection is made anew. */
 const silentIntervals = 3;
 
-/** A shorter interval is taken for this: a machine that is busy for a moment is not dead. Milliseconds. */
+/** Shorter intervals count as this: a machine that is busy for a moment is not dead. Milliseconds. */
 const shortestIntervalMs = 1000;
 const longestTimerMs = 2_147_483_647;
 
@@ -33,9 +33,9 @@ const limitOf = (intervalMs: number): number =>
   Math.min(silentIntervals * Math.max(intervalMs, shortestIntervalMs), longestTimerMs);
 
 /**
- * Two watches. The broker is asked every `intervalMs` for a sign of life, ahead of all that waits to be published, so
- * that a full outbox is no sign of death. The authority's beacons are expected from the first one of a connection on:
- * an authority that is gone costs one connection at most, and none where its health says that it is.
+ * Watches the broker and the authority. The broker is probed every `intervalMs`, ahead of everything that waits to be
+ * published, so that a full publish queue does not look like a dead broker. The authority's beacons are expected from
+ * the first one of a connection on: an authority that is gone costs one reconnect at most, and none if its health says so.
  * @see docs/protocol.md#8-what-a-client-does
  */
 export function watchLiveness({ bus, authorityHealthTopic, intervalMs, now, onSkew }: LivenessOptions): Liveness {
@@ -47,7 +47,7 @@ export function watchLiveness({ bus, authorityHealthTopic, intervalMs, now, onSk
   );
   const compareClocks = createSkewWatch(onSkew);
 
-  const ask = async (): Promise<void> => {
+  const probe = async (): Promise<void> => {
     if (bus.status.kind === 'connected' && (await bus.probe?.())) broker.heard(limitOf(intervalMs));
   };
   const subscription = bus.subscribe(authorityHealthTopic, ({ payload }) => {
@@ -59,8 +59,8 @@ export function watchLiveness({ bus, authorityHealthTopic, intervalMs, now, onSk
     if (kind !== 'connected') broker.rest();
     else if (bus.probe) broker.heard(limitOf(intervalMs));
   });
-  // Apart from the heartbeat, which a full wire or a slow handler may hold up.
-  const timer = setInterval(() => void ask(), intervalMs);
+  // Not on the keepalive timer, which a full connection or a slow handler may delay.
+  const timer = setInterval(() => void probe(), intervalMs);
   timer.unref?.();
 
   return {

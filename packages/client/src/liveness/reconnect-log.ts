@@ -1,7 +1,7 @@
 import type { Bus } from '@setpoint/bus';
 
-/** Tells how long the connection was away, when it is back. The loss itself is a fault of the bus, which tells it. */
-export function watchReturns(bus: Pick<Bus, 'onStatus'>, onReturn: (awayMs: number) => void): void {
+/** Calls `onReconnected` with how long the connection was away. The loss itself is a fault that the bus reports. */
+export function watchReconnects(bus: Pick<Bus, 'onStatus'>, onReconnected: (awayMs: number) => void): void {
   let wasConnected = false;
   let lostAtMs: number | undefined;
   bus.onStatus(({ kind }) => {
@@ -12,6 +12,6 @@ export function watchReturns(bus: Pick<Bus, 'onStatus'>, onReturn: (awayMs: numb
     wasConnected = true;
     const sinceMs = lostAtMs;
     lostAtMs = undefined;
-    if (sinceMs !== undefined) onReturn(performance.now() - sinceMs);
+    if (sinceMs !== undefined) onReconnected(performance.now() - sinceMs);
   });
 }

@@ -1,19 +1,19 @@
 import { startBackgroundTimer } from '@setpoint/participant';
 
-/** Notices that something which is heard again and again is not heard any more. */
+/** Notices when something that is heard regularly falls silent. */
 export interface SilenceWatch {
-  /** It was heard; the next time is due within `limitMs`. */
+  /** Call when it was heard. It is silent if it is not heard again within `limitMs`. */
   heard(limitMs: number): void;
-  /** Nothing is expected, until it is heard again. */
+  /** Expects nothing until it is heard again. */
   rest(): void;
 }
 
-/** A process that stood still for this part of the limit has not read yet what came meanwhile. */
+/** A process that stood still for this part of the limit has not yet read what arrived meanwhile … */
 const stalledPart = 1 / 6;
-/** And is given this part of the limit to do so. */
+/** … and gets this part of the limit to do so. */
 const gracePart = 1 / 3;
 
-/** Calls `onSilent` once for a silence of `limitMs`, and not again before something was heard. */
+/** Calls `onSilent` once per silence of `limitMs`. */
 export function createSilenceWatch(onSilent: () => void): SilenceWatch {
   let timer: NodeJS.Timeout | undefined;
 
@@ -21,12 +21,12 @@ export function createSilenceWatch(onSilent: () => void): SilenceWatch {
     clearTimeout(timer);
     const check = (): void => {
       const lateMs = performance.now() - dueMs;
-      // A timer may come a little early, and the clock of the timers is not always this one.
+      // Timers may fire a little early, and do not use the same clock.
       if (lateMs < -1) arm(limitMs, dueMs);
       else if (lateMs > limitMs * stalledPart) arm(limitMs, performance.now() + limitMs * gracePart);
       else onSilent();
     };
-    // What it watches keeps the process alive, not the watching.
+    // The connection keeps the process alive, not this watch.
     timer = startBackgroundTimer(check, Math.max(1, Math.ceil(dueMs - performance.now())));
   };
 

@@ -4,7 +4,7 @@ import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/tes
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../connect/connect.ts';
-import { type DiagnosticsName, tell } from './diagnostics.ts';
+import { type DiagnosticsName, publishDiagnostics } from './diagnostics.ts';
 
 const names: readonly DiagnosticsName[] = [
   'setpoint.client.receive',
@@ -96,12 +96,12 @@ it('tells what is received, applied, published, connected and in which state, an
 
 it('makes nothing while nobody listens', () => {
   unsubscribe('setpoint.client.state', listener);
-  tell('setpoint.client.state', () => {
+  publishDiagnostics('setpoint.client.state', () => {
     throw new Error('made for nobody');
   });
   subscribe('setpoint.client.state', listener);
   expect(() =>
-    tell('setpoint.client.state', () => {
+    publishDiagnostics('setpoint.client.state', () => {
       throw new Error('made for somebody');
     }),
   ).toThrow('made for somebody');

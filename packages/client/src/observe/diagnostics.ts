@@ -1,55 +1,55 @@
 import { channel } from '#runtime/channel';
 
 /**
- * What the client tells on `node:diagnostics_channel`, by the name of the channel: what happened and how, and neither
- * values nor secrets. Nothing is made while nobody has subscribed. In a browser nobody can.
+ * The messages that the client publishes on `node:diagnostics_channel`, by channel name. They say what happened and carry
+ * no values and no secrets. They cost nothing while nobody has subscribed. Browsers have no such channels.
  */
 export interface DiagnosticsMessages {
   /** A snapshot came from the broker and was verified and judged. */
-  readonly 'setpoint.client.receive': Told & {
-    /** Of the message. */
+  readonly 'setpoint.client.receive': Identity & {
+    /** Size of the message. */
     readonly bytes: number;
     readonly outcome: 'apply' | 'skip' | 'refuse' | 'deleted';
-    /** Of what was skipped. */
+    /** Why it was skipped. */
     readonly reason?: 'duplicate' | 'stale';
-    /** Of what was refused. */
+    /** Why it was refused. */
     readonly code?: string;
     readonly epoch?: number;
     readonly version?: number;
   };
-  /** A version had its turn. */
-  readonly 'setpoint.client.apply': Told & {
+  /** A version was applied, or its turn passed. */
+  readonly 'setpoint.client.apply': Identity & {
     readonly from: 'live' | 'cache';
     readonly epoch: number;
     readonly version: number;
-    /** `superseded`: what was in force by then made it needless. */
+    /** `superseded`: the version in force by then made it needless. */
     readonly outcome: 'applied' | 'rejected' | 'refused' | 'confirmed' | 'skipped' | 'superseded';
-    /** Of what was rejected or refused. */
+    /** Why it was rejected or refused. */
     readonly code?: string;
     readonly durationMs: number;
   };
-  /** A message of this process was acknowledged, or not. */
-  readonly 'setpoint.client.publish': Told & {
+  /** A publish of this process was acknowledged or failed. */
+  readonly 'setpoint.client.publish': Identity & {
     readonly topic: string;
-    /** Of the payload. */
+    /** Size of the payload. */
     readonly bytes: number;
-    /** Of what failed. */
+    /** Why it failed. */
     readonly code?: string;
     readonly durationMs: number;
   };
-  /** The connection to the broker is in another state. */
-  readonly 'setpoint.client.connect': Told & {
+  /** The connection to the broker changed its state. */
+  readonly 'setpoint.client.connect': Identity & {
     readonly status: string;
-    /** Attempts since the last connection. */
+    /** ApplyAttempts since the last connection. */
     readonly attempt?: number;
     /** Connections of this process. */
     readonly session?: number;
   };
-  /** How far the document can be relied on has changed, in the words of OpenFeature. */
-  readonly 'setpoint.client.state': Told & { readonly state: string; readonly previous: string };
+  /** The provider state changed. */
+  readonly 'setpoint.client.state': Identity & { readonly state: string; readonly previous: string };
 }
 
-interface Told {
+interface Identity {
   readonly service: string;
   readonly instance: string;
 }
@@ -64,9 +64,13 @@ const channels: { readonly [Name in DiagnosticsName]: ReturnType<typeof channel>
   'setpoint.client.state': channel('setpoint.client.state'),
 };
 
-export const isHeard = (name: DiagnosticsName): boolean => channels[name].hasSubscribers;
+/** Whether anybody subscribed to this channel. */
+export const hasSubscribers = (name: DiagnosticsName): boolean => channels[name].hasSubscribers;
 
-/** Publishes what `make` makes, which is not called while nobody listens. */
-export function tell<Name extends DiagnosticsName>(name: Name, make: () => DiagnosticsMessages[Name]): void {
-  if (isHeard(name)) channels[name].publish(make());
+/** Publishes what `make` returns. It is not called while nobody has subscribed. */
+export function publishDiagnostics<Name extends DiagnosticsName>(
+  name: Name,
+  make: () => DiagnosticsMessages[Name],
+): void {
+  if (hasSubscribers(name)) channels[name].publish(make());
 }

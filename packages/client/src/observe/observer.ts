@@ -1,10 +1,10 @@
 import type { Bus, BusStatus } from '@setpoint/bus';
 import { guardTracing, type Tracing } from '@setpoint/participant';
 import type { SetpointError } from '@setpoint/protocol';
-import type { Outcome } from '../configuration/configuration.ts';
+import type { ApplyOutcome } from '../configuration/apply-outcome.ts';
 import type { ProviderStateChange } from '../configuration/provider-state.ts';
-import type { Received, Reception } from '../configuration/receive.ts';
-import { isHeard, tell } from './diagnostics.ts';
+import type { ReceivedSnapshot, Reception } from '../configuration/receive.ts';
+import { hasSubscribers, publishDiagnostics } from './diagnostics.ts';
 
 export interface ObserverOptions {
   readonly service: string;
@@ -12,41 +12,42 @@ export interface ObserverOptions {
   readonly tracing: Tracing;
 }
 
-/** Tells those who look on, by diagnostics channels and traces, what becomes of a configuration. */
+/** Publishes what happens to a configuration on diagnostics channels and in traces. */
 export interface Observer {
-  /** Of the change that has its turn now: for the reports that it causes. */
+  /** The trace context of the change being applied, for the reports that it causes. */
   readonly traceparent: string | undefined;
-  /** The same bus, whose publishes are told. */
+  /** Returns the same bus, with its publishes observed. */
   watch(bus: Bus): Bus;
   connection(status: BusStatus): void;
   reception(reception: Reception, bytes: number): void;
-  /** Carries out what is done with a version that has its turn; `work` does it once, however often it is called. */
-  applying(received: Received, from: 'live' | 'cache', work: () => Promise<void>): Promise<void>;
-  /** What came of it; called while it has its turn. */
-  outcome(outcome: Outcome): void;
+  /** Observes the application of a version. `work` runs once, however often it is called. */
+  applying(received: ReceivedSnapshot, from: 'live' | 'cache', work: () => Promise<void>): Promise<void>;
+  /** The outcome of the version being applied. */
+  outcome(outcome: ApplyOutcome): void;
   state(change: ProviderStateChange): void;
 }
 
 export function createObserver({ service, instance, tracing: given }: ObserverOptions): Observer {
   const tracing = guardTracing(given);
-  const told = { service, instance };
-  /** The span of its reception, which is the cause of what is done with it. */
-  const causes = new WeakMap<Received, string>();
+  const identity = { service, instance };
+  /** The trace context in which each snapshot was received: the cause of what is done with it. */
+  const causes = new WeakMap<ReceivedSnapshot, string>();
   let hasReceived = false;
   let traceparent: string | undefined;
-  let last: Outcome | undefined;
+  let outcomeSoFar: ApplyOutcome | undefined;
 
-  const attributesOf = ({ snapshot: { epoch, version } }: Received) => ({
+  const latest = (): ApplyOutcome | undefined => outcomeSoFar;
+  const attributesOf = ({ snapshot: { epoch, version } }: ReceivedSnapshot) => ({
     'setpoint.service': service,
     'setpoint.instance': instance,
     'setpoint.epoch': epoch,
     'setpoint.version': version,
   });
 
-  function traceReception(received: Received): void {
+  function traceReception(received: ReceivedSnapshot): void {
     const { traceparent: cause } = received;
     if (cause === undefined) return;
-    // What a process starts on may have been asked for days ago: that is not the cause of this start.
+    // The first snapshot may have been requested days ago: that request is not the cause of this start.
     const span = tracing.start('setpoint.receive', {
       kind: 'consumer',
       ...(hasReceived ? { parent: cause } : { link: cause }),
@@ -60,16 +61,16 @@ export function createObserver({ service, instance, tracing: given }: ObserverOp
     get traceparent() {
       return traceparent;
     },
-    watch: (bus) => watchPublishes(bus, told),
+    watch: (bus) => watchPublishes(bus, identity),
     connection: (status) =>
-      tell('setpoint.client.connect', () => ({
-        ...told,
+      publishDiagnostics('setpoint.client.connect', () => ({
+        ...identity,
         status: status.kind,
         ...('attempt' in status && { attempt: status.attempt }),
         ...('session' in status && { session: status.session }),
       })),
     reception(reception, bytes) {
-      tell('setpoint.client.receive', () => ({ ...told, bytes, ...describe(reception) }));
+      publishDiagnostics('setpoint.client.receive', () => ({ ...identity, bytes, ...describe(reception) }));
       if (reception.kind === 'apply') traceReception(reception.received);
       hasReceived = true;
     },
@@ -82,18 +83,18 @@ export function createObserver({ service, instance, tracing: given }: ObserverOp
           ? undefined
           : tracing.start('setpoint.apply', { kind: 'internal', parent: cause, attributes: attributesOf(received) });
       traceparent = span?.traceparent;
-      last = undefined;
+      outcomeSoFar = undefined;
       try {
         await (span ? span.run(work) : work());
       } finally {
-        const outcome = last as Outcome | undefined;
+        const outcome = latest();
         traceparent = undefined;
         span?.end({
           error: errorOf(outcome),
           attributes: { 'setpoint.outcome': outcome?.kind ?? 'superseded' },
         });
-        tell('setpoint.client.apply', () => ({
-          ...told,
+        publishDiagnostics('setpoint.client.apply', () => ({
+          ...identity,
           from,
           epoch,
           version,
@@ -104,10 +105,11 @@ export function createObserver({ service, instance, tracing: given }: ObserverOp
       }
     },
     outcome(outcome) {
-      // What came of the version that has its turn stays: messages are judged meanwhile.
-      if (last?.kind !== 'applied' && last?.kind !== 'rejected') last = outcome;
+      // Other messages may arrive meanwhile; the outcome of the version being applied stays.
+      if (outcomeSoFar?.kind !== 'applied' && outcomeSoFar?.kind !== 'rejected') outcomeSoFar = outcome;
     },
-    state: ({ state, previous }) => tell('setpoint.client.state', () => ({ ...told, state, previous })),
+    state: ({ state, previous }) =>
+      publishDiagnostics('setpoint.client.state', () => ({ ...identity, state, previous })),
   };
 }
 
@@ -124,16 +126,16 @@ function describe(reception: Reception) {
   }
 }
 
-const stampOf = ({ snapshot: { epoch, version } }: Received) => ({ epoch, version });
+const stampOf = ({ snapshot: { epoch, version } }: ReceivedSnapshot) => ({ epoch, version });
 
-const errorOf = (outcome: Outcome | undefined): SetpointError | undefined =>
+const errorOf = (outcome: ApplyOutcome | undefined): SetpointError | undefined =>
   outcome && 'error' in outcome ? outcome.error : undefined;
 
 const codeOf = (cause: unknown): { readonly code?: string } =>
   cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? { code: cause.code } : {};
 
-/** Everything but `publish` is the bus's own. */
-function watchPublishes(bus: Bus, told: { readonly service: string; readonly instance: string }): Bus {
+/** Replaces `publish`; everything else is the bus's own. */
+function watchPublishes(bus: Bus, identity: { readonly service: string; readonly instance: string }): Bus {
   const timed: Bus['publish'] = async (topic, payload, options) => {
     const startedAt = performance.now();
     let failure: unknown;
@@ -143,8 +145,8 @@ function watchPublishes(bus: Bus, told: { readonly service: string; readonly ins
       failure = cause;
       throw cause;
     } finally {
-      tell('setpoint.client.publish', () => ({
-        ...told,
+      publishDiagnostics('setpoint.client.publish', () => ({
+        ...identity,
         topic,
         bytes: typeof payload === 'string' ? new TextEncoder().encode(payload).length : payload.byteLength,
         ...codeOf(failure),
@@ -153,7 +155,7 @@ function watchPublishes(bus: Bus, told: { readonly service: string; readonly ins
     }
   };
   const publish: Bus['publish'] = (...message) =>
-    isHeard('setpoint.client.publish') ? timed(...message) : bus.publish(...message);
+    hasSubscribers('setpoint.client.publish') ? timed(...message) : bus.publish(...message);
   return new Proxy(bus, {
     get(target, name) {
       if (name === 'publish') return publish;

@@ -105,10 +105,9 @@ describe('the options of connect', () => {
     );
   });
 
-  it('need a service, and a schema, and one way to a broker', () => {
+  it('need a service and one way to a broker', () => {
     expect(faultsOf({})).toEqual([
       ['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"'],
-      ['/schema', 'must be a zod schema (version 4)'],
       ['/url', 'give either url or bus'],
     ]);
     expect(faultsOf({ service: 'vad', schema, environment: {} })).toEqual([
@@ -169,11 +168,9 @@ describe('the options of connect', () => {
   });
 
   it.each([undefined, null, 'x', 5, [], () => {}])('are an object, and not %s', (options) => {
-    expect(faultsOf(options as never)).toEqual([
-      ['', 'they must be an object with at least a service, a schema and a url'],
-    ]);
+    expect(faultsOf(options as never)).toEqual([['', 'they must be an object with at least a service and a url']]);
     expect(() => resolveOptions(options as never)).toThrow(
-      'connect was called with wrong options: they must be an object with at least a service, a schema and a url',
+      'connect was called with wrong options: they must be an object with at least a service and a url',
     );
   });
 

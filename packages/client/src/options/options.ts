@@ -15,7 +15,7 @@ import {
 } from '@setpoint/protocol';
 import { v4 as newId } from 'uuid';
 import type { z } from 'zod';
-import { keptAt } from '#runtime/kept';
+import { resolveCacheDir } from '#runtime/last-good';
 import { deriveContract } from '../connect/contract.ts';
 import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from '../messaging/options.ts';
 import { type BrokerOptions, brokerRules } from './broker-options.ts';
@@ -79,6 +79,36 @@ export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends Po
   readonly now?: () => number;
 }
 
+/** Options that only make sense with a schema. */
+const documentOptions: readonly string[] = [
+  'boot',
+  'staleness',
+  'overrides',
+  'trustedKeys',
+  'cacheDir',
+  'withoutSnapshot',
+  'applyTimeoutMs',
+];
+
+/** The options of `connect` without a schema: messaging and health, and no configuration. */
+export interface MessagingConnectOptions
+  extends BrokerOptions,
+    Pick<
+      ConnectOptions,
+      | 'service'
+      | 'instance'
+      | 'prefix'
+      | 'authority'
+      | 'startTimeoutMs'
+      | 'messaging'
+      | 'logger'
+      | 'tracing'
+      | 'signal'
+      | 'now'
+    > {
+  readonly schema?: never;
+}
+
 export interface ResolvedOptions
   extends Pick<ResolvedBrokerOptions, 'enableHealth' | 'enableHeartbeat' | 'heartbeatIntervalMs' | 'dedupe'> {
   readonly openBus: (options: BusOptions) => Promise<Bus>;
@@ -87,7 +117,8 @@ export interface ResolvedOptions
   readonly authority: string;
   readonly prefix: string;
   readonly topics: Topics;
-  readonly contract: Contract;
+  /** Undefined without a schema. */
+  readonly contract: Contract | undefined;
   readonly keys: KeyRing | undefined;
   /** A folder, absolute; undefined where nothing is kept. */
   readonly cacheDir: string | undefined;
@@ -127,17 +158,24 @@ const ownRules: Rules<OwnOptions> = {
 const names = [...Object.keys(ownRules), ...Object.keys(brokerRules), ...Object.keys(policyRules)];
 
 /**
- * Checks and completes the options; after it nobody asks for a default.
+ * Checks the options and fills in the defaults. Without a schema the process has no contract.
  * @throws SetpointError `options_invalid` with every fault
  */
-export function resolveOptions(options: ConnectOptions): ResolvedOptions {
+export function resolveOptions(
+  options: Omit<ConnectOptions, 'schema'> & { readonly schema?: unknown },
+): ResolvedOptions {
   const faults = new Faults();
   const onFault: OnFault = (option, message) => faults.add(option, message);
   if (!isRecord(options)) {
-    onFault('', 'they must be an object with at least a service, a schema and a url');
+    onFault('', 'they must be an object with at least a service and a url');
     return faults.raise();
   }
-  const given = keepValid<OwnOptions>(options, ownRules, { required: ['service', 'schema'], onFault });
+  // A schema that is left out is a choice; one that is undefined, or missing beside options that need it, is a mistake.
+  const isSchemaNeeded = 'schema' in options || documentOptions.some((name) => name in options);
+  const given = keepValid<OwnOptions>(options, ownRules, {
+    required: isSchemaNeeded ? ['service', 'schema'] : ['service'],
+    onFault,
+  });
   const { service = '', schema, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = given;
   const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = given;
   const { instance = `${service.slice(0, 54)}-${newId().slice(0, 8)}` } = given;
@@ -151,7 +189,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const messaging = resolveMessagingOptions(options.messaging, onFault);
   const contract = schema && faults.attempt('schema', () => deriveContract(service, schema));
   reportUnknownNames(options, names, { onFault });
-  if (faults.count > 0 || !topics || !contract) return faults.raise();
+  if (faults.count > 0 || !topics) return faults.raise();
 
   const { clientId = clientIdOf(prefix, instance), sourceName = clientId } = broker;
   const { enableHealth, enableHeartbeat, heartbeatIntervalMs, dedupe } = broker;
@@ -165,7 +203,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     topics,
     contract,
     keys,
-    cacheDir: given.cacheDir === false ? undefined : keptAt(given.cacheDir ?? '.setpoint'),
+    cacheDir: given.cacheDir === false ? undefined : resolveCacheDir(given.cacheDir ?? '.setpoint'),
     policy,
     withoutSnapshot,
     startTimeoutMs,

@@ -1,9 +1,18 @@
 import { type Pointer, parsePointer, SetpointError } from '@setpoint/protocol';
 import { textOf } from '../configuration/refusal.ts';
-import type { StepName, Work } from './handler-step.ts';
-import type { Change } from './transaction.ts';
+import type { Change, HandlerRun, StepName } from './handler-step.ts';
 
-/** Thrown by a handler to refuse a change and to say which setting is the reason. */
+/**
+ * Thrown by a handler to refuse a change and to name the setting that is the reason.
+ *
+ * @example
+ * config.onChange({
+ *   prepare({ current }) {
+ *     if (!models.has(current.whisper.model)) throw new ChangeRefused('/whisper/model', 'this model is not installed');
+ *   },
+ *   commit() {},
+ * });
+ */
 export class ChangeRefused extends Error {
   override readonly name = 'ChangeRefused';
   readonly pointer: Pointer;
@@ -14,28 +23,28 @@ export class ChangeRefused extends Error {
   }
 }
 
-/** Says which step of which handler failed, at which version, and why. `rest` is what came of it. */
-export function toFailedStep<T>(
+/** Returns an error that names the step and the handler that failed, the version, and the reason; `rest` is appended. */
+export function toStepError<T>(
   cause: unknown,
   step: StepName,
-  { follower, late }: Work<T>,
+  { subscriber, late }: HandlerRun<T>,
   change: Change<T>,
   rest = '',
 ): SetpointError {
   const message = textOf(cause);
   const code = step === 'verify' ? 'verify_failed' : late ? 'apply_timeout' : 'handler_failed';
-  const place = follower.pointer === '' ? 'a handler of the whole document' : follower.pointer;
+  const place = subscriber.pointer === '' ? 'a handler of the whole document' : subscriber.pointer;
   return new SetpointError(code, `version ${change.version}, ${step} of ${place}: ${message}${rest}`, {
     cause,
     faults: [{ pointer: pointerOf(cause, change), message }],
   });
 }
 
-/** The setting that is the reason: the one that was named, else the only one that changed, else the document. */
+/** The setting named by ChangeRefused, else the only one that changed, else the whole document. */
 function pointerOf<T>(cause: unknown, { changed }: Change<T>): Pointer {
   try {
     if (!(cause instanceof ChangeRefused)) return changed.length === 1 ? (changed[0] ?? '') : '';
-    // What is no pointer would make the health that repeats it unreadable.
+    // An invalid pointer would make the health report that repeats it unreadable.
     parsePointer(cause.pointer);
     return cause.pointer;
   } catch {

@@ -2,14 +2,8 @@ import { SetpointError } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChangeRefused } from './handler-error.ts';
-import type { Follower } from './handler-step.ts';
-import {
-  applyChange,
-  type Change,
-  type ChangeHandler,
-  type HandlerContext,
-  type TransactionOptions,
-} from './transaction.ts';
+import type { Change, ChangeHandler, HandlerContext, Subscriber } from './handler-step.ts';
+import { applyChange, type TransactionOptions } from './transaction.ts';
 
 const change: Change<string> = {
   current: 'new',
@@ -23,7 +17,7 @@ const change: Change<string> = {
 
 type Options = Partial<TransactionOptions<string>> & Pick<TransactionOptions<string>, 'timeoutMs'>;
 
-const followersOf = (...handlers: ChangeHandler<string>[]): Set<Follower<string>> =>
+const followersOf = (...handlers: ChangeHandler<string>[]): Set<Subscriber<string>> =>
   new Set(handlers.map((handler) => ({ pointer: '/a', handler })));
 
 /** Carries a change through handlers that follow one place. */
@@ -474,7 +468,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
   function open(at: 'prepare' | 'commit') {
     const steps: string[] = [];
     const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const follower = (name: string, fails?: string): Follower<string> => {
+    const follower = (name: string, fails?: string): Subscriber<string> => {
       const step = (what: string) => (each: Change<string>) => {
         steps.push(`${what} ${name} ${each.current}`);
         if (what === fails) throw new Error('broken');
@@ -488,7 +482,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
       reached.resolve();
       await go.promise;
     };
-    const followers = new Set<Follower<string>>([{ ...slow, handler: { ...slow.handler, [at]: wait } }]);
+    const followers = new Set<Subscriber<string>>([{ ...slow, handler: { ...slow.handler, [at]: wait } }]);
     return {
       steps,
       followers,

@@ -1,147 +1,188 @@
 import { type Pointer, SetpointError } from '@setpoint/protocol';
-import { toFailedStep } from './handler-error.ts';
+import { toStepError } from './handler-error.ts';
 import {
+  type Change,
   endsSoon,
-  type Follower,
-  Leash,
+  type HandlerRun,
+  LazySignal,
   onAbort,
+  runStep,
   type StepName,
   type StepOptions,
-  takeStep,
-  type Work,
+  type Subscriber,
 } from './handler-step.ts';
 
-/** One change as a service sees it. */
-export interface Change<T> {
-  /** The document that is, or is about to be, in force; frozen. */
-  readonly current: T;
-  /** The one before; frozen. */
-  readonly previous: T;
-  /** Where they differ. */
-  readonly changed: readonly Pointer[];
-  /** Which of these a running process can't take over, as the schema says. */
-  readonly restartRequired: readonly Pointer[];
-  /** The version of `current`; 0 where it is made of defaults. */
-  readonly version: number;
-  /** The version of `previous`. */
-  readonly previousVersion: number;
-  /** It goes back: `current` was in force before `previous`, which failed. */
-  readonly isReturn: boolean;
-}
-
-export interface HandlerContext {
-  /**
-   * Aborts at the time limit, when the connection stops, and when the change failed elsewhere. A step looks at it after
-   * each `await` and does nothing more then: it is being taken back.
-   */
-  readonly signal: AbortSignal;
-}
-
-/**
- * A part of the service that follows the configuration. A change is a transaction over all of them: every `prepare`,
- * then the swap, then every `commit`; a throw on the way reverts those that were called, and the old document stays.
- */
-export interface ChangeHandler<T, C extends Change<T> = Change<T>> {
-  /** Gets ready, or throws to refuse; the document is not in force yet. */
-  prepare?(change: C, context: HandlerContext): void | Promise<void>;
-  /** Takes the document over. */
-  commit(change: C, context: HandlerContext): void | Promise<void>;
-  /**
-   * Goes back. Gets the change that failed.
-   * @default `commit` with the change turned round, for a handler whose commit was called
-   */
-  revert?(change: C, context: HandlerContext): void | Promise<void>;
-  /**
-   * Looks whether the service does well with the new document: once when all have committed, and once more when
-   * `soakMs` have passed. To throw or to answer false takes the change back, through `prepare` and `commit` of all.
-   */
-  verify?(change: C, context: HandlerContext): unknown;
-  /** How long the document is on trial; a newer version ends it. Milliseconds, at most a day. @default 0 */
-  readonly soakMs?: number;
-  /** For each step of this handler. Milliseconds. @default applyTimeoutMs */
-  readonly timeoutMs?: number;
-}
-
 export interface TransactionOptions<T> extends StepOptions {
-  /** Is the value in this place another one after the change? */
+  /** Whether the change gives this place another value. */
   readonly concerns: (pointer: Pointer) => boolean;
-  /** Makes the document the one in force, or puts the old one back. */
+  /** Puts the new document in force, or the old one back. */
   readonly swap: (to: 'current' | 'previous') => void;
-  /** A handler could not go back; the process may be in a mixed state. */
+  /** Called when a handler could not go back: the process may be in a mixed state. */
   readonly onRevertFailed: (error: SetpointError) => void;
-  /** A step of this handler went on past its time and past the way back. What it still does is too late. */
-  readonly onLate: (follower: Follower<T>, settled: Promise<void>) => void;
+  /** Called when a step outlives its time limit and the way back. What it still does comes too late. */
+  readonly onLate: (subscriber: Subscriber<T>, settled: Promise<void>) => void;
 }
 
 /**
- * Carries a change through all followers that it concerns, in the order they were added. Who joins before the swap takes
- * part as well; who joins after it has seen the new document, and takes part in the way back alone; who leaves is not
- * called any more. Resolves to those that have committed.
- * @throws SetpointError `handler_failed`, `apply_timeout`, or `stopped` where `stopping` aborted on the way, after
- * everything was put back
+ * Carries a change through all subscribers it concerns, in the order they were added. A subscriber that joins before
+ * the swap takes part; one that joins after it has seen the new document and takes part only in the way back; one that
+ * leaves is not called any more. Resolves to the subscribers that have committed.
+ * @throws SetpointError `handler_failed`, `apply_timeout`, or `stopped` if `stopping` aborted on the way; everything has
+ * been put back by then
  */
 export async function applyChange<T>(
-  followers: ReadonlySet<Follower<T>>,
+  subscribers: ReadonlySet<Subscriber<T>>,
   change: Change<T>,
   options: TransactionOptions<T>,
-): Promise<readonly Follower<T>[]> {
-  const { swap, concerns, stopping } = options;
-  const parts: Part<T>[] = [];
-  let before: ReadonlySet<Follower<T>> | undefined;
-  let present = undefined as Part<T> | undefined;
-  const abortAll = (reason: unknown): void => {
-    for (const { leash } of parts) leash.abort(reason);
-  };
-  const unlisten = onAbort(stopping, abortAll);
-  const take = async (part: Part<T>, step: 'prepare' | 'commit'): Promise<void> => {
-    present = part;
-    part.called = step;
-    try {
-      await takeStep(part, step, change, options);
-    } catch (cause) {
-      // Of one that left meanwhile nobody wants to know.
-      if (followers.has(part.follower)) throw cause;
-    }
-  };
+): Promise<readonly Subscriber<T>[]> {
+  const { swap, stopping } = options;
+  const transaction = new Transaction(subscribers, change, options);
+  const unlisten = onAbort(stopping, (reason) => transaction.abort(reason));
   try {
-    // A set is walked to the end that it has then: also through those that join meanwhile.
-    for (const follower of followers) {
-      if (!concerns(follower.pointer)) continue;
-      const part: Part<T> = { follower, leash: new Leash() };
-      if (stopping?.aborted) part.leash.abort(stopping.reason);
-      parts.push(part);
-      if (follower.handler.prepare) await take(part, 'prepare');
-    }
+    await transaction.prepareAll();
     swap('current');
-    before = new Set(followers);
-    for (const part of parts) if (followers.has(part.follower)) await take(part, 'commit');
-    return parts.filter(({ called }) => called === 'commit').map(({ follower }) => follower);
+    return await transaction.commitAll();
   } catch (cause) {
-    abortAll(cause);
+    transaction.abort(cause);
     swap('previous');
-    const known = before;
-    const joined = [...followers].filter((each) => known && !known.has(each) && concerns(each.pointer));
-    const called = parts.filter(({ follower }) => followers.has(follower)).reverse();
-    const rest = await goBack(joined, called, change, options);
-    if (stopping?.aborted) throw stoppedWithin(cause);
-    throw present?.called ? toFailedStep(cause, present.called, present, change, rest) : cause;
+    const rest = await transaction.rollBack();
+    if (stopping?.aborted) throw stoppedDuring(cause);
+    throw transaction.describe(cause, rest);
   } finally {
     unlisten();
   }
 }
 
-/** Brings one follower alone to the document that is in force. */
-export async function catchUp<T>(
-  follower: Follower<T>,
-  change: Change<T>,
-  options: Pick<TransactionOptions<T>, 'onRevertFailed' | 'onLate'> & StepOptions,
-): Promise<boolean> {
-  const isPrepared = await tryStep(follower, 'prepare', change, options);
-  return isPrepared && tryStep(follower, 'commit', change, options);
+/** A handler that takes part in the transaction. */
+interface Participant<T> extends HandlerRun<T> {
+  /** The last of its steps that was called, whether or not it succeeded. */
+  called?: 'prepare' | 'commit';
 }
 
-/** The same change, seen by who goes back. */
-export const turn = <T>(change: Change<T>): Change<T> => ({
+class Transaction<T> {
+  readonly #subscribers: ReadonlySet<Subscriber<T>>;
+  readonly #change: Change<T>;
+  readonly #options: TransactionOptions<T>;
+  readonly #participants: Participant<T>[] = [];
+  /** The subscribers at the moment of the swap. */
+  #atSwap: ReadonlySet<Subscriber<T>> | undefined;
+  /** The participant whose step ran last. */
+  #last: Participant<T> | undefined;
+
+  constructor(subscribers: ReadonlySet<Subscriber<T>>, change: Change<T>, options: TransactionOptions<T>) {
+    this.#subscribers = subscribers;
+    this.#change = change;
+    this.#options = options;
+  }
+
+  abort(reason: unknown): void {
+    for (const { signal } of this.#participants) signal.abort(reason);
+  }
+
+  async prepareAll(): Promise<void> {
+    const { concerns, stopping } = this.#options;
+    // Iterating over a set also visits subscribers that join meanwhile.
+    for (const subscriber of this.#subscribers) {
+      if (!concerns(subscriber.pointer)) continue;
+      const participant: Participant<T> = { subscriber, signal: new LazySignal() };
+      if (stopping?.aborted) participant.signal.abort(stopping.reason);
+      this.#participants.push(participant);
+      if (subscriber.handler.prepare) await this.#run(participant, 'prepare');
+    }
+  }
+
+  async commitAll(): Promise<readonly Subscriber<T>[]> {
+    this.#atSwap = new Set(this.#subscribers);
+    for (const participant of this.#participants) {
+      if (this.#subscribers.has(participant.subscriber)) await this.#run(participant, 'commit');
+    }
+    return this.#participants.filter(({ called }) => called === 'commit').map(({ subscriber }) => subscriber);
+  }
+
+  async #run(participant: Participant<T>, step: 'prepare' | 'commit'): Promise<void> {
+    this.#last = participant;
+    participant.called = step;
+    try {
+      await runStep(participant, step, this.#change, this.#options);
+    } catch (cause) {
+      // The failure of a handler that was removed meanwhile does not matter.
+      if (this.#subscribers.has(participant.subscriber)) throw cause;
+    }
+  }
+
+  /** Brings every handler back. Returns what to append to the error about it. */
+  async rollBack(): Promise<string> {
+    const { abandoned, onLate, concerns } = this.#options;
+    const change = this.#change;
+    let isComplete = true;
+    let isLate = false;
+    const joinedAfterSwap = [...this.#subscribers].filter(
+      (each) => this.#atSwap && !this.#atSwap.has(each) && concerns(each.pointer),
+    );
+    const called = this.#participants.filter(({ subscriber }) => this.#subscribers.has(subscriber)).reverse();
+    for (const subscriber of joinedAfterSwap) {
+      isComplete = (await catchUp(subscriber, reverse(change), this.#options)) && isComplete;
+    }
+    for (const participant of called) {
+      const { subscriber, late } = participant;
+      if (late && !(await endsSoon(late, abandoned))) {
+        isLate = true;
+        onLate(subscriber, late);
+      }
+      const step = stepBack(participant);
+      if (!step) continue;
+      const back = step === 'commit' ? reverse(change) : change;
+      isComplete = (await tryStep(subscriber, step, back, this.#options)) && isComplete;
+    }
+    if (!isComplete) return '; and not every handler could go back: restart this process';
+    return isLate
+      ? '; it still runs, and is taken back once more when it ends: restart this process if it never does'
+      : '';
+  }
+
+  describe(cause: unknown, rest: string): unknown {
+    const last = this.#last;
+    return last?.called ? toStepError(cause, last.called, last, this.#change, rest) : cause;
+  }
+}
+
+function stepBack<T>({ subscriber, called }: Participant<T>): 'revert' | 'commit' | undefined {
+  if (called && subscriber.handler.revert) return 'revert';
+  return called === 'commit' ? 'commit' : undefined;
+}
+
+type SingleStepOptions<T> = Pick<TransactionOptions<T>, 'onRevertFailed' | 'onLate'> & StepOptions;
+
+/** Brings one subscriber alone to the document in force. Resolves to whether that worked. */
+export async function catchUp<T>(
+  subscriber: Subscriber<T>,
+  change: Change<T>,
+  options: SingleStepOptions<T>,
+): Promise<boolean> {
+  const isPrepared = await tryStep(subscriber, 'prepare', change, options);
+  return isPrepared && tryStep(subscriber, 'commit', change, options);
+}
+
+/** Runs one handler step outside a transaction, with a signal of its own. Reports a failure and resolves to false. */
+async function tryStep<T>(
+  subscriber: Subscriber<T>,
+  step: StepName,
+  change: Change<T>,
+  options: SingleStepOptions<T>,
+): Promise<boolean> {
+  const run: HandlerRun<T> = { subscriber, signal: new LazySignal() };
+  try {
+    await runStep(run, step, change, options);
+    return true;
+  } catch (cause) {
+    options.onRevertFailed(toStepError(cause, step, run, change));
+    if (run.late) options.onLate(subscriber, run.late);
+    return false;
+  }
+}
+
+/** The same change in the other direction. */
+export const reverse = <T>(change: Change<T>): Change<T> => ({
   ...change,
   current: change.previous,
   previous: change.current,
@@ -150,59 +191,6 @@ export const turn = <T>(change: Change<T>): Change<T> => ({
   isReturn: true,
 });
 
-/** What a handler had to do with a change. */
-interface Part<T> extends Work<T> {
-  /** The last of its steps that was called, whatever came of it. */
-  called?: 'prepare' | 'commit';
-}
-
-/** Returns what is to be said of it. */
-async function goBack<T>(
-  joined: readonly Follower<T>[],
-  parts: readonly Part<T>[],
-  change: Change<T>,
-  options: TransactionOptions<T>,
-): Promise<string> {
-  let isWhole = true;
-  let isLate = false;
-  for (const follower of joined) isWhole = (await catchUp(follower, turn(change), options)) && isWhole;
-  for (const { follower, called, late } of parts) {
-    if (late && !(await endsSoon(late, options.abandoned))) {
-      isLate = true;
-      options.onLate(follower, late);
-    }
-    const step = wayBack(follower, called);
-    if (step) isWhole = (await tryStep(follower, step, step === 'commit' ? turn(change) : change, options)) && isWhole;
-  }
-  if (!isWhole) return '; and not every handler could go back: restart this process';
-  return isLate
-    ? '; it still runs, and is taken back once more when it ends: restart this process if it never does'
-    : '';
-}
-
-function wayBack<T>({ handler }: Follower<T>, called: Part<T>['called']): 'revert' | 'commit' | undefined {
-  if (called && handler.revert) return 'revert';
-  return called === 'commit' ? 'commit' : undefined;
-}
-
-/** A step that is on nobody's way but its own: whether it went well is told, and it has a signal of its own. */
-async function tryStep<T>(
-  follower: Follower<T>,
-  step: StepName,
-  change: Change<T>,
-  options: Pick<TransactionOptions<T>, 'onRevertFailed' | 'onLate'> & StepOptions,
-): Promise<boolean> {
-  const work: Work<T> = { follower, leash: new Leash() };
-  try {
-    await takeStep(work, step, change, options);
-    return true;
-  } catch (cause) {
-    options.onRevertFailed(toFailedStep(cause, step, work, change));
-    if (work.late) options.onLate(follower, work.late);
-    return false;
-  }
-}
-
-/** Which is no judgement of the document. */
-const stoppedWithin = (cause: unknown): SetpointError =>
+/** Says nothing about the document. */
+const stoppedDuring = (cause: unknown): SetpointError =>
   new SetpointError('stopped', 'the connection was stopped before the change was complete', { cause });

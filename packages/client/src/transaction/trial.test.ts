@@ -1,9 +1,8 @@
 import { SetpointError } from '@setpoint/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChangeRefused } from './handler-error.ts';
-import type { Follower } from './handler-step.ts';
-import type { Change, ChangeHandler } from './transaction.ts';
-import { hasProbe, proveChange } from './trial.ts';
+import type { Change, ChangeHandler, Subscriber } from './handler-step.ts';
+import { hasVerify, verifyChange } from './trial.ts';
 
 const change: Change<string> = {
   current: 'new',
@@ -14,11 +13,11 @@ const change: Change<string> = {
   previousVersion: 1,
   isReturn: false,
 };
-const handlerOf = (verify: ChangeHandler<string>['verify'], soakMs = 0, timeoutMs?: number): Follower<string> => ({
+const handlerOf = (verify: ChangeHandler<string>['verify'], soakMs = 0, timeoutMs?: number): Subscriber<string> => ({
   pointer: '/a',
   handler: { commit: () => {}, ...(verify && { verify }), soakMs, ...(timeoutMs !== undefined && { timeoutMs }) },
 });
-const prove = (...followers: Follower<string>[]): Promise<void> => proveChange(followers, change, { timeoutMs: 50 });
+const prove = (...followers: Subscriber<string>[]): Promise<void> => verifyChange(followers, change, { timeoutMs: 50 });
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -28,8 +27,8 @@ afterEach(() => {
 
 describe('a trial', () => {
   it('is only where a handler has a probe', async () => {
-    expect(hasProbe([handlerOf(undefined, 100)])).toBe(false);
-    expect(hasProbe([handlerOf(undefined), handlerOf(() => {})])).toBe(true);
+    expect(hasVerify([handlerOf(undefined, 100)])).toBe(false);
+    expect(hasVerify([handlerOf(undefined), handlerOf(() => {})])).toBe(true);
     await prove(handlerOf(undefined, 100));
   });
 
@@ -128,7 +127,7 @@ describe('a trial', () => {
 
   it('is over when the connection stops, which is no failure of the document', async () => {
     const stopping = new AbortController();
-    const running = proveChange([handlerOf(() => true, 1000)], change, { timeoutMs: 50, stopping: stopping.signal });
+    const running = verifyChange([handlerOf(() => true, 1000)], change, { timeoutMs: 50, stopping: stopping.signal });
     const stopped = expect(running).rejects.toMatchObject({ code: 'stopped' });
     await vi.advanceTimersByTimeAsync(10);
     stopping.abort(new SetpointError('stopped', ''));

@@ -1,68 +1,75 @@
 import { startBackgroundTimer } from '@setpoint/participant';
-import { toFailedStep } from './handler-error.ts';
-import { type Follower, Leash, onAbort, type StepOptions, takeStep } from './handler-step.ts';
-import type { Change, HandlerContext } from './transaction.ts';
+import { toStepError } from './handler-error.ts';
+import {
+  type Change,
+  type HandlerContext,
+  LazySignal,
+  onAbort,
+  runStep,
+  type StepOptions,
+  type Subscriber,
+} from './handler-step.ts';
 
-/** Does one of these want to see how the service does with a new document? */
-export const hasProbe = <T>(followers: readonly Follower<T>[]): boolean =>
-  followers.some(({ handler }) => handler.verify !== undefined);
+/** Whether one of these has a `verify` step. */
+export const hasVerify = <T>(subscribers: readonly Subscriber<T>[]): boolean =>
+  subscribers.some(({ handler }) => handler.verify !== undefined);
 
 /**
- * Puts a committed change on trial: every probe is asked now, and once more when its soak time has passed. Resolves when
- * all of them were content; the first that is not ends the trial of all, as does `stopping`.
- * @throws SetpointError `verify_failed`; what `stopping` was aborted with
+ * Puts a committed change on trial: calls every `verify` now, and again after its soak time. Resolves when all have
+ * agreed. The first one that does not ends the trial for all, as does `stopping`.
+ * @throws SetpointError `verify_failed`; the reason of `stopping`
  */
-export async function proveChange<T>(
-  followers: readonly Follower<T>[],
+export async function verifyChange<T>(
+  subscribers: readonly Subscriber<T>[],
   change: Change<T>,
   options: StepOptions,
 ): Promise<void> {
-  const leash = new Leash();
-  const unlisten = onAbort(options.stopping, (reason) => leash.abort(reason));
+  const trial = new LazySignal();
+  const unlisten = onAbort(options.stopping, (reason) => trial.abort(reason));
   try {
-    await Promise.all(followers.map((follower) => prove(follower, change, options, leash)));
+    await Promise.all(subscribers.map((subscriber) => verifyTwice(subscriber, change, options, trial)));
   } catch (cause) {
-    leash.abort(cause);
-    throw leash.signal.reason;
+    trial.abort(cause);
+    throw trial.signal.reason;
   } finally {
     unlisten();
   }
 }
 
-async function prove<T>(
-  follower: Follower<T>,
+async function verifyTwice<T>(
+  subscriber: Subscriber<T>,
   change: Change<T>,
   options: StepOptions,
   trial: HandlerContext,
 ): Promise<void> {
-  const { verify, soakMs = 0 } = follower.handler;
+  const { verify, soakMs = 0 } = subscriber.handler;
   if (!verify) return;
-  await ask(follower, change, options, trial);
+  await verifyOnce(subscriber, change, options, trial);
   if (soakMs === 0) return;
   await pause(soakMs, trial.signal);
-  await ask(follower, change, options, trial);
+  await verifyOnce(subscriber, change, options, trial);
 }
 
-async function ask<T>(
-  follower: Follower<T>,
+async function verifyOnce<T>(
+  subscriber: Subscriber<T>,
   change: Change<T>,
   options: StepOptions,
   trial: HandlerContext,
 ): Promise<void> {
-  const work = { follower, leash: new Leash() };
-  const unlisten = onAbort(trial.signal, (reason) => work.leash.abort(reason));
+  const run = { subscriber, signal: new LazySignal() };
+  const unlisten = onAbort(trial.signal, (reason) => run.signal.abort(reason));
   try {
-    // Nobody waits for a probe of a trial that is over.
-    const answer = await takeStep(work, 'verify', change, { ...options, abandoned: trial.signal });
+    // A trial that is over does not wait for its verify steps.
+    const answer = await runStep(run, 'verify', change, { ...options, abandoned: trial.signal });
     if (answer === false) throw new Error('it answered false');
   } catch (cause) {
-    throw toFailedStep(cause, 'verify', work, change);
+    throw toStepError(cause, 'verify', run, change);
   } finally {
     unlisten();
   }
 }
 
-/** Waits; does not keep the process alive. Rejects when the trial ends before. */
+/** Resolves after `ms` without keeping the process alive. Rejects when the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = startBackgroundTimer(resolve, ms);

@@ -4,7 +4,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { snapshotOf } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createQuarantine, type Quarantine } from './crash-loop-guard.ts';
+import { createApplyingRecord } from './applying-record.ts';
+import type { ApplyingRecord } from './crash-loop-guard.ts';
 
 let directory: string;
 let file: string;
@@ -17,8 +18,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 /** What a process begins with. */
-async function open(path = file): Promise<Quarantine> {
-  const quarantine = createQuarantine(path, (cause) => void faults.push(cause));
+async function open(path = file): Promise<ApplyingRecord> {
+  const quarantine = createApplyingRecord(path, (cause) => void faults.push(cause));
   await quarantine.open();
   return quarantine;
 }
@@ -175,8 +176,8 @@ describe('a mark', () => {
     [1, true],
   ])('where the process ended by exit(%i) counts: %s', async (code, counts) => {
     const program = `
-      import { createQuarantine } from ${JSON.stringify(new URL('crash-loop-guard.ts', import.meta.url).href)};
-      await createQuarantine(${JSON.stringify(file)}, console.error).begin(${JSON.stringify(mark)});
+      import { createApplyingRecord } from ${JSON.stringify(new URL('applying-record.ts', import.meta.url).href)};
+      await createApplyingRecord(${JSON.stringify(file)}, console.error).begin(${JSON.stringify(mark)});
       process.exit(${code});`;
     const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], { stdio: 'inherit' });
     expect(await new Promise((settle) => child.once('exit', settle))).toBe(code);

@@ -1,7 +1,7 @@
 import type { ApplyAttempt, SetpointError, Snapshot } from '@setpoint/protocol';
 
-/** What was tried, and what came of it. */
-export class Attempts {
+/** The last version that was tried, and the result. */
+export class ApplyAttempts {
   #last: ApplyAttempt | undefined;
 
   get last(): ApplyAttempt | undefined {
@@ -13,11 +13,11 @@ export class Attempts {
   }
 
   /**
-   * Was this tried last, rejected, and would it be again? A schema says of the same content what it said before. What was
-   * on trial, or in quarantine, has done harm: who publishes it once more wants it to be tried. A handler may have failed
-   * for a reason that has passed.
+   * Whether this content was tried last, was rejected, and would be rejected again. A schema judges the same content the
+   * same way. A version that failed its trial or killed a process has done harm: publishing it as a new version asks to
+   * try it again. A handler may have failed for a reason that has passed.
    */
-  failedLast({ digest, epoch, version }: Snapshot): boolean {
+  wouldFailAgain({ digest, epoch, version }: Snapshot): boolean {
     const last = this.#last;
     if (last?.outcome !== 'rejected' || last.digest !== digest) return false;
     if (last.code === 'document_invalid') return true;
@@ -25,7 +25,7 @@ export class Attempts {
     return isHarmful && last.epoch === epoch && last.version === version;
   }
 
-  /** The same content as another version is the version that was rejected. */
+  /** The rejected content came again as another version. */
   repeat({ epoch, version }: Snapshot): void {
     if (this.#last) this.#last = { ...this.#last, epoch, version };
   }

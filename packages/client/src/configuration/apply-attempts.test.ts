@@ -1,7 +1,7 @@
 import { SetpointError } from '@setpoint/protocol';
 import { snapshotOf } from '@setpoint/test-support/samples';
 import { describe, expect, it } from 'vitest';
-import { Attempts } from './attempts.ts';
+import { ApplyAttempts } from './apply-attempts.ts';
 
 const error = new SetpointError('handler_failed', 'broken', { faults: [{ pointer: '/a', message: 'broken' }] });
 const misfit = new SetpointError('document_invalid', 'does not fit');
@@ -13,13 +13,13 @@ const repeated = snapshotOf(3, { threshold: 0.2 });
 
 describe('what was tried', () => {
   it('is nothing at first', () => {
-    const attempts = new Attempts();
+    const attempts = new ApplyAttempts();
     attempts.repeat(two);
-    expect([attempts.last, attempts.hasFailed, attempts.failedLast(two)]).toEqual([undefined, false, false]);
+    expect([attempts.last, attempts.hasFailed, attempts.wouldFailAgain(two)]).toEqual([undefined, false, false]);
   });
 
   it('is told as health tells it', () => {
-    const attempts = new Attempts();
+    const attempts = new ApplyAttempts();
     attempts.succeed(two);
     expect(attempts.last).toEqual({ epoch: 7, version: 2, digest: two.digest, outcome: 'applied' });
     attempts.fail(repeated, error);
@@ -48,8 +48,8 @@ describe('what was tried', () => {
     ['the same content, out of quarantine', quarantined, repeated, false],
     ['the same version of a later epoch, out of quarantine', quarantined, { ...two, epoch: 8 }, false],
   ])('and would only fail again: %s', (_, reason, again, expected) => {
-    const attempts = new Attempts();
+    const attempts = new ApplyAttempts();
     attempts.fail(two, reason);
-    expect(attempts.failedLast(again)).toBe(expected);
+    expect(attempts.wouldFailAgain(again)).toBe(expected);
   });
 });

@@ -1,6 +1,6 @@
 import type { Keepalive } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createBeaconWatch } from './lost-snapshot.ts';
+import { createAheadOfAuthorityWatch, createLostSnapshotWatch, createSkewWatch } from './authority-beacon.ts';
 
 type Said = Pick<Keepalive, 'recent' | 'commit'> & { session?: string };
 const say = (said: Said): Keepalive => ({
@@ -14,7 +14,7 @@ const stamp = (version: number, epoch = 7) => ({ epoch, version });
 const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`other-${index}`, stamp(1)]));
 
 it('a beacon of an authority that was started again, and that committed meanwhile, makes the client ask again', () => {
-  const watch = createBeaconWatch('vad', () => 0);
+  const watch = createLostSnapshotWatch('vad', () => 0);
   expect(watch.hear(say({ recent: {}, commit: 5 }), stamp(2))).toBe(false);
   expect(watch.hear(say({ recent: {}, commit: 5, session: 't' }), stamp(2))).toBe(false);
   expect(watch.hear(say({ recent: {}, commit: 6, session: 'u' }), stamp(2))).toBe(true);
@@ -30,7 +30,7 @@ describe('a beacon that names the service', () => {
     ['an older epoch', stamp(9, 6), stamp(2), false],
     ['a version while none was observed', stamp(1), undefined, true],
   ])('with %s asks again as it should', (_, named, observed, expected) => {
-    const watch = createBeaconWatch('vad', () => 0);
+    const watch = createLostSnapshotWatch('vad', () => 0);
     expect(watch.hear(say({ recent: { vad: named }, commit: 1 }), observed)).toBe(expected);
   });
 });
@@ -38,7 +38,7 @@ describe('a beacon that names the service', () => {
 describe('a beacon that does not name the service', () => {
   const hearTwo = (first: Said, second: Said, apartMs: number): boolean => {
     let now = 0;
-    const watch = createBeaconWatch('vad', () => now);
+    const watch = createLostSnapshotWatch('vad', () => now);
     expect(watch.hear(say(first), stamp(2))).toBe(false);
     now = apartMs;
     return watch.hear(say(second), stamp(2));
@@ -58,7 +58,7 @@ describe('a beacon that does not name the service', () => {
 
   it('asks once for each rise', () => {
     let now = 0;
-    const watch = createBeaconWatch('vad', () => now);
+    const watch = createLostSnapshotWatch('vad', () => now);
     watch.hear(say({ commit: 5 }), stamp(2));
     now = 60_000;
     expect(watch.hear(say({ commit: 6 }), stamp(2))).toBe(true);
@@ -68,7 +68,7 @@ describe('a beacon that does not name the service', () => {
 
   it('asks for nothing after a new connection: the retained snapshot has just come', () => {
     let now = 0;
-    const watch = createBeaconWatch('vad', () => now);
+    const watch = createLostSnapshotWatch('vad', () => now);
     watch.hear(say({ commit: 5 }), stamp(2));
     now = 600_000;
     watch.reset();
@@ -76,7 +76,63 @@ describe('a beacon that does not name the service', () => {
   });
 
   it('takes a service of an inherited name for one that is not named', () => {
-    const watch = createBeaconWatch('constructor', () => 0);
+    const watch = createLostSnapshotWatch('constructor', () => 0);
     expect(watch.hear(say({ recent: {}, commit: 1 }), stamp(2))).toBe(false);
   });
+});
+
+const beat = (version?: number) => ({
+  instance: 'config-authority',
+  session: 's',
+  sequence: 0,
+  intervalMs: 5000,
+  recent: version === undefined ? { asr: { epoch: 1, version: 1 } } : { vad: { epoch: 7, version } },
+});
+const applied = { epoch: 7, version: 3 };
+
+describe('what runs is newer than what the authority has', () => {
+  it('where two signs of life in a row say so, and is told once', () => {
+    const watch = createAheadOfAuthorityWatch('vad');
+    expect([watch.hear(beat(2), applied), watch.hear(beat(2), applied), watch.hear(beat(2), applied)]).toEqual([
+      undefined,
+      { epoch: 7, version: 2 },
+      undefined,
+    ]);
+  });
+
+  it('not where one was overtaken by the version, and not where the service is not named or nothing runs', () => {
+    const watch = createAheadOfAuthorityWatch('vad');
+    for (const version of [2, 3, 2, 4]) expect(watch.hear(beat(version), applied)).toBeUndefined();
+    for (const running of [applied, undefined]) expect(watch.hear(beat(), running)).toBeUndefined();
+    for (let round = 0; round < 3; round++) expect(watch.hear(beat(2), undefined)).toBeUndefined();
+  });
+
+  it('again after it was over', () => {
+    const watch = createAheadOfAuthorityWatch('vad');
+    const heard = [2, 2, 3, 1, 1].map((version) => watch.hear(beat(version), applied)?.version);
+    expect(heard).toEqual([undefined, 2, undefined, undefined, 1]);
+  });
+});
+
+/** What is told of this clock's distances, in seconds, beacon by beacon. */
+function told(...skews: readonly number[]): number[] {
+  const said: number[] = [];
+  const compare = createSkewWatch((skewMs) => said.push(skewMs / 1000));
+  for (const skew of skews) compare(1_000_000, 1_000_000 + skew * 1000);
+  return said;
+}
+
+it('is told once for each episode, in both directions', () => {
+  expect(told(0, 11, 12, 13, 14)).toEqual([12]);
+  expect(told(-11, -12, -13)).toEqual([-12]);
+  expect(told(20, 21, 0, 22, 23)).toEqual([21, 23]);
+});
+
+it('is not told up to ten seconds, nor for one beacon that was long on its way', () => {
+  expect(told(10, 10, -10, -10)).toEqual([]);
+  expect(told(30, 0, 30, 0)).toEqual([]);
+});
+
+it('is nothing that a time which is none could tell', () => {
+  expect(told(Number.NaN, Number.NaN, Number.NaN)).toEqual([]);
 });

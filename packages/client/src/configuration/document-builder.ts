@@ -12,48 +12,48 @@ import {
 } from '@setpoint/protocol';
 import type { z } from 'zod';
 import type { Policy } from '../options/policy.ts';
-import { inTime } from '../transaction/handler-step.ts';
+import { withinTime } from '../transaction/handler-step.ts';
 import { isDeepEqual } from './deep-equal.ts';
 import { type Overlay, overlay } from './overlay.ts';
 import { maskSecrets, maxFaults, toRefusal } from './refusal.ts';
 
-export interface DocumentMakerOptions<T> {
+export interface DocumentBuilderOptions<T> {
   readonly schema: z.ZodType<T>;
   readonly policy: Policy;
-  /** For the schema. Milliseconds. */
+  /** Time limit of the schema. Milliseconds. */
   readonly timeoutMs: number;
   readonly abandoned: AbortSignal;
   readonly now: () => number;
 }
 
-/** A document that the schema takes. */
-export interface MadeDocument<T> {
+/** A document that the schema accepts. */
+export interface ValidatedDocument<T> {
   readonly document: T;
-  /** What it was made of: as published, with what this machine puts in its place. */
+  /** The JSON it was made of: as published, with the values of this machine laid over it. */
   readonly values: JsonObject;
-  /** Where this machine put something. */
+  /** Where values of this machine were laid over it. */
   readonly masked: readonly Pointer[];
-  /** It stands in for the live one: the boot policy put something in its place. */
+  /** Whether it only stands in for the live document, because the boot policy replaced some of its values. */
   readonly isMakeshift: boolean;
   /** Undefined for defaults. */
   readonly snapshot: Snapshot | undefined;
   readonly at: string;
 }
 
-/** Makes documents of what was published, kept or left out: lays over it what this machine has, and looks whether it fits. */
-export class DocumentMaker<T> {
-  readonly #options: DocumentMakerOptions<T>;
+/** Builds documents from snapshots or defaults: lays the values of this machine over them and validates the result. */
+export class DocumentBuilder<T> {
+  readonly #options: DocumentBuilderOptions<T>;
 
-  constructor(options: DocumentMakerOptions<T>) {
+  constructor(options: DocumentBuilderOptions<T>) {
     this.#options = options;
   }
 
-  /** @throws SetpointError `document_invalid`, `apply_timeout`; what the schema throws */
-  async fromSnapshot(snapshot: Snapshot, from: 'live' | 'cache'): Promise<MadeDocument<T>> {
+  /** @throws SetpointError `document_invalid`, `apply_timeout`; whatever the schema throws */
+  async fromSnapshot(snapshot: Snapshot, from: 'live' | 'cache'): Promise<ValidatedDocument<T>> {
     const { overrides, bootDefaults } = this.#options.policy;
     const own = from === 'cache' ? new Map([...bootDefaults, ...overrides]) : overrides;
     const values = overlay(snapshot.values, own);
-    const { success, data, error } = await this.#look(values);
+    const { success, data, error } = await this.#validate(values);
     if (!success) throw this.#misfit(snapshot, error.issues);
     const isMakeshift = from === 'cache' && bootDefaults.size > 0;
     return {
@@ -67,13 +67,15 @@ export class DocumentMaker<T> {
   }
 
   /**
-   * Of the schema's defaults, with what the boot policy puts in their place; what it keeps is taken from `lastGood`.
-   * @throws SetpointError `document_invalid` where that makes no complete document, `apply_timeout`; what the schema throws
+   * Builds a document from the schema's defaults and the values of the boot policy; values that the policy keeps are
+   * taken from `lastGood`.
+   * @throws SetpointError `document_invalid` when that makes no complete document, `apply_timeout`; whatever the schema
+   * throws
    */
-  async fromDefaults(lastGood: Snapshot | undefined): Promise<MadeDocument<T>> {
+  async fromDefaults(lastGood: Snapshot | undefined): Promise<ValidatedDocument<T>> {
     const { overrides, bootDefaults } = this.#options.policy;
     const own = new Map([...this.#kept(lastGood), ...bootDefaults, ...overrides]);
-    const { success, data, error } = await this.#look(overlay({}, own)).catch((cause) => {
+    const { success, data, error } = await this.#validate(overlay({}, own)).catch((cause) => {
       throw maskOwn(toRefusal(cause), own);
     });
     if (!success) throw this.#defaultsMisfit(own, error.issues);
@@ -89,14 +91,22 @@ export class DocumentMaker<T> {
     };
   }
 
-  /** As published, and as this machine has it at a start and later: for who hides the secrets of all of them. */
-  variantsOf(snapshot: Snapshot): Snapshot[] {
+  /** Masks the secrets of these snapshots in an error, also where values of this machine replaced them. */
+  maskSecrets(error: SetpointError, snapshots: readonly (Snapshot | undefined)[]): SetpointError {
+    return maskSecrets(
+      error,
+      snapshots.flatMap((snapshot) => (snapshot ? this.#variantsOf(snapshot) : [])),
+    );
+  }
+
+  /** The snapshot as published, and with the values of this machine, at a start and later. */
+  #variantsOf(snapshot: Snapshot): Snapshot[] {
     const { overrides, bootDefaults } = this.#options.policy;
     const own = [overrides, new Map([...bootDefaults, ...overrides])].filter(({ size }) => size > 0);
     return [snapshot, ...own.map((values) => ({ ...snapshot, values: overlay(snapshot.values, values) }))];
   }
 
-  /** What the boot policy keeps. */
+  /** The values that the boot policy keeps. */
   #kept(lastGood: Snapshot | undefined): Overlay {
     const kept = new Map<Pointer, JsonValue>();
     const missing: Fault[] = [];
@@ -106,21 +116,21 @@ export class DocumentMaker<T> {
       else kept.set(pointer, value);
     }
     if (missing.length === 0) return kept;
-    const message = `what must be kept is missing (${missing.map(({ pointer }) => pointer).join(', ')})`;
+    const message = `values that must be kept are missing (${missing.map(({ pointer }) => pointer).join(', ')})`;
     throw new SetpointError('document_invalid', message, { faults: missing });
   }
 
-  /** What would have to be published for this document; nothing, where the schema does not take it for itself. */
+  /** The JSON that would produce this document; {} when the schema would make another document of it. */
   async #valuesOf(document: T): Promise<JsonObject> {
     const copy = jsonCopyOf(document);
     if (!isJsonObject(copy)) return {};
-    const { success, data } = await this.#look(copy);
+    const { success, data } = await this.#validate(copy);
     return success && isDeepEqual(data, document) ? copy : {};
   }
 
-  #look(values: JsonObject): Promise<z.ZodSafeParseResult<T>> {
+  #validate(values: JsonObject): Promise<z.ZodSafeParseResult<T>> {
     const { schema, timeoutMs, abandoned } = this.#options;
-    return inTime(timeoutMs, 'the schema', schema.safeParseAsync(values), abandoned);
+    return withinTime(timeoutMs, 'the schema', schema.safeParseAsync(values), abandoned);
   }
 
   #misfit({ version }: Snapshot, issues: readonly z.core.$ZodIssue[]): SetpointError {
@@ -129,10 +139,10 @@ export class DocumentMaker<T> {
     return refusalFor(`version ${version} does not fit the schema of this build${own}`, issues);
   }
 
-  /** Which of them are secret nobody has said yet: all of what this machine puts in their place is hidden. */
+  /** Without a snapshot it is not known which settings are secret, so all values of this machine are masked. */
   #defaultsMisfit(own: Overlay, issues: readonly z.core.$ZodIssue[]): SetpointError {
-    const laid = own.size > 0 ? ` (with what this machine has for ${[...own.keys()].join(', ')})` : '';
-    const refusal = refusalFor(`the defaults of the schema make no document${laid}`, issues);
+    const overlaid = own.size > 0 ? ` (with this machine's values for ${[...own.keys()].join(', ')})` : '';
+    const refusal = refusalFor(`the defaults of the schema make no document${overlaid}`, issues);
     return maskOwn(refusal, own);
   }
 
@@ -141,11 +151,11 @@ export class DocumentMaker<T> {
   }
 }
 
-/** Nobody has said yet which of the values of this machine are secret. */
+/** Masks all values of this machine: it is not known yet which of them are secret. */
 const maskOwn = (error: SetpointError, own: Overlay): SetpointError =>
   maskSecrets(error, [{ values: overlay({}, own), secrets: [...own.keys()] }]);
 
-/** Which of them are there: a list may be shorter than one of them says. */
+/** The pointers whose values are really in the document: a list may be shorter than a pointer assumes. */
 const placedIn = (values: JsonObject, own: Overlay): Pointer[] =>
   [...own].filter(([pointer, value]) => isDeepEqual(readPointer(values, pointer), value)).map(([pointer]) => pointer);
 
@@ -159,7 +169,7 @@ function refusalFor(what: string, issues: readonly z.core.$ZodIssue[]): Setpoint
   return new SetpointError('document_invalid', `${what}: ${text}${rest}`, { faults });
 }
 
-/** Undefined of what JSON has no words for, a bigint say. */
+/** Undefined for values that JSON can't represent, such as a bigint. */
 function jsonCopyOf(document: unknown): JsonValue | undefined {
   try {
     return JSON.parse(JSON.stringify(document)) as JsonValue;

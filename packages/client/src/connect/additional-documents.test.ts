@@ -2,7 +2,7 @@ import type { Bus, BusStatus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { shareBus } from './shared-bus.ts';
+import { shareBus } from './additional-documents.ts';
 
 let broker: MemoryBroker;
 let bus: Bus;
