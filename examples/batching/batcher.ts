@@ -1,12 +1,12 @@
 export interface BatcherOptions<T> {
-  /** A batch is sent as soon as it has so many items. */
+  /** A batch is sent as soon as it has this many items. */
   readonly maxItems: number;
-  /** A batch is sent at the latest so long after its first item. Milliseconds. */
+  /** A batch is sent at the latest this many milliseconds after its first item. */
   readonly maxDelayMs: number;
   readonly send: (items: readonly T[]) => Promise<unknown>;
 }
 
-/** Collects items and sends them together. Holds at most `maxItems` and what is being sent. */
+/** Collects items and sends them together. Holds at most `maxItems`, and the batch that is being sent. */
 export function createBatcher<T>({ maxItems, maxDelayMs, send }: BatcherOptions<T>) {
   let items: T[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -26,13 +26,13 @@ export function createBatcher<T>({ maxItems, maxDelayMs, send }: BatcherOptions<
 
   return {
     flush,
-    /** Wait for it: it resolves at once, or when a full batch has been sent. */
+    /** Adds an item. Await it: it resolves at once, or when a full batch has been sent. */
     async add(item: T): Promise<void> {
       items.push(item);
       timer ??= setTimeout(flush, maxDelayMs);
       if (items.length >= maxItems) await flush();
     },
-    /** Sends what is left. */
+    /** Sends the items that are left. */
     [Symbol.asyncDispose]: async (): Promise<void> => void (await flush()),
   };
 }

@@ -28,6 +28,6 @@ const batcher = createBatcher<number>({
   ...connection.current,
   send: (celsius) => readings.publish(messenger, { sensor: 'cellar' }, { celsius: [...celsius] }),
 });
-// Two batches are full; the third one goes by its age.
+// Two batches are sent because they are full, the third one because of its age.
 for (let n = 0; n < 23; n++) await batcher.add(20 + n / 10);
 await allReceived.promise;

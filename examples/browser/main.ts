@@ -28,11 +28,11 @@ function showStanding({ stamp, state, providerState, bus }: Connection<ShopWindo
     `version ${stamp?.version ?? 'none'}, ${state}, ${providerState} · broker: ${bus.status.kind}`;
 }
 
-// `?broker=ws://…` says where; who publishes is told by the site that the page is from, and not by the broker.
+// `?broker=ws://…` names the broker. The trusted keys come from the site that served the page, not from the broker.
 const query = new URLSearchParams(location.search);
 const connection = await connect({
   service: 'shop-window',
-  // A sign has a name; without one each load of the page would be another.
+  // Without a name, each load of the page would be another instance.
   instance: query.get('name') ?? 'shop-window-1',
   schema: shopWindow,
   url: query.get('broker') ?? `ws://${location.hostname}:9001`,

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { rolldown } from 'rolldown';
 
-// Bundles the page and serves it, with the keys that it shall trust. Vite, webpack and esbuild find what a browser needs
-// in the same way: by the `browser` condition of the packages.
+// Bundles the page and serves it together with the keys that it trusts. Vite, webpack and esbuild find the browser's files in the
+// same way: by the `browser` condition of the packages.
 const port = Number(process.env.PORT ?? 8000);
 const trustedKeysFile = process.env.SETPOINT_TRUSTED_KEYS ?? 'data/trusted-keys.json';
 const folder = import.meta.dirname;

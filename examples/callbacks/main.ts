@@ -7,7 +7,7 @@ interface Callbacks {
   onMessage?(topic: string, data: object): void;
 }
 
-/** For those who think in callbacks. Returns a function that ends them. */
+/** Offers a connection as callbacks. Returns a function that removes them. */
 function listen(connection: Connection<unknown>, filter: string, callbacks: Callbacks): () => Promise<void> {
   const { bus, messenger } = connection;
   if (bus.status.kind === 'connected') callbacks.onConnect?.(bus.status.session);
@@ -42,11 +42,11 @@ const end = listen(connection, 'door/+/bell', {
   },
 });
 
-// `connect` may have had enough without the broker; this waits for it.
+// `connect` may have resolved without the broker; this waits for the connection.
 await connection.bus.start();
 connection.bus.reconnect('to see what happens');
 await isBack.promise;
-// A retained message needs no luck: it also comes to whoever subscribes later.
+// Retained, so that it also reaches whoever subscribes later.
 await connection.messenger.publish('door/front/bell', { rings: 2 }, { retain: true });
 await hasRung.promise;
 await end();

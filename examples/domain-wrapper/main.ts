@@ -4,7 +4,7 @@ import { z } from 'zod';
 const settings = z.object({ brightness: z.number().min(0).max(1).default(0.8) });
 const lampState = defineTopic('lamp/{room}/state', z.object({ brightness: z.number() }), { retain: true });
 
-/** What the rest of the house knows of lamps: rooms and brightness, no topics, no schemas, no connection. */
+/** All that the rest of the program sees of lamps: rooms and brightness, without topics, schemas or a connection. */
 class Lamps implements AsyncDisposable {
   readonly #connection: Connection<z.output<typeof settings>>;
 
@@ -17,14 +17,14 @@ class Lamps implements AsyncDisposable {
     return new Lamps(await connect(options));
   }
 
-  /** As bright as the configuration says at this moment. */
+  /** Turns a lamp on, as bright as the configuration says at this moment. */
   async switchOn(room: string): Promise<void> {
     const { brightness } = this.#connection.current;
     const { status } = await lampState.publish(this.#connection.messenger, { room }, { brightness });
     if (status === 'dropped' || status === 'expired') throw new Error(`the lamp in the ${room} was not switched on`);
   }
 
-  /** Resolves when nothing is missed any more. */
+  /** Resolves when the subscription is in place, so that no message is missed from then on. */
   async onSwitched(handler: (room: string, brightness: number) => void): Promise<void> {
     const { messenger } = this.#connection;
     await lampState.subscribe(messenger, ({ brightness }, { params }) => handler(params.room, brightness)).ready;

@@ -1,7 +1,7 @@
 import { connect, type Logger } from '@setpoint/client';
 import { z } from 'zod';
 
-/** Any logger will do that has these four; pino and winston fit as they are, or nearly. */
+/** Any logger with these four methods will do, for instance pino. */
 function createLogger(write: (line: string) => void): Logger {
   const at =
     (level: string) =>
@@ -28,7 +28,7 @@ await using connection = await connect({
   logger,
 });
 const { messenger } = connection;
-// What a handler throws ends in the logger, and nowhere else.
+// An error that a handler throws goes to the logger, and nowhere else.
 await messenger.subscribe('oven/door', () => {
   throw new Error('the door is hot');
 }).ready;

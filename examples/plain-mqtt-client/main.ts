@@ -9,8 +9,8 @@ await using connection = await connect({
   startTimeoutMs: 500,
 });
 
-// Connected by a URL, the bus is an MQTT one, and its client is that of MQTT.js: with all its events and properties.
-// Look and listen; publish and subscribe through the messenger or the bus, which know what to restore after a loss.
+// Connected by a URL, the bus has the MQTT.js client, with all its events and properties. Read it and listen to it, but publish and
+// subscribe through the messenger or the bus, which restore subscriptions after a loss.
 const { client } = connection.bus as MqttBus;
 if (!client) throw new Error('there is no client before the first attempt to connect');
 

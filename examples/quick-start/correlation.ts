@@ -10,7 +10,7 @@ await messenger.reply<{ to: number }>('adder/count', async function* ({ to }) {
   for (let n = 1; n <= to; n += 1) yield { n };
 }).ready;
 
-// Asked at once, answered in any order: each answer finds its question by the correlation id.
+// Requests are sent at once and answered in any order: the correlation id assigns each answer to its request.
 const asked = [1, 2, 3].map((n) => messenger.request<{ sum: number }>('adder/add', { a: n, b: 10 }));
 console.log((await Promise.all(asked)).map(({ sum }) => sum).join(' '));
 

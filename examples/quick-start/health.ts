@@ -7,7 +7,7 @@ const fan = await connect({ ...common, service: 'fan', instance: 'fan-1' });
 console.log(`the fan says of itself: ${fan.health().state}`);
 
 const hasEnded = Promise.withResolvers<void>();
-// Every process says on a topic of its own how it is; the broker keeps it, and says "offline" for one that died.
+// Every process publishes its health, retained, on a topic of its own; for a process that died the broker publishes "offline".
 await porch.messenger.subscribe<{ state: string }>('system/health/fan-1', ({ data }) => {
   console.log(`the fan is ${data.state}`);
   if (data.state === 'offline') hasEnded.resolve();

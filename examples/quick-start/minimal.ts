@@ -8,7 +8,7 @@ const connection = await connect({ service: 'lamp', schema, environment: process
 console.log(`brightness ${connection.current.brightness}`);
 
 const result = await connection.messenger.publish('lamp/hall/state', { isOn: true });
-// Without a connection it says so at once, and the outcome is told later.
+// Without a connection the result is "queued" at once, and its outcome resolves later.
 const { status } = result.status === 'queued' ? await result.outcome : result;
 console.log(`published: ${status}`);
 

@@ -5,7 +5,7 @@ const schema = z.object({ celsius: z.number().default(20) });
 const options = { service: 'heater', schema, environment: process.env, startTimeoutMs: 500 };
 
 async function heatOnce(): Promise<void> {
-  // Closed at the end of the function, however that is reached: by a return, or by a throw.
+  // Closed at the end of the function, whether it returns or throws.
   await using connection = await connect(options);
   connection.bus.onStatus(({ kind }) => {
     if (kind === 'closed') console.log('closed');

@@ -6,7 +6,7 @@ await using connection = await connect({ service: 'house', schema, environment: 
 const { messenger } = connection;
 
 const last = Promise.withResolvers<void>();
-// "+" is one level, "#" is all that follow, and the level above them; every filter that matches is called.
+// "+" matches one level, "#" the level before it and everything below. Every handler whose filter matches is called.
 await messenger.subscribe('room/+/light', (_, topic) => console.log(`+ ${topic}`)).ready;
 await messenger.subscribe('room/#', (_, topic) => {
   console.log(`# ${topic}`);

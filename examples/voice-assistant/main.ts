@@ -13,7 +13,7 @@ const isOnce = process.argv.includes('--once');
 const end = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end.abort());
 
-// The authority writes its public key beside its data: with it nobody else can give these workers a configuration.
+// The authority writes its public key into its data folder. With it, the workers apply only what this authority has signed.
 const trustedKeysFile = process.env.SETPOINT_TRUSTED_KEYS;
 const printers = new Map(Object.entries(schemas).map(([name, schema]) => [name, createChangePrinter(name, schema)]));
 const stage: Stage = {
@@ -32,7 +32,7 @@ await Promise.all(
     try {
       await runWorker(stage);
     } catch (cause) {
-      // One that is still starting when the end comes says so.
+      // A worker that is still starting at the end rejects with `stopped`.
       if (!end.signal.aborted) throw cause;
     }
   }),

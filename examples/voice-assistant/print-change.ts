@@ -1,7 +1,7 @@
 import { type Change, deriveContract } from '@setpoint/client';
 import type { z } from 'zod';
 
-/** Prints a line for every pointer that a change names. What the schema calls a secret is not shown. */
+/** Prints a line for every pointer that a change names. Values that the schema marks as secret are not shown. */
 export function createChangePrinter(service: string, schema: z.ZodType): (change: Change<unknown>) => void {
   const secrets = secretPointers(deriveContract(service, schema).schema);
   return ({ changed, previous, current, version }) => {

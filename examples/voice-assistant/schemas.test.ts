@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { configFile, schemaFile, schemaText } from './schema-files.ts';
 import { schemas } from './services.ts';
 
-/** Every place of a document that is no section. */
+/** The pointers of all leaf settings of a document. */
 const settingsOf = (value: unknown, at = ''): string[] =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.entries(value).flatMap(([key, member]) => settingsOf(member, `${at}/${key}`))

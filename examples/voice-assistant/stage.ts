@@ -1,12 +1,12 @@
 import type { Change, ConnectOptions } from '@setpoint/client';
 
-/** What the three workers are given. */
+/** The options that all three workers get. */
 export interface Stage {
-  /** Where the broker is, and whose snapshots to believe. */
+  /** Where the broker is, and whose snapshots to trust. */
   readonly broker: Pick<ConnectOptions, 'url' | 'trustedKeys'>;
-  /** Ends the worker. */
+  /** Aborting it stops the worker. */
   readonly signal: AbortSignal;
-  /** Told of every change. */
+  /** Called with every change. */
   readonly onChange: (service: string, change: Change<unknown>) => void;
 }
 
