@@ -11,14 +11,14 @@ const quarantined = new SetpointError('quarantined', 'not again');
 const two = snapshotOf(2, { threshold: 0.2 });
 const repeated = snapshotOf(3, { threshold: 0.2 });
 
-describe('what was tried', () => {
-  it('is nothing at first', () => {
+describe('ApplyAttempts', () => {
+  it('there is no attempt at first', () => {
     const attempts = new ApplyAttempts();
     attempts.repeat(two);
     expect([attempts.last, attempts.hasFailed, attempts.wouldFailAgain(two)]).toEqual([undefined, false, false]);
   });
 
-  it('is told as health tells it', () => {
+  it('an attempt has the shape of the health report', () => {
     const attempts = new ApplyAttempts();
     attempts.succeed(two);
     expect(attempts.last).toEqual({ epoch: 7, version: 2, digest: two.digest, outcome: 'applied' });
@@ -42,12 +42,12 @@ describe('what was tried', () => {
     ['the same version, which a handler refused', error, two, false],
     ['the same content, which a handler refused', error, repeated, false],
     ['the same version, which took too long', late, two, false],
-    ['the same version, which did not prove itself', unproven, two, true],
-    ['the same content, which did not prove itself', unproven, repeated, false],
-    ['the same version, out of quarantine', quarantined, two, true],
-    ['the same content, out of quarantine', quarantined, repeated, false],
-    ['the same version of a later epoch, out of quarantine', quarantined, { ...two, epoch: 8 }, false],
-  ])('and would only fail again: %s', (_, reason, again, expected) => {
+    ['the same version, which failed its trial', unproven, two, true],
+    ['the same content, which failed its trial', unproven, repeated, false],
+    ['the same version, which was held back', quarantined, two, true],
+    ['the same content, which was held back', quarantined, repeated, false],
+    ['the same version of a later epoch, which was held back', quarantined, { ...two, epoch: 8 }, false],
+  ])('whether an attempt would only fail again: %s', (_, reason, again, expected) => {
     const attempts = new ApplyAttempts();
     attempts.fail(two, reason);
     expect(attempts.wouldFailAgain(again)).toBe(expected);

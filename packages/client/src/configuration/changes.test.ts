@@ -32,7 +32,7 @@ describe('subscriptions to places', () => {
     return { ...opened, document: createLiveDocument(opened.configuration) };
   };
 
-  it('fire once each for one change, all in one transaction, in the order they were added', async () => {
+  it('subscriptions to places fire once per change, in one transaction, in the order they were added', async () => {
     const { apply, document } = await open();
     const steps: unknown[] = [];
     document.on('/vad', {
@@ -57,7 +57,7 @@ describe('subscriptions to places', () => {
     ]);
   });
 
-  it('take part in the way back, and those that were not touched do not', async () => {
+  it('only subscriptions whose place changed take part in reverting a change', async () => {
     const { apply, document } = await open();
     const seen: unknown[] = [];
     document.on('/vad/threshold', ({ value, isReturn }) => void seen.push([value, isReturn]));
@@ -73,7 +73,7 @@ describe('subscriptions to places', () => {
     expect(document.current.vad.threshold).toBe(0.5);
   });
 
-  it('end', async () => {
+  it('a subscription to a place is not called after it has ended', async () => {
     const { apply, document } = await open();
     let calls = 0;
     const leave = document.on('/key', () => void calls++);
@@ -91,7 +91,7 @@ describe('a version on trial', () => {
     return { ...opened, document: createLiveDocument(opened.configuration) };
   };
 
-  it('is in force, and counts as applied when its probe is content', async () => {
+  it('a version on trial is in force, and counts as applied once its probe succeeds', async () => {
     const { document, configuration, apply, offer, outcomes, remembered } = await open();
     const go = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
@@ -115,7 +115,7 @@ describe('a version on trial', () => {
     expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({ reason: 'duplicate' });
   });
 
-  it('that fails goes back by a transaction of its own, and is told', async () => {
+  it('a trial that fails is reverted by a transaction of its own, and rejected', async () => {
     const { document, configuration, apply, remembered } = await open();
     const steps: unknown[] = [];
     const note =
@@ -149,7 +149,7 @@ describe('a version on trial', () => {
     });
   });
 
-  it('that failed is not tried again when it is delivered again, and is as another version', async () => {
+  it('a version that failed its trial is not tried again, but its content is as another version', async () => {
     const { configuration, apply } = await open();
     let asked = 0;
     follow(configuration, { commit: () => {}, verify: () => ++asked > 1 });
@@ -181,7 +181,7 @@ describe('a version on trial', () => {
     return { ...opened, seen, asked };
   };
 
-  it('Client-43-Trial-Gives-Way: gives way to a newer one at once, without a step between the two', async () => {
+  it('Client-43-Trial-Gives-Way: a trial gives way to a newer version at once, without a revert in between', async () => {
     const { document, configuration, offer, seen, asked, remembered } = await openOnTrial();
     offer(snapshotOf(3, { threshold: 0.1 }));
     expect(await asked.next()).toBe(3);
@@ -193,7 +193,7 @@ describe('a version on trial', () => {
     await configuration.stop();
   });
 
-  it('does not begin where a newer one came while it was committed', async () => {
+  it('a trial does not begin when a newer version came while it was committed', async () => {
     const { document, configuration, offer, outcomes } = await open();
     const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const asked: number[] = [];
@@ -214,7 +214,7 @@ describe('a version on trial', () => {
     expect([document.stamp?.version, asked]).toEqual([3, [3, 3]]);
   });
 
-  it('does not give way to itself, delivered again, nor to an older one', async () => {
+  it('a trial does not give way to the same version again, nor to an older one', async () => {
     const { configuration, offer, asked, document, outcomes } = await openOnTrial();
     offer(snapshotOf(2, { threshold: 0.2 }));
     offer(snapshotOf(1, { threshold: 0.1 }));
@@ -227,7 +227,7 @@ describe('a version on trial', () => {
   it.each([
     ['does not fit', 2],
     ['is refused by a handler', 0.666],
-  ])('goes on, from the beginning, where the newer one %s', async (_, threshold) => {
+  ])('a trial starts over when the newer version %s', async (_, threshold) => {
     const { document, configuration, offer, seen, asked, outcomes } = await openOnTrial();
     offer(snapshotOf(3, { threshold }));
     expect(await asked.next()).toBe(2);
@@ -239,7 +239,7 @@ describe('a version on trial', () => {
     await configuration.stop();
   });
 
-  it('goes back to what was proven, past one that gave way to it', async () => {
+  it('a failed trial goes back to the last proven version, not to one that gave way', async () => {
     const { document, offer, seen, asked, outcomes } = await openOnTrial(({ version }) => version !== 3);
     offer(snapshotOf(3, { threshold: 0.3 }));
     await asked.next();
@@ -249,7 +249,7 @@ describe('a version on trial', () => {
     expect([document.current.threshold, document.stamp?.version, document.trial]).toEqual([0.1, 1, undefined]);
   });
 
-  it('tells what needs a restart also of one that gave way', async () => {
+  it('a change that needs a restart is announced also for a version that gave way', async () => {
     const { configuration, apply, offer } = openConfiguration(plain);
     const cold = { restartRequired: ['/model'] };
     await apply(snapshotOf(1, { model: 'a' }, cold));
@@ -266,7 +266,7 @@ describe('a version on trial', () => {
     expect(restarts).toEqual([['/model']]);
   });
 
-  it('goes back where what its probe threw can not be read', async () => {
+  it('a trial is reverted also when what its probe threw cannot be read', async () => {
     const { document, configuration, apply } = await open();
     follow(configuration, {
       commit: () => {},
@@ -278,7 +278,7 @@ describe('a version on trial', () => {
     expect([document.current.threshold, document.stamp?.version]).toEqual([0.1, 1]);
   });
 
-  it('goes back for those who are there then, and not for those who left', async () => {
+  it('a failed trial is reverted by the handlers that are still subscribed, and by no other', async () => {
     const { configuration, apply } = await open();
     const seen: string[] = [];
     const leave = follow(configuration, { commit: ({ version }) => void seen.push(`gone ${version}`) });
@@ -294,7 +294,7 @@ describe('a version on trial', () => {
     expect(seen).toEqual(['gone 2', 'new 1']);
   });
 
-  it('stays where a handler refuses to go back, whole, and this is told', async () => {
+  it('a version stays in force as a whole when a handler refuses to revert it, and that is reported', async () => {
     const { document, configuration, apply, revertFaults, remembered } = await open();
     const seen: number[] = [];
     follow(configuration, { commit: ({ version }) => void seen.push(version) });
@@ -315,7 +315,7 @@ describe('a version on trial', () => {
     expect(await apply(snapshotOf(3, { threshold: 0.1 }))).toMatchObject({ kind: 'applied' });
   });
 
-  it('that is cut short by a stop stays as it is, and says nothing against the document', async () => {
+  it('a trial that a stop cuts short neither reverts nor rejects its version', async () => {
     const { document, configuration, offer, outcomes } = await open();
     const reached = Promise.withResolvers<void>();
     follow(configuration, { commit: () => {}, verify: () => reached.resolve(), soakMs: 60_000 });
@@ -327,7 +327,7 @@ describe('a version on trial', () => {
     expect(configuration.report()).toMatchObject({ version: 1, lastAttempt: { version: 1 } });
   });
 
-  it('repeats no secret that its probe told, nor that a handler told on the way back', async () => {
+  it('a failed trial repeats no secret that its probe or a reverting handler threw', async () => {
     const { configuration, apply, revertFaults } = await open();
     const secret = { secrets: ['/token'] };
     await apply(snapshotOf(2, { token: 'old-secret' }, secret));
@@ -347,7 +347,7 @@ describe('a stop', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('tells a handler by its signal, waits 1.5 s, and goes without it', async () => {
+  it('a stop aborts the signal of a handler, waits 1.5 s and goes on without it', async () => {
     const { configuration, apply, offer, outcomes } = openConfiguration(plain, { applyTimeoutMs: 60_000 });
     await apply(snapshotOf(1, { threshold: 0.1 }));
     const reached = Promise.withResolvers<AbortSignal>();
@@ -384,7 +384,7 @@ describe('overrides of this machine', () => {
   const overrides = { allow: ['/log'], values: { '/log/level': 'debug' } };
   const open = () => openConfiguration(service, { policy: policyOf({ overrides }) });
 
-  it('stand in place of what is published, and are reported', async () => {
+  it('overrides replace the published values, and are reported as masked', async () => {
     const { configuration, apply } = open();
     expect(configuration.report().masked).toEqual([]);
     await apply(snapshotOf(1, { log: { level: 'info' }, key: 'a' }));
@@ -392,7 +392,7 @@ describe('overrides of this machine', () => {
     expect(configuration.report()).toMatchObject({ version: 1, masked: ['/log/level'] });
   });
 
-  it('make no change of a change beneath them', async () => {
+  it('a published change below an override is no change here', async () => {
     const { configuration, apply } = open();
     await apply(snapshotOf(1, { log: { level: 'info' } }));
     const changes: (readonly string[])[] = [];
@@ -402,7 +402,7 @@ describe('overrides of this machine', () => {
     expect(changes).toEqual([['/key']]);
   });
 
-  it('hold for defaults and for the last good one', async () => {
+  it('overrides also apply to the defaults and to the last good document', async () => {
     const defaults = open();
     await defaults.configuration.takeDefaults();
     expect(defaults.configuration.current?.log.level).toBe('debug');
@@ -412,7 +412,7 @@ describe('overrides of this machine', () => {
     expect(cached.configuration.current?.log.level).toBe('debug');
   });
 
-  it('that do not fit are named as the likely reason', async () => {
+  it('an override that does not fit is named as the likely reason of the rejection', async () => {
     const values = { '/log/level': 'loud' };
     const { apply } = openConfiguration(service, { policy: policyOf({ overrides: { allow: ['/log'], values } }) });
     expect(await apply(snapshotOf(1))).toMatchObject({
@@ -424,7 +424,7 @@ describe('overrides of this machine', () => {
     });
   });
 
-  it('of a secret are hidden as the secret is', async () => {
+  it('an override of a secret is masked like the secret', async () => {
     const policy = policyOf({ overrides: { allow: ['/key'], values: { '/key': 'my-own-secret' } } });
     const { configuration, apply } = openConfiguration(service, { policy });
     await apply(snapshotOf(1, { key: 'a' }, { secrets: ['/key'] }));
@@ -438,7 +438,7 @@ describe('the boot policy', () => {
   const strict = z.object({ key: z.string(), mode: z.string().default('normal'), size: z.number().max(10).default(1) });
   const open = (boot: PolicyOptions['boot']) => openConfiguration(strict, { policy: policyOf({ boot: boot ?? {} }) });
 
-  it('puts a safe default in place of the last good value, and says so', async () => {
+  it('a boot default replaces the last good value, and is reported as masked', async () => {
     const { configuration, apply, outcomes } = open({ '/mode': { default: 'safe' } });
     await configuration.takeCached(received(snapshotOf(3, { key: 'k', mode: 'fast' })));
     expect(configuration.current).toEqual({ key: 'k', mode: 'safe', size: 1 });
@@ -453,20 +453,20 @@ describe('the boot policy', () => {
     expect(await apply(snapshotOf(3, { key: 'k', mode: 'fast' }))).toMatchObject({ reason: 'duplicate' });
   });
 
-  it('makes a last good one fit that does not, also where it was refused as the live one', async () => {
+  it('a boot default makes a last good document fit, also one that was rejected as the live one', async () => {
     const { configuration, apply } = open({ '/size': { default: 2 } });
     expect(await apply(snapshotOf(3, { key: 'k', size: 99 }))).toMatchObject({ kind: 'rejected' });
     expect(await configuration.takeCached(received(snapshotOf(3, { key: 'k', size: 99 })))).toBe(true);
     expect(configuration.current?.size).toBe(2);
   });
 
-  it('puts a safe default in place of the one that the schema lacks', async () => {
+  it('a boot default supplies a value for which the schema has no default', async () => {
     const { configuration } = open({ '/key': { default: 'none' }, '/mode': { default: 'safe' } });
     expect(await configuration.takeDefaults()).toBe(true);
     expect(configuration.current).toEqual({ key: 'none', mode: 'safe', size: 1 });
   });
 
-  it('keeps a value of a last good one that does not fit as a whole', async () => {
+  it('a kept setting takes its last good value also when the last good document no longer fits', async () => {
     const { configuration } = open({ '/key': 'keep_last_good' });
     const cached = received(snapshotOf(3, { key: 'kept', mode: 'fast', size: 99 }));
     expect(await configuration.takeCached(cached)).toBe(false);
@@ -475,7 +475,7 @@ describe('the boot policy', () => {
     expect(configuration.state).toBe('defaults');
   });
 
-  it('takes no default for what must be kept', async () => {
+  it("a kept setting never takes the schema's default", async () => {
     const { configuration } = open({ '/mode': 'keep_last_good', '/key': { default: 'none' } });
     expect(await configuration.takeDefaults()).toBe(false);
     expect(await configuration.takeDefaults(received(snapshotOf(3, { key: 'k' })))).toBe(false);
@@ -487,7 +487,7 @@ describe('the provider state', () => {
   afterEach(() => void vi.useRealTimers());
   const staleness = { softMs: 100, hardMs: 300 };
 
-  it('follows the document, the outcome and the silence of the authority', async () => {
+  it('the provider state follows the document, its outcome and the silence of the authority', async () => {
     const levels: string[] = [];
     const { configuration, apply } = openConfiguration(plain, {
       policy: policyOf({ staleness }),
@@ -520,7 +520,7 @@ describe('the provider state', () => {
     leave();
   });
 
-  it('is FATAL after a long silence where a setting takes nothing but the live value', async () => {
+  it('the provider state is FATAL after a long silence when a setting may only be live', async () => {
     const policy = policyOf({ staleness, boot: { '/threshold': 'refuse' } });
     const { configuration, apply } = openConfiguration(plain, { policy });
     await apply(snapshotOf(1));
@@ -531,7 +531,7 @@ describe('the provider state', () => {
     await configuration.stop();
   });
 
-  it('is told to all, also where one of them throws', async () => {
+  it('every state listener is called, also when one of them throws', async () => {
     const faults: unknown[] = [];
     const { configuration, apply } = openConfiguration(plain, { onListenerFailed: (cause) => void faults.push(cause) });
     const seen: string[] = [];
@@ -546,7 +546,7 @@ describe('the provider state', () => {
 });
 
 describe('a change that needs a restart', () => {
-  it('is handed to the service after it was reported', async () => {
+  it('a change that needs a restart is handed to the service after it was reported', async () => {
     const opened = openConfiguration(plain);
     const document = createLiveDocument(opened.configuration);
     const cold = { restartRequired: ['/model'] };
@@ -582,7 +582,7 @@ describe('a version that a process died of', () => {
     return { ...opened, steps };
   };
 
-  it('is marked before its first step, and unmarked after its last, well or badly', async () => {
+  it('a version is recorded before its first step and cleared after its last, whether it succeeded or not', async () => {
     const { configuration, apply, steps } = open();
     await apply(snapshotOf(1));
     follow(configuration, { commit: () => void steps.push('commit') });
@@ -600,7 +600,7 @@ describe('a version that a process died of', () => {
     expect(steps.slice(-2)).toEqual(['begin 4', 'end']);
   });
 
-  it('twice is not tried, and a new version is', async () => {
+  it('a version that killed two processes is not tried again, and a new version is', async () => {
     const { configuration, apply, steps } = open({ holds: 2 });
     expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toMatchObject({
       kind: 'rejected',
@@ -613,20 +613,20 @@ describe('a version that a process died of', () => {
     expect(await apply(snapshotOf(3, { threshold: 0.3 }))).toMatchObject({ kind: 'applied' });
   });
 
-  it('twice is tried again as another version: an operator wants it', async () => {
+  it('content that killed two processes is tried again as another version, because an operator asked for it', async () => {
     const { apply } = open({ holds: 2 });
     await apply(snapshotOf(2, { threshold: 0.2 }));
     expect(await apply(snapshotOf(2, { threshold: 0.2 }))).toEqual({ kind: 'skipped', reason: 'failed_before' });
     expect(await apply(snapshotOf(3, { threshold: 0.2 }))).toMatchObject({ kind: 'applied' });
   });
 
-  it('is not tried from the disk either', async () => {
+  it('a version that killed two processes is not started on from disk either', async () => {
     const { configuration, outcomes } = open({ holds: 2 });
     expect(await configuration.takeCached(received(snapshotOf(2)))).toBe(false);
     expect(outcomes.all).toMatchObject([{ error: { code: 'quarantined' } }]);
   });
 
-  it('is free when this process has lived with it for ten seconds, from the broker or from the disk', async () => {
+  it('a version is cleared once the process has run on it for ten seconds, from the broker or from disk', async () => {
     const live = open();
     await live.apply(snapshotOf(2));
     await vi.advanceTimersByTimeAsync(9_999);
@@ -639,7 +639,7 @@ describe('a version that a process died of', () => {
     expect(cached.steps).toEqual(['begin 2', 'end']);
   });
 
-  it('is free after a stop, and not for a newer one, whose ten seconds begin', async () => {
+  it('a stop clears a version; a newer version does not, and begins its own ten seconds', async () => {
     const stopped = open();
     await stopped.apply(snapshotOf(2));
     await stopped.configuration.stop();
@@ -655,12 +655,15 @@ describe('a version that a process died of', () => {
   });
 });
 
-describe('Client-40-Surprises-Survived: whoever is told of a change', () => {
+describe('Client-40-Surprises-Survived: callbacks of a change', () => {
   it.each<[string, Partial<ConfigurationOptions<z.output<typeof plain>>>]>([
     ['outcome', { onOutcome: fail('broken log') }],
     ['first document', { onFirst: fail('broken') }],
-    ['outcome, and whoever is told that', { onOutcome: fail('broken log'), onListenerFailed: fail('broken too') }],
-  ])('and throws at an %s harms no later change, and no stop', async (_, options) => {
+    [
+      'outcome, and in the callback that reports it',
+      { onOutcome: fail('broken log'), onListenerFailed: fail('broken too') },
+    ],
+  ])('a callback that throws at %s harms no later change and no stop', async (_, options) => {
     const { configuration, offer } = openConfiguration(plain, options);
     for (const version of [1, 2, 3]) {
       offer(snapshotOf(version, { threshold: version === 2 ? 2 : version / 10 }));
@@ -673,7 +676,7 @@ describe('Client-40-Surprises-Survived: whoever is told of a change', () => {
   it.each<[string, Partial<ConfigurationOptions<z.output<typeof plain>>>]>([
     ['tracing', { observer: { reception: () => {}, applying: fail('no') } }],
     ['the disk', { remember: () => Promise.reject(new Error('it must not')) }],
-  ])('does not depend on %s', async (_, options) => {
+  ])('a change does not depend on %s', async (_, options) => {
     const { configuration, offer } = openConfiguration(plain, options);
     offer(snapshotOf(1, { threshold: 0.1 }));
     await new Promise(setImmediate);
@@ -684,7 +687,7 @@ describe('Client-40-Surprises-Survived: whoever is told of a change', () => {
 });
 
 describe('a handler', () => {
-  it('that comes after the stop, or follows what the schema has not, is refused', async () => {
+  it('a handler is refused after the stop, and for a place that the schema does not have', async () => {
     const { configuration } = openConfiguration(service);
     const document = createLiveDocument(configuration);
     expect(() => document.on('/nope' as '/key', () => {})).toThrow(
@@ -694,7 +697,7 @@ describe('a handler', () => {
     expect(() => document.onChange(() => {})).toThrow(expect.objectContaining({ code: 'stopped' }));
   });
 
-  it('Client-41-Late-Commit: whose commit ends much too late is brought to the document in force then', async () => {
+  it('Client-41-Late-Commit: a handler whose commit ends much too late is brought to the document then in force', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const { configuration, offer, outcomes, apply } = openConfiguration(plain, { applyTimeoutMs: 100 });
@@ -718,7 +721,7 @@ describe('a handler', () => {
   });
 });
 
-describe('what a second look found', () => {
+describe('stops and secrets around a trial', () => {
   it('a stop while handlers commit begins no trial', async () => {
     const { configuration, apply, offer } = openConfiguration(service);
     await apply(snapshotOf(1, { key: 'a' }));
@@ -741,7 +744,7 @@ describe('what a second look found', () => {
     expect(steps).toEqual(['commit']);
   });
 
-  it('what a handler says of the version on trial before is masked too', async () => {
+  it('an error of a handler is masked with the secrets of the previous version on trial too', async () => {
     const { configuration, apply, offer, outcomes } = openConfiguration(service);
     const withKey = (version: number, key: string) => ({ ...snapshotOf(version, { key }), secrets: ['/key'] });
     await apply(withKey(1, 'first-secret'));

@@ -17,11 +17,11 @@ it.each([
   ['cache', ['live', 'cache', 'cache', 'cache', 'cache', 'stopped']],
   ['defaults', ['live', 'defaults', 'cache', 'defaults', 'defaults', 'stopped']],
   ['stopped', ['stopped', 'stopped', 'stopped', 'stopped', 'stopped', 'stopped']],
-] as const)('from %s every event leads to one state', (state, expected) => {
+] as const)('every event leads from %s to exactly one state', (state, expected) => {
   expect(events.map((event) => transitions[state][event])).toEqual(expected);
 });
 
-it('there is no other state and no other event', () => {
+it('the transition table has no other state and no other event', () => {
   expect(Object.keys(transitions)).toEqual(['starting', 'waiting', 'live', 'cache', 'defaults', 'stopped']);
   for (const row of Object.values(transitions)) expect(Object.keys(row)).toEqual(events);
 });

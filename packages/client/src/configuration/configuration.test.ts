@@ -21,7 +21,7 @@ function gatedSchema() {
 }
 
 describe('the first document', () => {
-  it('comes into force, is kept, and is told', async () => {
+  it('the first document comes into force, is kept on disk and reported', async () => {
     const { configuration, apply, remembered } = open(plain);
     expect(configuration.report()).toEqual({ source: 'none', pendingRestart: [], masked: [] });
     expect([configuration.state, configuration.current, configuration.stamp]).toEqual([
@@ -52,13 +52,13 @@ describe('the first document', () => {
     });
   });
 
-  it('calls no handler: there is nothing it is a change of', async () => {
+  it('the first document calls no handler, because nothing changed', async () => {
     const { configuration, apply } = open(plain);
     follow(configuration, { commit: () => Promise.reject(new Error('called')) });
     expect(await apply(snapshotOf(1))).toMatchObject({ kind: 'applied', isFirst: true });
   });
 
-  it('that does not fit leaves nothing, and a later one is the first', async () => {
+  it('a first snapshot that does not fit leaves no document, and a later one is the first', async () => {
     const opened = open(plain);
     expect(await opened.apply(snapshotOf(1, { threshold: 2 }))).toMatchObject({
       kind: 'rejected',
@@ -81,7 +81,7 @@ describe('the first document', () => {
 });
 
 describe('the defaults', () => {
-  it('make a complete document', async () => {
+  it('the defaults make a complete document', async () => {
     const opened = open(plain);
     expect(await opened.configuration.takeDefaults()).toBe(true);
     expect(opened.configuration.current).toEqual({ threshold: 0.5 });
@@ -97,26 +97,26 @@ describe('the defaults', () => {
     expect(opened.outcomes.all).toHaveLength(1);
   });
 
-  it('do not, where one is missing', async () => {
+  it('the defaults make no document when a required value has none', async () => {
     const { configuration } = open(z.object({ host: z.string() }));
     expect(await configuration.takeDefaults()).toBe(false);
     expect(configuration.current).toBeUndefined();
   });
 
-  it('are looked at by an asynchronous schema', async () => {
+  it('the defaults are validated by an asynchronous schema', async () => {
     const schema = plain.refine(async () => true);
     expect(await open(schema).configuration.takeDefaults()).toBe(true);
     expect(await open(plain.refine(async () => false)).configuration.takeDefaults()).toBe(false);
   });
 
-  it('are none where the schema throws', async () => {
+  it('the defaults make no document when the schema throws', async () => {
     const schema = plain.transform((): Plain => {
       throw new Error('not without a document');
     });
     expect(await open(schema).configuration.takeDefaults()).toBe(false);
   });
 
-  it('give way to a live document that is being looked at', async () => {
+  it('the defaults give way to a live document that is being validated', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer, outcomes } = open(schema);
     offer(snapshotOf(1, { a: 1 }));
@@ -129,7 +129,7 @@ describe('the defaults', () => {
     expect(outcomes.all).toEqual([{ kind: 'applied', isFirst: true, restartRequired: [] }]);
   });
 
-  it('give way to a live document that comes while they are looked at', async () => {
+  it('the defaults give way to a live document that arrives while they are validated', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer } = open(schema);
     const taken = configuration.takeDefaults();
@@ -143,7 +143,7 @@ describe('the defaults', () => {
     expect(configuration.state).toBe('live');
   });
 
-  it('are not taken any more after a stop', async () => {
+  it('the defaults are not taken after a stop', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration } = open(schema);
     const taken = configuration.takeDefaults();
@@ -155,7 +155,7 @@ describe('the defaults', () => {
     expect(configuration.current).toBeUndefined();
   });
 
-  it('are what a live document is a change of', async () => {
+  it('the first live document is a change from the defaults', async () => {
     const { configuration, apply, outcomes } = open(plain);
     await configuration.takeDefaults();
     await outcomes.next();
@@ -176,7 +176,7 @@ describe('the defaults', () => {
     expect(configuration.report().pendingRestart).toEqual([]);
   });
 
-  it('count as nothing to compare with where the schema makes another document of them', async () => {
+  it('the first live document needs a restart when its defaults cannot be compared with it', async () => {
     const schema = plain.transform(({ threshold }) => ({ percent: threshold * 100 }));
     const { configuration, apply, outcomes } = open(schema);
     await configuration.takeDefaults();
@@ -188,7 +188,7 @@ describe('the defaults', () => {
 });
 
 describe('a change', () => {
-  it('is frozen, a document of its own, and told with what changed', async () => {
+  it('a change brings a new frozen document, with the pointers that changed', async () => {
     const { configuration, apply } = open(z.looseObject({}));
     await apply(snapshotOf(1, { vad: { threshold: 0.5 }, list: [1], cold: 1 }));
     const before = configuration.current;
@@ -216,7 +216,7 @@ describe('a change', () => {
     }).toThrow(TypeError);
   });
 
-  it('is seen by readers from the swap on, and counts as applied after all of it', async () => {
+  it('readers see a change from the swap on, and it counts as applied after the last step', async () => {
     const { configuration, apply, offer, outcomes } = open(plain);
     await apply(snapshotOf(1));
     const seen: unknown[] = [];
@@ -240,7 +240,7 @@ describe('a change', () => {
     expect(configuration.report()).toMatchObject({ version: 2 });
   });
 
-  it('that only repeats the content is a new version, and calls no handler', async () => {
+  it('a version that only repeats the content is applied without calling a handler', async () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(1, { threshold: 0.7 }));
     follow(configuration, { commit: () => Promise.reject(new Error('called')) });
@@ -248,7 +248,7 @@ describe('a change', () => {
     expect(configuration.stamp?.version).toBe(2);
   });
 
-  it('is not told to a handler that has left', async () => {
+  it('a change does not call a handler that has unsubscribed', async () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(1));
     const seen: number[] = [];
@@ -259,7 +259,7 @@ describe('a change', () => {
     expect(seen).toEqual([2]);
   });
 
-  it('that a handler refuses leaves the old document, and says which setting is the reason', async () => {
+  it('a change that a handler refuses leaves the old document, and the rejection names the setting', async () => {
     const { configuration, apply, remembered } = open(plain);
     await apply(snapshotOf(1, { threshold: 0.5 }));
     const before = configuration.current;
@@ -292,8 +292,8 @@ describe('a change', () => {
   });
 });
 
-describe('snapshots that come together', () => {
-  it('are applied one at a time, and of those that wait only the newest', async () => {
+describe('snapshots that arrive together', () => {
+  it('snapshots are applied one at a time, and of those that wait only the newest', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer, outcomes } = open(schema);
     offer(snapshotOf(1, { n: 1 }));
@@ -313,17 +313,20 @@ describe('snapshots that come together', () => {
     expect(configuration.stamp?.version).toBe(4);
   });
 
-  it.each(Array.from({ length: 12 }, (_, steps) => steps))('are not lost %i steps after an outcome', async (steps) => {
-    const { configuration, offer, outcomes } = open(plain);
-    offer(snapshotOf(1));
-    await outcomes.next();
-    for (let step = 0; step < steps; step++) await undefined;
-    offer(snapshotOf(2, { threshold: 0.2 }));
-    expect(await outcomes.next()).toMatchObject({ kind: 'applied' });
-    expect(configuration.stamp?.version).toBe(2);
-  });
+  it.each(Array.from({ length: 12 }, (_, steps) => steps))(
+    'a snapshot that arrives %i steps after an outcome is not lost',
+    async (steps) => {
+      const { configuration, offer, outcomes } = open(plain);
+      offer(snapshotOf(1));
+      await outcomes.next();
+      for (let step = 0; step < steps; step++) await undefined;
+      offer(snapshotOf(2, { threshold: 0.2 }));
+      expect(await outcomes.next()).toMatchObject({ kind: 'applied' });
+      expect(configuration.stamp?.version).toBe(2);
+    },
+  );
 
-  it('are applied once where the same one comes again while it is applied', async () => {
+  it('a snapshot that arrives again while it is applied is applied once', async () => {
     const { schema, asked } = gatedSchema();
     const { offer, outcomes } = open(schema);
     offer(snapshotOf(1, { n: 1 }));
@@ -335,7 +338,7 @@ describe('snapshots that come together', () => {
     expect(asked.all).toHaveLength(1);
   });
 
-  it('are refused where one version comes with two contents, also while the first is applied', async () => {
+  it('a version with another content is refused, also while the first one is applied', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer, outcomes } = open(schema);
     offer(snapshotOf(1, { n: 1 }));
@@ -347,7 +350,7 @@ describe('snapshots that come together', () => {
     expect(configuration.current).toEqual({ n: 1 });
   });
 
-  it('are refused where one version comes with two contents while both wait', async () => {
+  it('a version with another content is refused while the first one still waits', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer, outcomes } = open(schema);
     offer(snapshotOf(1, { n: 1 }));
@@ -362,7 +365,7 @@ describe('snapshots that come together', () => {
     expect(configuration.current).toEqual({ n: 2 });
   });
 
-  it('do not meet: a handler is never called while another change is under way', async () => {
+  it('a handler is never called while another change is under way', async () => {
     const { configuration, apply, offer, outcomes } = open(plain);
     await apply(snapshotOf(1));
     let isBusy = false;
@@ -385,8 +388,8 @@ describe('snapshots that come together', () => {
   });
 });
 
-describe('what is not applied', () => {
-  it('is a duplicate, which is a no-op', async () => {
+describe('snapshots that are not applied', () => {
+  it('a duplicate is skipped', async () => {
     const { configuration, apply, firsts } = open(plain);
     await apply(snapshotOf(1));
     const before = configuration.current;
@@ -395,13 +398,13 @@ describe('what is not applied', () => {
     expect(firsts).toBe(0);
   });
 
-  it('is what is older', async () => {
+  it('an older version is skipped', async () => {
     const { apply } = open(plain);
     await apply(snapshotOf(5));
     expect(await apply(snapshotOf(4, { threshold: 1 }))).toEqual({ kind: 'skipped', reason: 'stale' });
   });
 
-  it('is a version with another content, and it counts as observed', async () => {
+  it('a version with another content is refused, and counts as observed', async () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(5));
     expect(await apply(snapshotOf(5, { threshold: 1 }))).toMatchObject({
@@ -412,7 +415,7 @@ describe('what is not applied', () => {
     expect(configuration.current).toEqual({ threshold: 0.5 });
   });
 
-  it('is what can not be read or trusted', async () => {
+  it('a snapshot that cannot be read or trusted is refused', async () => {
     const key = createSigningKey();
     const keys = createKeyRing({ keys: [trustedKeyOf(key, 'authority')] });
     const { configuration, outcomes } = open(plain, { keys });
@@ -423,7 +426,7 @@ describe('what is not applied', () => {
     expect(await outcomes.next()).toMatchObject({ kind: 'applied' });
   });
 
-  it('is a deletion: a document is never taken from a running process', async () => {
+  it('a deletion leaves the document of a running process in force', async () => {
     const { configuration, apply, outcomes } = open(plain);
     await apply(snapshotOf(1));
     configuration.offer(new Uint8Array());
@@ -459,14 +462,14 @@ describe('a document that failed', () => {
     };
   };
 
-  it('is tried again when it is delivered again, after a reconnect say: the reason may have passed', async () => {
+  it('a document that a handler failed is tried again when it is delivered again, because the reason may have passed', async () => {
     const failing = await openFailing();
     failing.mend();
     expect(await failing.apply(snapshotOf(2, { threshold: 0.9 }))).toMatchObject({ kind: 'applied' });
     expect([failing.calls, failing.configuration.stamp?.version]).toEqual([2, 2]);
   });
 
-  it('is tried again as another version', async () => {
+  it('a document that failed is tried again as another version', async () => {
     const failing = await openFailing();
     expect(await failing.apply(snapshotOf(3, { threshold: 0.9 }))).toMatchObject({ kind: 'rejected' });
     failing.mend();
@@ -474,7 +477,7 @@ describe('a document that failed', () => {
     expect(failing.calls).toBe(3);
   });
 
-  it('is not tried again where it does not fit the schema, also not as another version, which is then the one that was rejected', async () => {
+  it('a document that does not fit the schema is not tried again, and its new version is rejected at once', async () => {
     let looks = 0;
     const { configuration, apply } = open(plain.refine(() => ++looks > 0));
     await apply(snapshotOf(1));
@@ -491,13 +494,13 @@ describe('a document that failed', () => {
     });
   });
 
-  it('does not keep a new content from being applied', async () => {
+  it('a document that failed does not keep other content from being applied', async () => {
     const failing = await openFailing();
     expect(await failing.apply(snapshotOf(3, { threshold: 0.8 }))).toMatchObject({ kind: 'applied' });
     expect(failing.configuration.report()).toMatchObject({ version: 3, lastAttempt: { outcome: 'applied' } });
   });
 
-  it('is tried again after another content', async () => {
+  it('a document that failed is tried again after other content was applied', async () => {
     const failing = await openFailing();
     await failing.apply(snapshotOf(3, { threshold: 0.8 }));
     failing.mend();
@@ -507,7 +510,7 @@ describe('a document that failed', () => {
 });
 
 describe('the last good snapshot', () => {
-  it('is what the process starts on, and is not kept again', async () => {
+  it('the process starts on the last good snapshot, and does not write it again', async () => {
     const { configuration, outcomes, remembered } = open(plain);
     configuration.setFloor(snapshotOf(3));
     expect(await configuration.takeCached(received(snapshotOf(3)))).toBe(true);
@@ -517,7 +520,7 @@ describe('the last good snapshot', () => {
     expect(outcomes.all).toEqual([{ kind: 'applied', isFirst: true, restartRequired: [] }]);
   });
 
-  it('is confirmed by the broker that has the same', async () => {
+  it('the last good snapshot becomes live when the broker has the same one', async () => {
     const { configuration, apply, outcomes } = open(plain);
     await configuration.takeCached(received(snapshotOf(3)));
     await outcomes.next();
@@ -527,14 +530,14 @@ describe('the last good snapshot', () => {
     expect(await apply(snapshotOf(3))).toEqual({ kind: 'skipped', reason: 'duplicate' });
   });
 
-  it('that is also the live one is applied as the live one', async () => {
+  it('a last good snapshot that the broker has too is applied as the live one', async () => {
     const { configuration, apply } = open(plain);
     configuration.setFloor(snapshotOf(3));
     expect(await apply(snapshotOf(3))).toMatchObject({ kind: 'applied' });
     expect(configuration.state).toBe('live');
   });
 
-  it('is a floor: the broker’s older one is stale', async () => {
+  it('an older snapshot of the broker is stale compared with the last good one', async () => {
     const { configuration, apply } = open(plain);
     configuration.setFloor(snapshotOf(3));
     expect(await apply(snapshotOf(2))).toEqual({ kind: 'skipped', reason: 'stale' });
@@ -545,7 +548,7 @@ describe('the last good snapshot', () => {
     expect(configuration.current).toBeUndefined();
   });
 
-  it('does not replace a live one that was first', async () => {
+  it('the last good snapshot does not replace a live one that was applied first', async () => {
     const { configuration, apply } = open(plain);
     await apply(snapshotOf(5));
     expect(await configuration.takeCached(received(snapshotOf(3)))).toBe(true);
@@ -553,7 +556,7 @@ describe('the last good snapshot', () => {
     expect(configuration.state).toBe('live');
   });
 
-  it('waits for a live one that is being looked at, and gives way to it', async () => {
+  it('the last good snapshot gives way to a live one that is being validated', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer, outcomes } = open(schema);
     configuration.setFloor(snapshotOf(3, { n: 3 }));
@@ -566,7 +569,7 @@ describe('the last good snapshot', () => {
     expect(outcomes.all).toHaveLength(1);
   });
 
-  it('is taken where the live one turns out bad', async () => {
+  it('the last good snapshot is taken when the live one is rejected', async () => {
     const { schema, asked } = gatedSchema();
     const { configuration, offer } = open(schema);
     configuration.setFloor(snapshotOf(3, { n: 3 }));
@@ -584,7 +587,7 @@ describe('the last good snapshot', () => {
     });
   });
 
-  it('that does not fit any more is not taken', async () => {
+  it('a last good snapshot that no longer fits is not taken', async () => {
     const { configuration, outcomes } = open(plain);
     expect(await configuration.takeCached(received(snapshotOf(3, { threshold: 2 })))).toBe(false);
     expect(outcomes.all).toMatchObject([{ kind: 'rejected' }]);
@@ -593,11 +596,11 @@ describe('the last good snapshot', () => {
   });
 });
 
-describe('what a restart is pending for', () => {
+describe('settings that wait for a restart', () => {
   const cold = { restartRequired: ['/model'] };
   const values = (path: string, threshold = 0.5): JsonObject => ({ model: { path }, threshold });
 
-  it('appears with the change, and disappears when the value returns', async () => {
+  it('a pending restart appears with the change, and disappears when the value returns', async () => {
     const { configuration, apply } = open(z.looseObject({}));
     const pending = () => configuration.report().pendingRestart;
     await apply(snapshotOf(1, values('a'), cold));
@@ -610,7 +613,7 @@ describe('what a restart is pending for', () => {
     expect(pending()).toEqual([]);
   });
 
-  it('follows what the schema of now says', async () => {
+  it("which settings need a restart follows the present snapshot's schema", async () => {
     const { configuration, apply } = open(z.looseObject({}));
     await apply(snapshotOf(1, values('a')));
     await apply(snapshotOf(2, values('b')));
@@ -621,7 +624,7 @@ describe('what a restart is pending for', () => {
 });
 
 describe('a schema of any kind', () => {
-  it('may make dates, maps and bytes', async () => {
+  it('a schema may produce dates, maps and bytes', async () => {
     const schema = z.object({ at: z.string() }).transform(({ at }) => ({
       at: new Date(at),
       names: new Map([['a', 1]]),
@@ -638,7 +641,7 @@ describe('a schema of any kind', () => {
     expect(await apply(snapshotOf(2, { at: '2026-06-02T00:00:00Z' }))).toMatchObject({ kind: 'applied' });
   });
 
-  it('may be asynchronous', async () => {
+  it('a schema may be asynchronous', async () => {
     const schema = z.object({ host: z.string() }).refine(async ({ host }) => host !== 'nowhere', { path: ['host'] });
     const { configuration, apply } = open(schema);
     await apply(snapshotOf(1, { host: 'here' }));
@@ -652,9 +655,9 @@ describe('a schema of any kind', () => {
   it.each([
     ['an error', new Error('the library broke'), /threw: Error: the library broke$/],
     ['a text', 'just a text', /threw: just a text$/],
-    ['what has no text', Object.create(null), /threw: something that has no text$/],
+    ['a value without a text', Object.create(null), /threw: something that has no text$/],
     ['an error without a message', Object.assign(new Error('x'), { message: undefined }), /threw: Error: Error$/],
-  ])('may throw %s', async (_, thrown, message) => {
+  ])('a schema may throw %s', async (_, thrown, message) => {
     const schema = z.object({}).transform((): object => {
       throw thrown;
     });
@@ -665,7 +668,7 @@ describe('a schema of any kind', () => {
     });
   });
 
-  it('may find fault with every item of a long list, and the report stays short', async () => {
+  it('a schema may report every item of a long list, and the health report stays short', async () => {
     const { configuration, apply } = open(z.object({ list: z.array(z.number()) }));
     const outcome = await apply(snapshotOf(1, { list: Array.from({ length: 20_000 }, () => 'wrong') }));
     if (outcome.kind !== 'rejected') throw new Error('it was not rejected');
@@ -674,11 +677,11 @@ describe('a schema of any kind', () => {
     expect(JSON.stringify(configuration.report()).length).toBeLessThan(20_000);
   });
 
-  describe('may never answer', () => {
+  describe('a schema that never answers', () => {
     beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
     afterEach(() => void vi.useRealTimers());
 
-    it('and is given up like a handler', async () => {
+    it('a schema that never answers is given up after the time limit of a handler', async () => {
       const { schema, asked } = gatedSchema();
       const { configuration, offer, outcomes } = open(schema);
       offer(snapshotOf(1, { n: 1 }));
@@ -721,7 +724,7 @@ describe('an error about a document', () => {
     `version 2, ${step} of a handler of the whole document: ${text}`;
   const isMixed = '; and not every handler could go back: restart this process';
 
-  it('repeats no secret, new or old, in message, fault, stack or report', async () => {
+  it('an error repeats no secret, new or old, in its message, faults, stack or report', async () => {
     const text = 'the-new-token, the-old-token, item-of-the-list, 12345678';
     const { error, attempt } = await failWith(new Error(text));
     const hidden = '*** REDACTED ***, *** REDACTED ***, *** REDACTED ***, *** REDACTED ***';
@@ -733,29 +736,29 @@ describe('an error about a document', () => {
     expect(error.stack).toContain('configuration.test.ts');
   });
 
-  it('repeats none of what a handler threw while it went back', async () => {
+  it('an error repeats no secret of what a handler threw while it reverted', async () => {
     const { revertFault } = await failWith(new Error('no way back with the-old-token'));
     expect(revertFault.message).toBe(said('no way back with *** REDACTED ***', 'revert'));
     expect(revertFault.stack).not.toContain('the-old-token');
   });
 
-  it('hides the whole of a secret that begins like another', async () => {
+  it('an error hides the whole of a secret that begins like another one', async () => {
     const { error } = await failWith(new Error('the-old-token was tried'), 'the-old');
     expect(error.message).toBe(said('*** REDACTED *** was tried') + isMixed);
   });
 
-  it('hides a secret as JSON writes it', async () => {
+  it('an error hides a secret also in the form that JSON writes', async () => {
     const pem = '-----BEGIN-----\n"abc"\n';
     const { error } = await failWith(new Error(`can't use ${JSON.stringify({ token: pem })}`), pem);
     expect(error.message).toBe(said('can\'t use {"token":"*** REDACTED ***"}') + isMixed);
   });
 
-  it('is readable where a secret place is empty, or says yes or no, or is too short to be one', async () => {
+  it('an error stays readable when a secret is empty, a boolean or very short', async () => {
     const { error } = await failWith(new Error('undefined is not a function; null, true, abc'));
     expect(error.message).toBe(said('undefined is not a function; null, true, abc') + isMixed);
   });
 
-  it('stays short, however long what was thrown is', async () => {
+  it('an error stays short, however long the thrown message is', async () => {
     const { error, attempt } = await failWith(new Error('x'.repeat(2_000_000)));
     expect(error.message).toHaveLength(4000);
     expect(attempt?.message).toMatch(/…$/);
@@ -764,7 +767,7 @@ describe('an error about a document', () => {
 });
 
 describe('stop', () => {
-  it('lets the change under way finish, and takes no other', async () => {
+  it('stop lets the change under way finish, and takes no other', async () => {
     const { configuration, apply, offer, outcomes } = open(plain);
     await apply(snapshotOf(1));
     const reached = Promise.withResolvers<void>();

@@ -7,7 +7,7 @@ import { isDeepEqual } from './deep-equal.ts';
 const output = fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true, withNullPrototype: true });
 
 describe('isDeepEqual', () => {
-  it('finds a copy the same', () => {
+  it('isDeepEqual finds a copy equal', () => {
     fc.assert(
       fc.property(fc.clone(output, 2), ([a, b]) => {
         expect(isDeepEqual(a, b)).toBe(true);
@@ -15,7 +15,7 @@ describe('isDeepEqual', () => {
     );
   });
 
-  it('finds nothing the same that Node does not', () => {
+  it('isDeepEqual finds nothing equal that Node finds different', () => {
     fc.assert(
       fc.property(output, output, (a, b) => {
         if (isDeepEqual(a, b)) expect(isDeepStrictEqual(a, b)).toBe(true);
@@ -31,7 +31,7 @@ describe('isDeepEqual', () => {
     ['another order of a map', new Map([[1, 2]]), new Map([[2, 1]])],
     ['a member that is undefined', { a: undefined }, { b: undefined }],
     ['objects that it does not know', new Error('a'), new Error('a')],
-  ])('tells apart %s', (_what, a, b) => {
+  ])('isDeepEqual finds %s different', (_what, a, b) => {
     expect(isDeepEqual(a, b)).toBe(false);
   });
 
@@ -39,11 +39,11 @@ describe('isDeepEqual', () => {
     ['an expression', /a/g, /a/g],
     ['bytes', Uint8Array.of(1), Uint8Array.of(1)],
     ['an address, which writes itself', new URL('http://a'), new URL('http://a')],
-  ])('finds %s the same that is made twice', (_what, a, b) => {
+  ])('isDeepEqual finds %s equal when it is made twice', (_what, a, b) => {
     expect(isDeepEqual({ a }, { a: b })).toBe(true);
   });
 
-  it('leaves it to who asks whether others are the same', () => {
+  it('isDeepEqual leaves objects of other classes to the given comparison', () => {
     class Other {}
     expect(isDeepEqual([new Other()], [new Other()], () => true)).toBe(true);
   });

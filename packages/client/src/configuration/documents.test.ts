@@ -72,8 +72,8 @@ async function said(wanted: (said: Health) => boolean): Promise<Health> {
   }
 }
 
-describe('another document of the process', () => {
-  it('is an instance of its own on the same connection, followed and reported by itself', async () => {
+describe('an additional document of the process', () => {
+  it('an additional document is an instance of its own on the same connection, with its own health report', async () => {
     await publish(snapshotOf(1));
     await publish(modelOf(4, 'a'));
     const first = await open();
@@ -102,7 +102,7 @@ describe('another document of the process', () => {
     ]);
   });
 
-  it('stops by itself, and the first goes on', async () => {
+  it('an additional document stops by itself, and the first goes on', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const second = await first.open({ service: 'model', schema: modelSchema, instance: 'mine' });
@@ -113,7 +113,7 @@ describe('another document of the process', () => {
     expect([first.current.threshold, first.bus.status.kind]).toEqual([0.1, 'connected']);
   });
 
-  it('stops with the first, each with its last words', async () => {
+  it('an additional document stops with the first, and each reports shutdown', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const second = await first.open({ service: 'model', schema: modelSchema });
@@ -125,7 +125,7 @@ describe('another document of the process', () => {
     ]);
   });
 
-  it('can not be opened while the first stops, nor after it', async () => {
+  it('no additional document can be opened while the first stops, or after it', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const stopped = { name: 'SetpointError', code: 'stopped' };
@@ -137,7 +137,7 @@ describe('another document of the process', () => {
     await expect(first.open({ service: 'model', schema: modelSchema })).rejects.toMatchObject(stopped);
   });
 
-  it('is refused for what its own options have wrong, and for nothing that follows from it', async () => {
+  it('an additional document is refused for its own wrong options, without faults that only follow from them', async () => {
     const first = await open();
     const faultsOf = async (options: unknown): Promise<string[]> => {
       const { code, faults } = await first.open(options as never).then(
@@ -157,7 +157,7 @@ describe('another document of the process', () => {
     expect(await faultsOf({ service: 'model', schema: modelSchema, tracking: {} })).toEqual(['/tracking']);
   });
 
-  it('that was opened already is refused until it was stopped, and so is the name of the first', async () => {
+  it('an instance name that is in use on the connection is refused until that document stops', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const model = { service: 'model', schema: modelSchema };
@@ -170,7 +170,7 @@ describe('another document of the process', () => {
     expect((await first.open(model)).instance).toBe('vad-1-model');
   });
 
-  it('that could not start can be opened again', async () => {
+  it('an additional document that could not start can be opened again', async () => {
     const first = await open();
     const model = { service: 'model', schema: modelSchema };
     await expect(first.open(model)).rejects.toMatchObject({ code: 'no_configuration' });
@@ -178,7 +178,7 @@ describe('another document of the process', () => {
     expect((await first.open(model)).current.path).toBe('a');
   });
 
-  it('has a name also where that of the first is long, and the same one at each start', async () => {
+  it('an additional document of a long instance name has a shortened name, the same at each start', async () => {
     const first = await open({ instance: 'i'.repeat(60) });
     await publish(modelOf(1, 'a'));
     const second = await first.open({ service: 'model', schema: modelSchema });
@@ -187,7 +187,7 @@ describe('another document of the process', () => {
     expect((await first.open({ service: 'model', schema: modelSchema })).instance).toBe(second.instance);
   });
 
-  it('Client-23-Whole-Stop: with a status listener that throws keeps the first from nothing at the stop', async () => {
+  it('Client-23-Whole-Stop: a throwing status listener of an additional document does not disturb the stop', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const second = await first.open({ service: 'model', schema: modelSchema });
@@ -198,7 +198,7 @@ describe('another document of the process', () => {
     expect([first.bus.status.kind, broker.clientIds]).toEqual(['closed', ['authority']]);
   });
 
-  it('leaves nothing on the signal that it was opened with', async () => {
+  it('an additional document leaves no listener on the signal it was opened with', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const { signal } = new AbortController();
@@ -208,7 +208,7 @@ describe('another document of the process', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('that was stopped can be collected', async () => {
+  it('an additional document that was stopped can be garbage-collected', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const openAndStop = async (): Promise<WeakRef<object>> => {
@@ -229,7 +229,7 @@ describe('another document of the process', () => {
     );
   });
 
-  it('that can not start leaves the first as it is', async () => {
+  it('an additional document that cannot start leaves the first as it is', async () => {
     const first = await open();
     await expect(first.open({ service: 'model', schema: modelSchema })).rejects.toMatchObject({
       code: 'no_configuration',
@@ -240,7 +240,7 @@ describe('another document of the process', () => {
     expect(first.bus.status.kind).toBe('connected');
   });
 
-  it('is back with the connection', async () => {
+  it('an additional document reports again when the connection is back', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));
     const second = await first.open({ service: 'model', schema: modelSchema });
@@ -253,8 +253,8 @@ describe('another document of the process', () => {
   });
 });
 
-describe('a start under a boot policy', () => {
-  it('that takes nothing but the live document fails without it, and says for which setting', async () => {
+describe('a start with a boot policy', () => {
+  it('a start that needs the live document fails without it, and names the setting', async () => {
     await publish(snapshotOf(1));
     await (await open()).stop();
     await broker.stop();
@@ -265,19 +265,19 @@ describe('a start under a boot policy', () => {
     });
   });
 
-  it('that takes nothing but the live document starts on it', async () => {
+  it('a start that needs the live document succeeds with it', async () => {
     await publish(snapshotOf(1, { threshold: 0.3 }));
     expect((await open({ boot: { '/threshold': 'refuse' } })).current.threshold).toBe(0.3);
   });
 
-  it('fails where what must be kept is not there', async () => {
+  it('a start fails when there is no last good value to keep', async () => {
     await expect(open({ boot: { '/threshold': 'keep_last_good' } })).rejects.toMatchObject({
       code: 'no_configuration',
       message: expect.stringContaining(', and values that must be kept are missing (/threshold)'),
     });
   });
 
-  it('fails where the last good document has not what must be kept, whatever the schema has for it', async () => {
+  it("a start fails when the last good document lacks a kept value, whatever the schema's default is", async () => {
     await publish(snapshotOf(1, { threshold: 0.9 }));
     await (await open()).stop();
     await broker.stop();
@@ -289,7 +289,7 @@ describe('a start under a boot policy', () => {
     });
   });
 
-  it('repeats nothing that this machine has for a place, which may be a secret', async () => {
+  it('a failed start repeats no value of this machine, because it may be a secret', async () => {
     const picky = z.object({
       token: z.string().refine((text) => text.length < 4, { error: ({ input }) => `${input} is too long` }),
       host: z.string(),
@@ -302,7 +302,7 @@ describe('a start under a boot policy', () => {
     await expect(refusal).rejects.toMatchObject({ message: expect.stringContaining('is too long') });
   });
 
-  it('takes a safe default in place of the last good value, and reports it as masked', async () => {
+  it('a start takes a boot default in place of the last good value, and reports it as masked', async () => {
     await publish(snapshotOf(1, { threshold: 0.9 }));
     await (await open()).stop();
     await broker.stop();
@@ -315,7 +315,7 @@ describe('a start under a boot policy', () => {
     expect(connection.current.threshold).toBe(0.9);
   });
 
-  it('is refused where the options are wrong, with all faults', async () => {
+  it('a start with wrong policy options is refused with all faults', async () => {
     const wrong = open({
       boot: { threshold: 'refuse' },
       staleness: { softMs: 5, hardMs: 1 },
@@ -329,7 +329,7 @@ describe('a start under a boot policy', () => {
 });
 
 describe('a value of this machine', () => {
-  it('is told as masked where it stands in the document, and not where a list is too short for it', async () => {
+  it('a value of this machine is reported as masked when it is in the document, and not when a list is too short for it', async () => {
     await publish(snapshotOf(1, { threshold: 0.3, list: [1, 2] }));
     const values = { '/list/1': 7, '/list/5': 9, '/threshold': 0.4 };
     const connection = await open({ overrides: { allow: ['/list', '/threshold'], values } });
@@ -337,7 +337,7 @@ describe('a value of this machine', () => {
     expect(connection.health().config?.masked).toEqual(['/list/1', '/threshold']);
   });
 
-  it('that the schema does not take is refused at the start, by its place', async () => {
+  it('a value of this machine that the schema does not accept is refused at the start, with its place', async () => {
     const overrides = { allow: ['/threshold'], values: { '/threshold': 'loud' } };
     await expect(open({ overrides, boot: { '/threshold': { default: 7 } } })).rejects.toMatchObject({
       code: 'options_invalid',
@@ -349,8 +349,8 @@ describe('a value of this machine', () => {
   });
 });
 
-describe('a start on another document than the broker’s, which does not fit', () => {
-  it('says so until a newer one does', async () => {
+describe('a start beside a snapshot that does not fit', () => {
+  it("the health report says that the broker's snapshot does not fit until a newer one does", async () => {
     await publish(snapshotOf(1, { threshold: 0.3 }));
     await (await open()).stop();
     await publish(snapshotOf(2, { threshold: 2 }));
@@ -368,7 +368,7 @@ describe('a start on another document than the broker’s, which does not fit', 
   });
 });
 
-describe('the authority that is silent', () => {
+describe('an authority that is silent', () => {
   const beat = (): Promise<void> => {
     const data = { instance: 'config-authority', session: 's', sequence: 0, intervalMs: 5000, recent: {}, commit: 1 };
     const writer = createEnvelopeWriter({ source: '/authority/config-authority' });
@@ -376,7 +376,7 @@ describe('the authority that is silent', () => {
     return authority.publish('system/keepalive/config-authority', bytes);
   };
 
-  it('makes the provider stale, then an error, and ready again with its beacon', async () => {
+  it('a silent authority makes the provider STALE, then ERROR, and its beacon makes it READY again', async () => {
     await publish(snapshotOf(1));
     const connection = await open({ staleness: { softMs: 400, hardMs: 500 } });
     const states = createInbox<string>();
@@ -392,7 +392,7 @@ describe('the authority that is silent', () => {
 });
 
 describe('what a service is told', () => {
-  it('a version that it takes back is rejected, with the code of that', async () => {
+  it('a version that fails its trial is reported as rejected with the code of the trial', async () => {
     await publish(snapshotOf(1, { threshold: 0.1 }));
     const connection = await open();
     connection.onChange({ commit: () => {}, verify: () => false });
@@ -404,7 +404,7 @@ describe('what a service is told', () => {
     expect([connection.current.threshold, connection.providerState]).toEqual([0.1, 'STALE']);
   });
 
-  it('a listener of its own that throws is logged', async () => {
+  it('a listener that throws is logged', async () => {
     const connection = await open();
     connection.onState(() => {
       throw new Error('broken');
@@ -414,7 +414,7 @@ describe('what a service is told', () => {
     expect(logs.all).toContain('a listener of the configuration threw');
   });
 
-  it('what a listener throws is logged without the secrets of the document, and of the one before', async () => {
+  it('an error thrown by a listener is logged without the secrets of this document and the one before', async () => {
     const errors: string[] = [];
     const error = (fields: object): void => {
       const { err } = fields as { err?: Error };
@@ -432,7 +432,7 @@ describe('what a service is told', () => {
     expect(errors.join()).not.toContain('tiger');
   });
 
-  it('a change that needs a restart is handed over, and it may stop', async () => {
+  it('a listener of a restart may stop the connection', async () => {
     const cold = { restartRequired: ['/model'] };
     await publish(snapshotOf(1, { model: 'a' }, cold));
     const connection = await open();

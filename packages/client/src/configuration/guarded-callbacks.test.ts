@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Listeners } from './guarded-callbacks.ts';
 
-it('all are told, in the order they came, until they leave, also where one of them throws', () => {
+it('listeners are called in the order they were added until they leave, also when one throws', () => {
   const faults: unknown[] = [];
   const seen: string[] = [];
   const listeners = new Listeners<string>((cause) => void faults.push(cause));
@@ -19,7 +19,7 @@ it('all are told, in the order they came, until they leave, also where one of th
   expect(faults).toMatchObject([{ message: 'broken' }, { message: 'broken' }]);
 });
 
-it('one that fails later is told like one that throws', async () => {
+it('a listener whose promise rejects is reported like one that throws', async () => {
   const faults: unknown[] = [];
   const listeners = new Listeners<string>((cause) => void faults.push(cause));
   listeners.add(async () => {

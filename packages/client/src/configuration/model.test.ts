@@ -155,8 +155,8 @@ async function start(disk: Disk, fails: readonly Fails[]) {
   };
 }
 
-describe('whatever is delivered, and whatever handlers, probes and processes do', () => {
-  it('nobody sees a document that is half or not valid, and versions go back by a return alone', async () => {
+describe('random deliveries, handlers, probes and crashes', () => {
+  it('no reader sees an invalid or half document, and versions only go back by a failed trial', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), plan, async (steps, fails) => {
         const disk: Disk = { lastGood: undefined, mark: undefined };
@@ -221,7 +221,7 @@ describe('whatever is delivered, and whatever handlers, probes and processes do'
     );
   });
 
-  it('knows half a document from a whole one', () => {
+  it('the model tells half a document from a whole one', () => {
     expect(seenAsValid(deepFreeze({ left: 1, right: 1, other: 0 }))).toBe(true);
     expect(seenAsValid(deepFreeze({ left: 1, right: 2, other: 0 }))).toBe(false);
     expect(seenAsValid({ left: 1, right: 1, other: 0 })).toBe(false);

@@ -15,18 +15,18 @@ describe('values laid over a document', () => {
     ['a place of which nothing is there', '/a/b', { ...document, a: { b: 'new' } }],
     ['a place below what is no object', '/plain/x', { ...document, plain: { x: 'new' } }],
     ['a member that every object inherits', '/toString', { ...document, toString: 'new' }],
-  ])('take the place of %s', (_, pointer, expected) => {
+  ])('an overlay value replaces %s', (_, pointer, expected) => {
     expect(overlay(document, new Map([[pointer, 'new']]))).toEqual(expected);
   });
 
-  it('leave the document itself as it is', () => {
+  it('an overlay leaves the document itself as it is', () => {
     const before = structuredClone(document);
     overlay(document, new Map([['/log/level', 'debug']]));
     expect(document).toEqual(before);
     expect(overlay(document, new Map())).toBe(document);
   });
 
-  it('are laid in their order, and nothing else is touched', () => {
+  it('overlay values are laid in their order, and nothing else changes', () => {
     const name = fc.constantFrom('a', 'b', 'c');
     const place = fc.array(name, { minLength: 1, maxLength: 3 }).map((tokens) => `/${tokens.join('/')}`);
     fc.assert(

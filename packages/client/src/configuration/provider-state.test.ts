@@ -12,11 +12,11 @@ it.each([
   ['cache', 'STALE STALE STALE STALE ERROR ERROR FATAL FATAL'],
   ['defaults', 'STALE ERROR STALE ERROR ERROR ERROR FATAL FATAL'],
   ['stopped', 'NOT_READY NOT_READY NOT_READY NOT_READY NOT_READY NOT_READY NOT_READY NOT_READY'],
-] as const)('a provider whose client is %s has a state for every freshness and outcome', (state, expected) => {
+] as const)('a client in the state %s has a provider state for every freshness and outcome', (state, expected) => {
   expect(columns.map(([freshness, outcome]) => providerStates[state][freshness][outcome])).toEqual(expected.split(' '));
 });
 
-it('is READY in one case only: live, fresh, and the newest runs', () => {
+it('the provider is READY only when the newest document is live and fresh', () => {
   const ready = Object.entries(providerStates).flatMap(([state, row]) =>
     columns.filter(([freshness, outcome]) => row[freshness][outcome] === 'READY').map((column) => [state, ...column]),
   );

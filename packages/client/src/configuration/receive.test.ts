@@ -9,35 +9,50 @@ const keys = createKeyRing({ keys: [trustedKeyOf(key, 'authority')] });
 const trusting = { service: 'vad', authority: 'config-authority', keys: undefined, now: midnight, applied: undefined };
 const second = snapshotOf(2, { threshold: 0.5 });
 
-describe('what arrives as a snapshot', () => {
+describe('receiving a snapshot', () => {
   it.each([
-    ['is applied where nothing is', second, undefined, { kind: 'apply' }],
-    ['is applied where it is newer, also with versions missing', snapshotOf(9), second, { kind: 'apply' }],
-    ['is applied where its epoch is newer', snapshotOf(1, {}, { epoch: 8 }), second, { kind: 'apply' }],
-    ['is a duplicate', second, second, { kind: 'skip', reason: 'duplicate', received: { snapshot: { version: 2 } } }],
-    ['is stale', snapshotOf(1), second, { kind: 'skip', reason: 'stale', received: { snapshot: { version: 1 } } }],
-    ['is stale by its epoch', snapshotOf(9, {}, { epoch: 6 }), second, { kind: 'skip', reason: 'stale' }],
+    ['is applied when there is no document yet', second, undefined, { kind: 'apply' }],
     [
-      'reuses a version',
+      'is applied when it is newer, also when versions are missing in between',
+      snapshotOf(9),
+      second,
+      { kind: 'apply' },
+    ],
+    ['is applied when its epoch is newer', snapshotOf(1, {}, { epoch: 8 }), second, { kind: 'apply' }],
+    [
+      'of the version in force is a duplicate',
+      second,
+      second,
+      { kind: 'skip', reason: 'duplicate', received: { snapshot: { version: 2 } } },
+    ],
+    [
+      'of an older version is stale',
+      snapshotOf(1),
+      second,
+      { kind: 'skip', reason: 'stale', received: { snapshot: { version: 1 } } },
+    ],
+    ['of an older epoch is stale', snapshotOf(9, {}, { epoch: 6 }), second, { kind: 'skip', reason: 'stale' }],
+    [
+      'with other content under a known version is refused',
       snapshotOf(2, { threshold: 0.9 }),
       second,
       { kind: 'refuse', error: { code: 'version_reused' }, stamp: { version: 2 } },
     ],
-  ])('%s', (_, incoming, applied, expected) => {
+  ])('a snapshot %s', (_, incoming, applied, expected) => {
     expect(receive(sealSnapshot(incoming), { ...trusting, applied })).toMatchObject(expected);
   });
 
-  it('keeps the bytes it came as', () => {
+  it('a received snapshot keeps the bytes it arrived as', () => {
     const bytes = sealSnapshot(second);
     const reception = receive(bytes, trusting);
     expect(reception).toMatchObject({ kind: 'apply', received: { snapshot: second, bytes } });
   });
 
-  it('is a deletion where it is empty', () => {
+  it('an empty message is a deletion', () => {
     expect(receive(new Uint8Array(), { ...trusting, keys })).toEqual({ kind: 'deleted' });
   });
 
-  it('is refused where it is of another service, whatever topic it came on', () => {
+  it('a snapshot of another service is refused, whatever topic it arrived on', () => {
     const foreign = sealSnapshot(snapshotOf(1, {}, { service: 'asr' }));
     expect(receive(foreign, trusting)).toMatchObject({
       kind: 'refuse',
@@ -48,7 +63,7 @@ describe('what arrives as a snapshot', () => {
     });
   });
 
-  it('is refused where it is of another authority, also with a signature that is trusted', () => {
+  it('a snapshot of another authority is refused, also with a trusted signature', () => {
     const staging = createEnvelopeWriter({ source: '/authority/staging', signer, now: () => midnight });
     const foreign = staging.seal({ type: 'setpoint.snapshot.v1', subject: 'vad', data: second }).bytes;
     const message =
@@ -58,7 +73,7 @@ describe('what arrives as a snapshot', () => {
     expect(receive(foreign, { ...trusting, keys })).toMatchObject(refusal);
   });
 
-  it('is taken with the signature of a trusted key', () => {
+  it('a snapshot with the signature of a trusted key is accepted', () => {
     expect(receive(sealSnapshot(second, signer), { ...trusting, keys })).toMatchObject({ kind: 'apply' });
   });
 
@@ -67,18 +82,18 @@ describe('what arrives as a snapshot', () => {
     ['signed by a stranger', sealSnapshot(second, createSigner(createSigningKey())), 'key_unknown'],
     ['torn', sealSnapshot(second, signer).slice(0, 300), 'signature_missing'],
     ['not JSON', Buffer.from('{'), 'signature_missing'],
-  ])('is refused where it is %s', (_, bytes, code) => {
+  ])('a snapshot that is %s is refused', (_, bytes, code) => {
     expect(receive(bytes, { ...trusting, keys })).toMatchObject({ kind: 'refuse', error: { code } });
   });
 
-  it('is refused and not thrown at, whatever it is', () => {
+  it('whatever arrives is refused without throwing', () => {
     expect(receive(Buffer.from('\xff\xfe'), trusting)).toMatchObject({
       kind: 'refuse',
       error: { code: 'envelope_malformed' },
     });
   });
 
-  it('does not hide a fault that is not the message’s', () => {
+  it('an error that the message did not cause is thrown', () => {
     const broken = {
       verify: () => {
         throw new TypeError('a fault of ours');

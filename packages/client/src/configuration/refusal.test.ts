@@ -14,8 +14,8 @@ const masked = (message: string, ...pointers: string[]): SetpointError =>
     [snapshot],
   );
 
-describe('what is inside a secret place', () => {
-  it('is told of by the place alone, and other places by themselves', () => {
+describe('errors about the inside of a secret setting', () => {
+  it("a fault inside a secret names only the secret's own place", () => {
     const { message, faults } = masked(
       '/keys/member-1/deep is wrong; /plain/member-1 is wrong; /keys/a~0b is wrong',
       '/keys/member-1/deep',
@@ -32,7 +32,7 @@ describe('what is inside a secret place', () => {
     ]);
   });
 
-  it('has its names hidden where a message quotes them, also of what is not in the document', () => {
+  it('member names inside a secret are hidden when a message quotes them', () => {
     expect(masked('Unrecognized keys: "member-1", "a~b"').message).toBe(
       'Unrecognized keys: "*** REDACTED ***", "*** REDACTED ***"',
     );

@@ -4,8 +4,8 @@ import { watchStaleness } from './staleness.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe('an authority that is silent', () => {
-  it('is soft, then hard, and fresh again with its next sign', () => {
+describe('the staleness of a silent authority', () => {
+  it('staleness is soft, then hard, and fresh again when the authority is heard', () => {
     const levels: string[] = [];
     const watch = watchStaleness({ softMs: 100, hardMs: 250 }, (level) => void levels.push(level));
     vi.advanceTimersByTime(99);
@@ -22,7 +22,7 @@ describe('an authority that is silent', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is never so while it is heard in time, also after it was soft', () => {
+  it('staleness stays fresh while the authority is heard in time, also after it was soft', () => {
     const levels: string[] = [];
     const watch = watchStaleness({ softMs: 100, hardMs: 150 }, (level) => void levels.push(level));
     for (let i = 0; i < 5; i++) {
@@ -36,13 +36,13 @@ describe('an authority that is silent', () => {
     expect(levels).toEqual(['soft', 'fresh']);
   });
 
-  it('does not depend on the clock', () => {
+  it('staleness does not depend on the clock', () => {
     const watch = watchStaleness({ softMs: 100, hardMs: 150 }, () => {});
     vi.setSystemTime(Date.now() + 1_000_000);
     expect(watch.level).toBe('fresh');
   });
 
-  it('is nobody’s concern where no limit was given', () => {
+  it('staleness stays fresh when no limit is set', () => {
     const watch = watchStaleness(undefined, () => {});
     watch.heard();
     expect(vi.getTimerCount()).toBe(0);

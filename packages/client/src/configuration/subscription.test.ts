@@ -21,25 +21,25 @@ const change: Change<Service> = {
 const context: HandlerContext = new LazySignal();
 
 describe('the type of a place', () => {
-  it('is what the schema has there', () => {
+  it("the type of a place is the schema's type there", () => {
     expectTypeOf<ValueAt<Service, '/vad/threshold'>>().toEqualTypeOf<number>();
     expectTypeOf<ValueAt<Service, '/vad'>>().toEqualTypeOf<Service['vad']>();
     expectTypeOf<ValueAt<Service, ''>>().toEqualTypeOf<Service>();
   });
 
-  it('may be undefined below what may be missing, and in a list', () => {
+  it('the type of a place below an optional member, or in a list, includes undefined', () => {
     expectTypeOf<ValueAt<Service, '/vad/model/path'>>().toEqualTypeOf<string | undefined>();
     expectTypeOf<ValueAt<Service, '/languages/0'>>().toEqualTypeOf<string | undefined>();
   });
 
-  it('is unknown where the type can not say it', () => {
+  it("the type of a place is unknown when the pointer's type cannot say it", () => {
     expectTypeOf<ValueAt<Service, '/vad/other'>>().toBeUnknown();
     expectTypeOf<ValueAt<Service, string>>().toBeUnknown();
   });
 });
 
 describe('a subscription to a place', () => {
-  it('hands its value, and the one before, to a function', () => {
+  it('a subscription passes the new and the previous value to a function', () => {
     const seen: unknown[] = [];
     const { pointer, handler } = subscribeTo<Service, '/vad/threshold'>(
       '/vad/threshold',
@@ -53,7 +53,7 @@ describe('a subscription to a place', () => {
     expect(pointer).toBe('/vad/threshold');
   });
 
-  it('hands them to every step of an object, with the signal, and keeps what it is', () => {
+  it('a subscription passes both values and the signal to every step, called on the handler itself', () => {
     const seen: unknown[] = [];
     const note =
       (step: string) =>
@@ -75,12 +75,12 @@ describe('a subscription to a place', () => {
     expect([handler.soakMs, handler.timeoutMs]).toEqual([5, 7]);
   });
 
-  it('has no step that its handler has not: going back would call what is not there', () => {
+  it('a subscription has no step that its handler does not have', () => {
     const { handler } = subscribeTo<Service, '/vad'>('/vad', { commit: () => {} });
     expect(Object.keys(handler)).toEqual(['commit']);
   });
 
-  it('is refused for what is no JSON Pointer, and for times that no timer keeps', () => {
+  it('a subscription is refused for a wrong pointer and for times that no timer can wait', () => {
     expect(() => subscribeTo<Service, 'vad'>('vad', () => {})).toThrow(/"vad" is not a JSON Pointer/);
     const commit = (): void => {};
     expect(() => subscribeAll<Service>({ commit, verify: commit, soakMs: 86_400_001 })).toThrow(
@@ -98,7 +98,7 @@ describe('a subscription to a place', () => {
     ['a prepare that is none', { commit: () => {}, prepare: true }, /a "prepare" that is no function/],
     ['a soak time that nobody looks at', { commit: () => {}, soakMs: 5 }, /soakMs and no verify/],
     ['a time that is no number', { commit: () => {}, timeoutMs: '5' }, /timeoutMs 5/],
-  ])('is refused for %s', (_, handler, message) => {
+  ])('a subscription is refused for %s', (_, handler, message) => {
     for (const subscribe of [() => subscribeAll(handler as never), () => subscribeTo('/a', handler as never)]) {
       expect(subscribe).toThrow(
         expect.objectContaining({ code: 'options_invalid', message: expect.stringMatching(message) }),
@@ -107,32 +107,32 @@ describe('a subscription to a place', () => {
   });
 });
 
-describe('a place is touched', () => {
+describe('changes that touch a place', () => {
   const before = { vad: { threshold: 0.5 }, list: [1, 2], empty: {} };
   it.each([
     ['by a change of it', '/vad/threshold', ['/vad/threshold'], { ...before, vad: { threshold: 0.6 } }, true],
     ['by a change within it', '/vad', ['/vad/threshold'], { ...before, vad: { threshold: 0.6 } }, true],
-    ['by no change that the schema makes nothing of', '/vad', ['/vad/threshold'], before, false],
-    ['by a change elsewhere that the schema makes one of it', '/vad', ['/x'], { ...before, vad: 1 }, true],
-    ['by every change, where it is the document', '', ['/list'], before, true],
+    ['by no change that the schema ignores', '/vad', ['/vad/threshold'], before, false],
+    ['by a change elsewhere from which the schema derives it', '/vad', ['/x'], { ...before, vad: 1 }, true],
+    ['by every change if it is the whole document', '', ['/list'], before, true],
     ['by no change beside it', '/vad', ['/list'], before, false],
-    ['by no change of what only begins like it', '/va', ['/vad'], before, false],
-    ['by a list that has another item there', '/list/1', ['/list'], { ...before, list: [1, 3] }, true],
-    ['by no list that has the same item there', '/list/0', ['/list'], { ...before, list: [1, 3] }, false],
-    ['by a parent that goes', '/vad/threshold', ['/vad'], { list: [1, 2], empty: {} }, true],
-    ['by no parent that comes without it', '/empty/x/y', ['/empty'], { ...before, empty: [] }, false],
-  ])('%s', (_, pointer, changed, after, expected) => {
+    ['by no change of a place whose name begins with its name', '/va', ['/vad'], before, false],
+    ['by a list whose item there differs', '/list/1', ['/list'], { ...before, list: [1, 3] }, true],
+    ['by no list whose item there is the same', '/list/0', ['/list'], { ...before, list: [1, 3] }, false],
+    ['by its parent being removed', '/vad/threshold', ['/vad'], { list: [1, 2], empty: {} }, true],
+    ['by no parent that is added without it', '/empty/x/y', ['/empty'], { ...before, empty: [] }, false],
+  ])('a place is touched %s', (_, pointer, changed, after, expected) => {
     expect(isTouched(pointer, changed, before, after)).toBe(expected);
   });
 
-  it('where something was published there, where its value can not be compared', () => {
+  it('a place is touched by a published change when its value cannot be compared', () => {
     class Matcher {}
     const [one, two] = [{ vad: { of: new Matcher() } }, { vad: { of: new Matcher() } }];
     expect(isTouched('/vad', ['/vad/pattern'], one, two)).toBe(true);
     expect(isTouched('/vad', ['/other'], one, two)).toBe(false);
   });
 
-  it('exactly where its value is another one, whatever changes', async () => {
+  it('a place is touched exactly when its value differs, whatever changes', async () => {
     const { changedPointers, isEqualJson, readPointer } = await import('@setpoint/protocol');
     const name = fc.constantFrom('a', 'b');
     const plain = { noNullPrototype: true };

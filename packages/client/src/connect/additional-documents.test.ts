@@ -14,8 +14,8 @@ afterEach(() => bus.stop());
 
 const will = { topic: 'will', payload: '', qos: 0, retain: false } as const;
 
-describe('a bus on the connection of another one', () => {
-  it('starts with it, tells its own listeners, and asks once for the Last Will that it can not have', async () => {
+describe('a shared bus', () => {
+  it('a shared bus starts with its connection, calls its own listeners, and asks for its Last Will once', async () => {
     let asked = 0;
     const shared = shareBus(bus, {
       will: () => {
@@ -34,7 +34,7 @@ describe('a bus on the connection of another one', () => {
     expect(broker.clientIds).toEqual(['first']);
   });
 
-  it('waits for the connection where there is none yet', async () => {
+  it('a shared bus waits until the connection is there', async () => {
     const shared = shareBus(bus, {});
     const starting = shared.start();
     void bus.start();
@@ -42,7 +42,7 @@ describe('a bus on the connection of another one', () => {
     expect(shared.status.kind).toBe('connected');
   });
 
-  it('publishes and subscribes on it, and ends its own subscriptions alone', async () => {
+  it('a shared bus publishes and subscribes on the connection, and its stop ends only its own subscriptions', async () => {
     await bus.start();
     const shared = shareBus(bus, {});
     await shared.start();
@@ -60,7 +60,7 @@ describe('a bus on the connection of another one', () => {
     await expect(shared.publish('a', 'three')).rejects.toMatchObject({ code: 'stopped' });
   });
 
-  it('is over when the other one is', async () => {
+  it('a shared bus is closed when the connection is', async () => {
     await bus.start();
     const shared = shareBus(bus, {});
     const told: BusStatus['kind'][] = [];
@@ -75,7 +75,7 @@ describe('a bus on the connection of another one', () => {
     await expect(starting).rejects.toMatchObject({ code: 'stopped' });
   });
 
-  it('gives up with its signal, and the other one goes on', async () => {
+  it('a shared bus gives up its start with its signal, and the connection goes on', async () => {
     const shared = shareBus(bus, {});
     const gone = new AbortController();
     const starting = shared.start({ signal: gone.signal });
@@ -85,7 +85,7 @@ describe('a bus on the connection of another one', () => {
     expect([bus.status.kind, shared.status.kind]).toEqual(['connected', 'closed']);
   });
 
-  it('tells all its listeners, and stops, where one of them throws, which is told as a fault', async () => {
+  it('a listener of a shared bus that throws is reported as a fault, and the others are called', async () => {
     await bus.start();
     const faults: string[] = [];
     const shared = shareBus(bus, { onFault: ({ kind, cause }) => faults.push(`${kind} ${(cause as Error).message}`) });
@@ -99,7 +99,7 @@ describe('a bus on the connection of another one', () => {
     expect([heard, faults]).toEqual([['closed'], ['handler_threw a listener of the user']]);
   });
 
-  it('keeps nothing of a subscription that was closed', async () => {
+  it('a shared bus keeps nothing of a closed subscription', async () => {
     await bus.start();
     const closed: string[] = [];
     const watched: Bus = Object.assign(Object.create(bus) as Bus, {
@@ -118,7 +118,7 @@ describe('a bus on the connection of another one', () => {
     expect(closed).toEqual(['a', 'b']);
   });
 
-  it('may ask for the other one to be connected anew, and whether it is alive where that can be asked', async () => {
+  it('a shared bus passes reconnect and ping on to the connection', async () => {
     await bus.start();
     const asked: string[] = [];
     const able: Bus = Object.assign(Object.create(bus) as Bus, {

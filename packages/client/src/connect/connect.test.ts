@@ -107,7 +107,7 @@ const logged = async (part: string): Promise<string> => {
 };
 
 describe('a start', () => {
-  it('says so where the bus does not start, and goes on without it', async () => {
+  it('a start logs a bus that does not start, and goes on without it', async () => {
     const broken = (options: BusOptions): Bus => {
       const bus = broker.connect({ clientId: 'vad-1', ...options });
       return Object.assign(bus, { start: () => Promise.reject(new Error('no such device')) });
@@ -119,7 +119,7 @@ describe('a start', () => {
     );
   });
 
-  it('takes the live snapshot, announces its contract and says that it is ready', async () => {
+  it('a start applies the live snapshot, announces the contract and reports ready', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(3, { threshold: 0.7 }));
     const connection = await open();
@@ -141,7 +141,7 @@ describe('a start', () => {
     expect(connection.bus.status.kind).toBe('connected');
   });
 
-  it('says nothing of trust where it was given keys, and believes them alone', async () => {
+  it('a start with trusted keys logs no warning, and believes only them', async () => {
     const key = createSigningKey();
     const authority = await openAuthority();
     await authority.publishBytes(sealSnapshot(snapshotOf(1, { threshold: 0.7 }), createSigner(key)));
@@ -156,7 +156,7 @@ describe('a start', () => {
     expect(connection.current.threshold).toBe(0.7);
   });
 
-  it('keeps the live snapshot for the next one, which starts on it without a broker', async () => {
+  it('a start keeps the live snapshot on disk, and the next one starts on it without a broker', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(3, { threshold: 0.7 }));
     await (await open()).stop();
@@ -171,19 +171,19 @@ describe('a start', () => {
     expect(connection.state).toBe('live');
   });
 
-  it('takes the defaults where there is nothing else, and says so', async () => {
+  it('a start takes the defaults when there is no snapshot, and logs that', async () => {
     const connection = await open();
     expect([connection.state, connection.current.threshold, connection.stamp]).toEqual(['defaults', 0.5, undefined]);
     expect(logs.all).toContain('warn no snapshot, live or kept: started on the defaults of the schema');
   });
 
-  it('takes the defaults also where JSON has no words for one of them', async () => {
+  it('a start takes defaults that JSON cannot express', async () => {
     const counted = z.object({ count: z.coerce.bigint().default(1n) });
     const connection = await open({ schema: counted as never });
     expect([connection.state, connection.current]).toEqual(['defaults', { count: 1n }]);
   });
 
-  it('takes the defaults where the live snapshot does not fit, without waiting', async () => {
+  it('a start takes the defaults at once when the live snapshot does not fit', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1, { threshold: 2 }));
     const connection = await open({ startTimeoutMs: 600_000 });
@@ -207,7 +207,7 @@ describe('a start', () => {
     },
   );
 
-  it('Client-19-Start-Waits: goes on waiting where the broker came back with an older one than the disk has', async () => {
+  it('Client-19-Start-Waits: a start goes on waiting when the broker came back with an older snapshot than the disk has', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(5, { threshold: 0.5 }));
     await (await open()).stop();
@@ -218,7 +218,7 @@ describe('a start', () => {
     expect((await opening).stamp?.version).toBe(5);
   });
 
-  it('waits where that was chosen', async () => {
+  it('a start waits for a snapshot when withoutSnapshot says so', async () => {
     const authority = await openAuthority();
     const opening = open({ withoutSnapshot: 'wait', startTimeoutMs: 1 });
     await logged('no snapshot, live or kept: waiting for one');
@@ -228,16 +228,16 @@ describe('a start', () => {
 
   it.each([
     [
-      'the broker is not there, and nothing is kept',
+      'the broker is unreachable and nothing is kept',
       { cacheDir: false as const },
       'no configuration for vad within 50 ms: the broker was not reached, none is kept, and the defaults of the schema make no document: /host Invalid input: expected string, received undefined; start the broker and the authority, or choose withoutSnapshot: "wait"',
     ],
     [
-      'the broker is not there, and the disk has none',
+      'the broker is unreachable and the disk has no snapshot',
       { withoutSnapshot: 'fail' as const },
       'no configuration for vad within 50 ms: the broker was not reached, there is none on disk; start the broker and the authority, or choose withoutSnapshot: "wait"',
     ],
-  ])('fails where %s', async (_, options, message) => {
+  ])('a start fails when %s', async (_, options, message) => {
     await broker.stop();
     await expect(open({ schema: needy as never, ...options })).rejects.toMatchObject({
       code: 'no_configuration',
@@ -245,7 +245,7 @@ describe('a start', () => {
     });
   });
 
-  it('fails with what is wrong with the broker’s document, where that does not fit', async () => {
+  it("a failed start says what is wrong with the broker's document", async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(4, { host: 7 }));
     const failed = open({ schema: needy as never, cacheDir: false });
@@ -258,7 +258,7 @@ describe('a start', () => {
     await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining('start the broker') });
   });
 
-  it('fails with who to look for, where what the broker has is no document of its authority', async () => {
+  it("a failed start says where to look when the broker's document is not of its authority", async () => {
     const authority = await openAuthority();
     await authority.publishBytes(Buffer.from('garbage'));
     await expect(open({ withoutSnapshot: 'fail' })).rejects.toMatchObject({
@@ -269,14 +269,14 @@ describe('a start', () => {
     });
   });
 
-  it('fails with what is wrong with the defaults, where they make no document', async () => {
+  it('a failed start says what is wrong with the defaults', async () => {
     await expect(open({ schema: needy as never, cacheDir: false })).rejects.toMatchObject({
       message: expect.stringMatching(/the defaults of the schema make no document: \/host /),
       faults: [{ pointer: '/host' }],
     });
   });
 
-  it('fails where neither the broker’s nor the kept one fits', async () => {
+  it("a start fails when neither the broker's nor the kept snapshot fits", async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     await (await open()).stop();
@@ -290,13 +290,13 @@ describe('a start', () => {
     ['torn', '{"specversion":"1.0"', /ignored: not JSON/],
     ['empty', '', /ignored: the file is empty/],
     ['of another service', String(sealSnapshot(snapshotOf(1, {}, { service: 'asr' }))), /ignored: a snapshot of asr/],
-  ])('ignores a kept snapshot that is %s', async (_, text, line) => {
+  ])('a start ignores a kept snapshot that is %s', async (_, text, line) => {
     await writeFile(join(cacheDir, 'vad@config-authority.json'), text);
     expect((await open()).state).toBe('defaults');
     expect(await logged('the last good snapshot is ignored')).toMatch(line);
   });
 
-  it('goes on where nothing can be kept, and says so', async () => {
+  it('a start goes on when nothing can be written to disk, and logs that', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const file = join(cacheDir, 'no-folder');
@@ -305,7 +305,7 @@ describe('a start', () => {
     await logged('warn the last good snapshot could not be kept');
   });
 
-  it('refuses wrong options and a schema that can not be announced', async () => {
+  it('a start refuses wrong options and a schema that cannot be announced', async () => {
     await expect(open({ service: 'Vad' })).rejects.toMatchObject({ code: 'options_invalid' });
     const same = z.looseObject({ a: z.string().meta({ id: 'x' }), b: z.int().meta({ id: 'x' }) });
     await expect(open({ schema: same as never })).rejects.toMatchObject({ code: 'options_invalid' });
@@ -315,7 +315,7 @@ describe('a start', () => {
 describe('a start that is aborted', () => {
   const neverOpens = (): Promise<Bus> => new Promise(() => {});
 
-  it('before it began fails', async () => {
+  it('a start whose signal had aborted before fails', async () => {
     await expect(open({ signal: AbortSignal.abort('enough') })).rejects.toMatchObject({
       code: 'stopped',
       message: 'the start was aborted',
@@ -324,7 +324,7 @@ describe('a start that is aborted', () => {
     expect(broker.clientIds).toEqual([]);
   });
 
-  it('while the bus is made fails', async () => {
+  it('a start that is aborted while the bus is made fails', async () => {
     const abort = new AbortController();
     const opening = expect(
       open({ signal: abort.signal, bus: neverOpens as unknown as (options: BusOptions) => Bus }),
@@ -333,7 +333,7 @@ describe('a start that is aborted', () => {
     await opening;
   });
 
-  it('while it waits for a live snapshot fails, and leaves the broker', async () => {
+  it('a start that is aborted while it waits for a live snapshot fails, and disconnects', async () => {
     const abort = new AbortController();
     const made = createInbox<Bus>();
     const bus = (options: BusOptions): Bus => {
@@ -351,7 +351,7 @@ describe('a start that is aborted', () => {
     expect(broker.clientIds).toEqual([]);
   });
 
-  it('while it waits for any snapshot fails', async () => {
+  it('a start that is aborted while it waits for any snapshot fails', async () => {
     const abort = new AbortController();
     const opening = expect(
       open({ signal: abort.signal, withoutSnapshot: 'wait', startTimeoutMs: 1 }),
@@ -362,7 +362,7 @@ describe('a start that is aborted', () => {
     expect(broker.clientIds).toEqual([]);
   });
 
-  it('after it ended goes on, also where it has not reached the broker yet', async () => {
+  it('an abort after the start has no effect, also before the broker was reached', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(2, { threshold: 0.7 }));
     await broker.stop();
@@ -376,8 +376,8 @@ describe('a start that is aborted', () => {
   });
 });
 
-describe('while it runs', () => {
-  it('a function follows the changes, until it has left', async () => {
+describe('a running connection', () => {
+  it('a function is called with every change until it unsubscribes', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -395,7 +395,7 @@ describe('while it runs', () => {
     expect(connection.current.threshold).toBe(0.3);
   });
 
-  it('a version on trial that proves itself after a newer one was refused does not hide that', async () => {
+  it('a version that proves itself after a newer one was refused does not hide the refusal', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -412,7 +412,7 @@ describe('while it runs', () => {
     });
   });
 
-  it('a version that a handler refuses is told, and told again for the version that repeats it', async () => {
+  it('a version that a handler refuses is reported, and reported again for the version that repeats its content', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -445,7 +445,7 @@ describe('while it runs', () => {
     });
   });
 
-  it('a deletion leaves the document, is told, and is over when the same document is there again', async () => {
+  it('a deletion leaves the document in force, is reported, and ends when the same document is back', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -461,7 +461,7 @@ describe('while it runs', () => {
     await authority.said(({ event }) => event === 'config_applied');
   });
 
-  it('a snapshot that was lost on the way is asked for, once the beacon tells of it', async () => {
+  it('a snapshot that was lost on the way is fetched once the beacon names it', async () => {
     let isLossy = false;
     broker = createMemoryBroker({
       intercept: ({ to, topic, retained }) =>
@@ -480,7 +480,7 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('lost on the way'))).toHaveLength(1);
   });
 
-  it('Client-20-One-Authority: a snapshot of another authority is refused and told, and does not make those of its own stale', async () => {
+  it('Client-20-One-Authority: a snapshot of another authority is refused and reported, and makes no snapshot of its own authority stale', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(5, { threshold: 0.5 }));
     const connection = await open();
@@ -495,7 +495,7 @@ describe('while it runs', () => {
     expect(connection.current.threshold).toBe(0.6);
   });
 
-  it('Client-20-One-Authority: a document that is newer than any the authority names is told, also in health, once', async () => {
+  it('Client-20-One-Authority: a document newer than any the authority names is reported once, in log and health', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(9));
     await open();
@@ -507,7 +507,7 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('newer than what the authority has'))).toHaveLength(1);
   });
 
-  it('a snapshot that comes again has the broker told again what runs', async () => {
+  it('a snapshot that arrives again makes the process report its health again', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     await open();
@@ -526,7 +526,7 @@ describe('while it runs', () => {
     expect(await authority.contracts.next()).toMatchObject({ service: 'vad' });
   });
 
-  it('a connection that was lost and is back is told, with how long it was away', async () => {
+  it('a reconnect is logged with how long the connection was away', async () => {
     await open();
     await broker.stop();
     await logged('connection lost');
@@ -534,7 +534,7 @@ describe('while it runs', () => {
     expect(await logged('connected again')).toMatch(/^warn connected again after \d+\.\d s$/);
   });
 
-  it('a connection that is back is told once, however many documents are on it', async () => {
+  it('a reconnect is logged once, however many documents share the connection', async () => {
     const authority = await openAuthority();
     const connection = await open();
     await connection.open({ service: 'asr', schema, startTimeoutMs: 1 });
@@ -545,7 +545,7 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('no trusted keys'))).toHaveLength(1);
   });
 
-  it('garbage on its topic is told at once, and then not for each message', async () => {
+  it('garbage on the snapshot topic is logged at once, and then not for each message', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -555,7 +555,7 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('a snapshot was refused'))).toHaveLength(1);
   });
 
-  it('a message handler that throws is told at once, and then not for each message', async () => {
+  it('a message handler that throws is logged at once, and then not for each message', async () => {
     const connection = await open();
     const subscription = connection.messenger.subscribe('m', () => {
       throw new Error('broken');
@@ -566,7 +566,7 @@ describe('while it runs', () => {
     expect(logs.all.filter((line) => line.includes('broken'))).toHaveLength(1);
   });
 
-  it('as JSON it says which version runs, and no value', async () => {
+  it('a connection as JSON says which version runs, and no value', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1, { threshold: 0.7, token: 'tiger' }, { secrets: ['/token'] }));
     const connection = await open();
@@ -580,7 +580,7 @@ describe('while it runs', () => {
     });
   });
 
-  it('another process of its name is told', async () => {
+  it('another process of the same instance name is logged', async () => {
     await open();
     const writer = createEnvelopeWriter({ source: '/instance/vad-1' });
     const { bytes } = writer.seal({
@@ -603,7 +603,7 @@ describe('while it runs', () => {
     );
   });
 
-  it('what goes wrong with the bus is logged: a contract that is refused, a report that is', async () => {
+  it('a contract or report that the bus refuses is logged', async () => {
     broker = createMemoryBroker({ allow: ({ kind }) => kind === 'subscribe' });
     await open();
     const lines = ['warn the contract was not announced', 'debug a report was not published'];
@@ -619,7 +619,7 @@ describe('Client-18-Logger-Harmless: a logger that throws', () => {
   };
   const throwing = { debug: broken, info: broken, warn: broken, error: broken };
 
-  it('keeps no version from being applied, nor the stop from its end', async () => {
+  it('a logger that throws keeps no version from being applied, and no stop from ending', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open({ logger: throwing });
@@ -631,7 +631,7 @@ describe('Client-18-Logger-Harmless: a logger that throws', () => {
     expect(connection.bus.status.kind).toBe('closed');
   });
 
-  it('keeps no message from the handler', async () => {
+  it('a logger that throws keeps no message from its handler', async () => {
     const connection = await open({ logger: throwing });
     const seen: number[] = [];
     const subscription = connection.messenger.subscribe<{ count: number }>('m', ({ data }) => {
@@ -643,14 +643,14 @@ describe('Client-18-Logger-Harmless: a logger that throws', () => {
     await vi.waitFor(() => expect(seen).toEqual([0, 1, 2]));
   });
 
-  it('keeps no silence of the authority from the provider state', async () => {
+  it("a logger that throws does not hide the authority's silence from the provider state", async () => {
     const connection = await open({ logger: throwing, staleness: { softMs: 1, hardMs: 2 } });
     await vi.waitFor(() => expect(connection.providerState).toBe('ERROR'));
   });
 });
 
 describe('stop', () => {
-  it('says shutdown, disconnects, and can be called twice', async () => {
+  it('stop reports shutdown, disconnects, and can be called twice', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -663,7 +663,7 @@ describe('stop', () => {
     expect(connection.current.threshold).toBe(0.5);
   });
 
-  it('is called where the connection goes out of scope', async () => {
+  it('stop is called when the connection goes out of scope', async () => {
     {
       await using connection = await open();
       expect(connection.state).toBe('defaults');
@@ -671,7 +671,7 @@ describe('stop', () => {
     expect(broker.clientIds).toEqual([]);
   });
 
-  it('lets a change under way finish first', async () => {
+  it('stop lets a change under way finish first', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open();
@@ -690,7 +690,7 @@ describe('stop', () => {
     expect(await authority.said(({ event }) => event === 'shutdown')).toMatchObject({ config: { version: 2 } });
   });
 
-  it('waits a second for its last words, and no longer', async () => {
+  it('stop waits a second for the last report, and no longer', async () => {
     const authority = await openAuthority();
     await authority.publish(snapshotOf(1));
     const connection = await open({ bus: (options) => holdPublishes(broker.connect(options)), cacheDir: false });
@@ -703,7 +703,7 @@ describe('stop', () => {
     expect(connection.bus.status).toEqual({ kind: 'closed' });
   });
 
-  it('goes on where the last words fail', async () => {
+  it('stop goes on when the last report fails', async () => {
     const connection = await open({
       bus: (options) => {
         const bus = holdPublishes(broker.connect(options));
@@ -750,7 +750,7 @@ describe('a process that has stopped its connection', () => {
       'startTimeoutMs: 60000, signal: AbortSignal.timeout(20)',
       'stopped\n\n',
     ],
-  ])('ends by itself, with nothing left: %s', (_, bus, rest, expected) => {
+  ])('a process ends by itself after the stop, with no timer or socket left: %s', (_, bus, rest, expected) => {
     const { status, stdout, stderr } = run(bus, rest);
     expect([status, stdout, stderr]).toEqual([0, expected, '']);
   });

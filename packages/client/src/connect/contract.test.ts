@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { deriveContract } from './contract.ts';
 
 describe('the contract', () => {
-  it('is the JSON Schema of what the schema takes in, with its digest and its annotations', () => {
+  it("the contract is the JSON Schema of the schema's input, with its digest and annotations", () => {
     const schema = z.object({
       threshold: z.number().min(0).max(1).default(0.5),
       token: z.string().meta({ 'x-secret': true }),
@@ -27,26 +27,26 @@ describe('the contract', () => {
     expect(contract.digest).toBe(digestOf(contract.schema));
   });
 
-  it('describes the document, not what a transform makes of it', () => {
+  it('the contract describes the document, not the result of a transform', () => {
     const schema = z.object({ at: z.iso.datetime().transform((text) => new Date(text)) });
     expect(deriveContract('vad', schema).schema).toMatchObject({ properties: { at: { type: 'string' } } });
   });
 
-  it('has no word for a type that JSON lacks, and lets it be anything', () => {
+  it('the contract accepts anything for a type that JSON lacks', () => {
     expect(deriveContract('vad', z.object({ at: z.date() })).schema).toMatchObject({ properties: { at: {} } });
   });
 
-  it('has the digest of what is sent, whatever the annotations are', () => {
+  it("the contract's digest is that of the schema as it is sent, with its annotations", () => {
     const { digest, schema } = deriveContract('vad', z.object({ at: z.string().meta({ examples: [new Date(0)] }) }));
     expect(digest).toBe(digestOf(JSON.parse(JSON.stringify(schema))));
   });
 
-  it('is the same for the same schema', () => {
+  it('the contract is the same for the same schema', () => {
     const make = () => deriveContract('vad', z.object({ a: z.string(), b: z.int() })).digest;
     expect(make()).toBe(make());
   });
 
-  it('is refused where JSON Schema has no way to say it', () => {
+  it('a schema that JSON Schema cannot express is refused', () => {
     const ambiguous = z.object({ a: z.string().meta({ id: 'same' }), b: z.number().meta({ id: 'same' }) });
     expect(() => deriveContract('vad', ambiguous)).toThrow(
       expect.objectContaining({

@@ -12,7 +12,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     broker = createMemoryBroker();
   });
 
-  it('sends and receives messages with no option but a service and a broker', async () => {
+  it('a connection without a schema sends and receives messages with no option but a service and a broker', async () => {
     await using lamp = await connect({ bus: broker.connect, service: 'lamp', logger });
     await using remote = await connect({ bus: broker.connect, service: 'remote', logger });
     const messages = createInbox<unknown>();
@@ -21,7 +21,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     expect(await messages.next()).toEqual({ on: true });
   });
 
-  it('reports its health without a configuration and without a contract, and shutdown at the end', async () => {
+  it('a connection without a schema reports health without configuration and contract, and shutdown at the end', async () => {
     await using watcher = broker.connect({ clientId: 'watcher' });
     await watcher.start();
     const reports = createInbox<Health>();
@@ -40,7 +40,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     expect(contracts).toEqual([]);
   });
 
-  it('starts without the broker after startTimeoutMs, and sends its messages later', async () => {
+  it('a connection without a schema starts without the broker after startTimeoutMs, and sends its messages later', async () => {
     const { promise: reachable, resolve: reach } = Promise.withResolvers<void>();
     await using lamp = await connect({
       bus: (options) => {
@@ -57,7 +57,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     reach();
   });
 
-  it('is told when an option needs a schema', async () => {
+  it('a connection without a schema is refused when an option needs one', async () => {
     const options = { bus: broker.connect, service: 'lamp', logger };
     const fault = {
       code: 'options_invalid',
@@ -68,7 +68,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     await expect(connect({ ...options, ...{ withoutSnapshot: 'wait' } })).rejects.toMatchObject(fault);
   });
 
-  it('ends its start when the signal aborts', async () => {
+  it('a connection without a schema ends its start when the signal aborts', async () => {
     const starting = connect({
       bus: (options) => Object.assign(broker.connect(options), { start: () => new Promise<void>(() => {}) }),
       service: 'lamp',

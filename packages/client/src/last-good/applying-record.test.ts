@@ -41,7 +41,7 @@ const lifeOf = (pid: number | undefined): Promise<string | undefined> =>
 const two = snapshotOf(2);
 
 describe('a version that was being applied when the process died', () => {
-  it('is suspect after once, and held after twice', async () => {
+  it('a version is suspect after one death, and held back after two', async () => {
     expect((await open()).suspects(two)).toBe(false);
     await die(2);
     const second = await open();
@@ -52,7 +52,7 @@ describe('a version that was being applied when the process died', () => {
     expect((await open()).holds(two)).toBe(true);
   });
 
-  it('is free where the second process lived', async () => {
+  it('a version is cleared when the second process survived it', async () => {
     await die(2);
     const second = await open();
     await second.begin(two);
@@ -63,7 +63,7 @@ describe('a version that was being applied when the process died', () => {
     expect((await open()).holds(two)).toBe(false);
   });
 
-  it('is not forgotten over an older one that is applied before it', async () => {
+  it('a death is not forgotten when an older version is applied first', async () => {
     await die(2);
     const second = await open();
     await second.begin(snapshotOf(1));
@@ -73,7 +73,7 @@ describe('a version that was being applied when the process died', () => {
     expect((await open()).holds(two)).toBe(true);
   });
 
-  it('is not suspected where another process has lived with it, whatever this one dies of', async () => {
+  it('a version that another process survived is not suspected when this one dies', async () => {
     const quarantine = await open();
     quarantine.trust(two);
     await quarantine.begin(two);
@@ -85,7 +85,7 @@ describe('a version that was being applied when the process died', () => {
     expect(await readdir(join(directory, 'made'))).toEqual([]);
   });
 
-  it('is not suspected by another connection of the same process', async () => {
+  it('a version is not suspected by another connection of the same process', async () => {
     await (await open()).begin(two);
     const other = await open();
     expect(other.suspects(two)).toBe(false);
@@ -93,7 +93,7 @@ describe('a version that was being applied when the process died', () => {
     expect((await open()).holds(two)).toBe(false);
   });
 
-  it('is free where a newer version was tried, and lived, in between', async () => {
+  it('a version is cleared when a newer version survived in between', async () => {
     await die(2);
     await die(3);
     await rm(file);
@@ -105,13 +105,13 @@ describe('a version that was being applied when the process died', () => {
     ['another version of the same content', snapshotOf(3)],
     ['another content', snapshotOf(2, { threshold: 0.9 })],
     ['another epoch', snapshotOf(2, {}, { epoch: 8 })],
-  ])('does not stand for %s', async (_, other) => {
+  ])('the record of a version does not count for %s', async (_, other) => {
     await die(2);
     await die(2);
     expect((await open()).holds(other)).toBe(false);
   });
 
-  it('is marked for its owner alone, and never with what is in it', async () => {
+  it('the record is readable by its owner alone, and holds nothing of the document', async () => {
     await die(2);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(Object.keys(JSON.parse(await readFile(file, 'utf8')))).toEqual([
@@ -126,7 +126,7 @@ describe('a version that was being applied when the process died', () => {
   });
 });
 
-describe('a mark', () => {
+describe('the record of a version being applied', () => {
   const mark = {
     epoch: 7,
     version: 2,
@@ -142,7 +142,7 @@ describe('a mark', () => {
     return (await open()).holds(two);
   };
 
-  it('counts where it is whole', async () => {
+  it('a complete record counts', async () => {
     expect(await holdsAfter(JSON.stringify(mark))).toBe(true);
   });
 
@@ -155,11 +155,11 @@ describe('a mark', () => {
     ['lacks its version', JSON.stringify({ ...mark, version: null })],
     ['lacks its epoch', JSON.stringify({ ...mark, epoch: '7' })],
     ['comes from another machine', JSON.stringify({ ...mark, host: 'elsewhere' })],
-  ])('does not count where it %s', async (_, text) => {
+  ])('a record does not count when it %s', async (_, text) => {
     expect(await holdsAfter(text)).toBe(false);
   });
 
-  it('does not count while the process that made it lives: it shares the folder', async () => {
+  it('a record does not count while the process that wrote it lives, because it shares the folder', async () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     const ended = new Promise((settle) => child.once('exit', settle));
     const text = JSON.stringify({ ...mark, pid: child.pid, life: await lifeOf(child.pid) });
@@ -174,7 +174,7 @@ describe('a mark', () => {
   it.each([
     [0, false],
     [1, true],
-  ])('where the process ended by exit(%i) counts: %s', async (code, counts) => {
+  ])('a record of a process that ended by exit(%i) counts: %s', async (code, counts) => {
     const program = `
       import { createApplyingRecord } from ${JSON.stringify(new URL('applying-record.ts', import.meta.url).href)};
       await createApplyingRecord(${JSON.stringify(file)}, console.error).begin(${JSON.stringify(mark)});
@@ -184,9 +184,12 @@ describe('a mark', () => {
     expect((await open()).suspects(mark)).toBe(counts);
   });
 
-  it.runIf(process.platform === 'linux')('counts where its number is that of another process now', async () => {
-    expect(await holdsAfter(JSON.stringify({ ...mark, pid: 1, life: 'another' }))).toBe(true);
-  });
+  it.runIf(process.platform === 'linux')(
+    'a record counts when its process id belongs to another process now',
+    async () => {
+      expect(await holdsAfter(JSON.stringify({ ...mark, pid: 1, life: 'another' }))).toBe(true);
+    },
+  );
 
   it.runIf(process.platform === 'linux')(
     'counts where its process is over, and only its parent has not asked',
@@ -202,7 +205,7 @@ describe('a mark', () => {
     },
   );
 
-  it('that can not be written, or removed, is told, and nothing fails', async () => {
+  it('a record that cannot be written or removed is logged, and nothing fails', async () => {
     await writeFile(join(directory, 'made'), 'a file where a folder should be');
     const quarantine = await open();
     await quarantine.begin(two);

@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('a disk', () => {
-  it('that answers is waited for, whatever it says', async () => {
+  it('a disk that answers is waited for, whether it succeeds or fails', async () => {
     const { run } = createIoTimeout();
     expect(await run(async () => 7)).toBe(7);
     await expect(run(() => Promise.reject(new Error('ENOSPC')))).rejects.toThrow('ENOSPC');
@@ -13,7 +13,7 @@ describe('a disk', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that hangs is given up after two seconds, and not asked again until it has answered', async () => {
+  it('a disk that hangs is given up after two seconds, and not used again until it has answered', async () => {
     const { run } = createIoTimeout();
     const answer = Promise.withResolvers<void>();
     const given = expect(run(() => answer.promise)).rejects.toThrow('did not answer within 2000 ms');
@@ -27,7 +27,7 @@ describe('a disk', () => {
     expect(await run(ask)).toBe(1);
   });
 
-  it('that hangs is told afterwards what must not be left undone', async () => {
+  it('a disk that hung gets the operations that must not be skipped once it answers', async () => {
     const { run, runWhenFree } = createIoTimeout();
     const steps: string[] = [];
     await runWhenFree(async () => void steps.push('at once'));

@@ -26,8 +26,8 @@ const openIn = (folder: string, prefix = '', authority = 'config-authority'): La
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
-describe('the last good snapshot', () => {
-  it('has the drafts removed that processes left which died while they wrote, and no others', async () => {
+describe('the last good file', () => {
+  it('opening the last good file removes temporary files of dead processes, and no others', async () => {
     const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('one'));
     const name = 'vad@config-authority.json';
@@ -41,11 +41,11 @@ describe('the last good snapshot', () => {
     expect((await readdir(directory)).sort()).toEqual([name, present, ...others].sort());
   });
 
-  it('is not there at first', async () => {
+  it('the last good file does not exist at first', async () => {
     expect(await openIn(directory).read()).toBeUndefined();
   });
 
-  it('is read as the bytes that were written, and replaced as a whole', async () => {
+  it('the last good file is read as the bytes that were written, and replaced as a whole', async () => {
     const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('one'));
     await lastGood.write(Buffer.from([0, 255]));
@@ -53,7 +53,7 @@ describe('the last good snapshot', () => {
     expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
-  it('can be set aside, in place of what was set aside before or only where that is nothing', async () => {
+  it('the last good file can be set aside, with or without replacing what was set aside before', async () => {
     const lastGood = openIn(directory);
     await lastGood.setAside(true);
     await lastGood.setAside(false);
@@ -77,14 +77,14 @@ describe('the last good snapshot', () => {
     ]);
   });
 
-  it('lies in a folder of its environment', async () => {
+  it("the last good file lies in a folder of its environment's prefix", async () => {
     const lastGood = openIn(directory, 'acme/prod');
     expect(lastGood.file).toBe(join(directory, 'acme', 'prod', 'vad@config-authority.json'));
     await lastGood.write(Buffer.from('one'));
     expect(await readFile(lastGood.file, 'utf8')).toBe('one');
   });
 
-  it('is readable by its owner alone, whatever the mask of the process and the file before', async () => {
+  it('the last good file is readable by its owner alone, whatever the umask and the previous file', async () => {
     const mask = process.umask(0);
     try {
       const lastGood = openIn(join(directory, 'made'));
@@ -99,7 +99,7 @@ describe('the last good snapshot', () => {
     }
   });
 
-  it('is the old one after a crash between writing and renaming', async () => {
+  it('the last good file is the old one after a crash between write and rename', async () => {
     const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('old'));
     const reached = Promise.withResolvers<string>();
@@ -113,7 +113,7 @@ describe('the last good snapshot', () => {
     expect(await openIn(directory).read()).toEqual(Buffer.from('old'));
   });
 
-  it('is the old one where the new one can not take its place, and no draft stays', async () => {
+  it('the last good file is the old one when the new one cannot be renamed, and no temporary file stays', async () => {
     const lastGood = openIn(directory);
     await lastGood.write(Buffer.from('old'));
     files.rename = () => Promise.reject(new Error('EXDEV'));
@@ -122,7 +122,7 @@ describe('the last good snapshot', () => {
     expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
-  it('is one of the two that are written at once', async () => {
+  it('the last good file is one of two that are written at the same time', async () => {
     const [one, two] = [openIn(directory), openIn(directory)];
     const texts = ['1'.repeat(100_000), '2'.repeat(100_000)];
     await Promise.all([one.write(Buffer.from(texts[0] ?? '')), two.write(Buffer.from(texts[1] ?? ''))]);
@@ -130,7 +130,7 @@ describe('the last good snapshot', () => {
     expect(await readdir(directory)).toEqual(['vad@config-authority.json']);
   });
 
-  it('says what the file system says', async () => {
+  it('an error of the file system is thrown as it is', async () => {
     await writeFile(join(directory, 'file'), '');
     await expect(openIn(join(directory, 'file')).write(Buffer.from('x'))).rejects.toMatchObject({
       code: expect.stringMatching(/ENOTDIR|EEXIST/),

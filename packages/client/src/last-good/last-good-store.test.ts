@@ -30,7 +30,7 @@ const openShelf = (): LastGoodStore =>
 const versionOnDisk = async (): Promise<number> => JSON.parse(await readFile(file, 'utf8')).data.version;
 
 describe('a folder that two processes share', () => {
-  it('keeps the newest version of both, whichever is the last to keep one', async () => {
+  it('a shared folder keeps the newest version, whichever process writes last', async () => {
     const [first, second] = [openShelf(), openShelf()];
     await Promise.all([first.read(), second.read()]);
     await first.remember(received(snapshotOf(2)));
@@ -42,7 +42,7 @@ describe('a folder that two processes share', () => {
     expect(logs).toEqual([]);
   });
 
-  it('keeps nothing that is not to be believed, though it says that it is newer', async () => {
+  it('a shared folder replaces an untrusted file that claims to be newer', async () => {
     await writeFile(file, String(sealSnapshot(snapshotOf(9, { threshold: 0.5 }))).replace('0.5', '0.6'));
     await openShelf().remember(received(snapshotOf(2)));
     expect(await versionOnDisk()).toBe(2);
@@ -60,7 +60,7 @@ describe('Client-22-Hung-Disk: a disk that hangs', () => {
     };
   }
 
-  it('while the last good snapshot is read is given up, told, and not asked for anything else', async () => {
+  it('a disk that hangs while the last good snapshot is read is given up, logged and not used for anything else', async () => {
     const release = await hang(file);
     const shelf = openShelf();
     expect(await shelf.read()).toBeUndefined();
@@ -72,7 +72,7 @@ describe('Client-22-Hung-Disk: a disk that hangs', () => {
     await release();
   });
 
-  it('while a version is marked keeps it from nothing', async () => {
+  it('a disk that hangs while a version is recorded does not keep it from being applied', async () => {
     const release = await hang(`${file}.applying`);
     const { applyingRecord } = openShelf();
     await applyingRecord?.begin(snapshotOf(1));

@@ -62,7 +62,7 @@ const sealAs = (authority: string, snapshot: Snapshot): Uint8Array =>
   }).bytes;
 
 describe('Client-08-Last-Good: the last good snapshot', () => {
-  it('is what a service starts on without a broker', async () => {
+  it('a service starts on the last good snapshot without a broker', async () => {
     await writeFile(file, signed);
     expect(await startAlone({ trustedKeys })).toMatchObject({ state: 'cache', threshold: 0.7 });
   });
@@ -77,8 +77,8 @@ describe('Client-08-Last-Good: the last good snapshot', () => {
     ['not signed', sealSnapshot(good), /no signature/],
     ['zeros, as a file system leaves them after a power cut', new Uint8Array(500), /signature/],
     ['of another service', sealSnapshot(snapshotOf(3, {}, { service: 'asr' }), createSigner(key)), /of asr/],
-    ['nothing that was ever ours', '{"hello":"world"}', /signature/],
-  ])('is ignored with the reason where it is %s', async (_, bytes, reason) => {
+    ['another kind of file', '{"hello":"world"}', /signature/],
+  ])('a last good snapshot that is %s is ignored, with the reason in the log', async (_, bytes, reason) => {
     await writeFile(file, bytes);
     const { state, threshold, logs } = await startAlone({ trustedKeys });
     expect([state, threshold]).toEqual(['defaults', 0.5]);
@@ -92,14 +92,14 @@ describe('Client-08-Last-Good: the last good snapshot', () => {
     ['torn', signed.slice(0, 100), /./],
     ['tampered with', String(sealSnapshot(good)).replace('0.7', '0.9'), /its values do not have its digest/],
     ['a list', '[]', /./],
-  ])('is ignored also where no keys are trusted, where it is %s', async (_, bytes, reason) => {
+  ])('without trusted keys, a last good snapshot that is %s is ignored', async (_, bytes, reason) => {
     await writeFile(file, bytes);
     const { state, logs } = await startAlone();
     expect(state).toBe('defaults');
     expect(logs.find((each) => each.startsWith('the last good snapshot is ignored: '))).toMatch(reason);
   });
 
-  it('of another authority is ignored, whatever its epoch, and lies beside it undisturbed', async () => {
+  it('the last good snapshot of another authority is ignored, whatever its epoch, and stays untouched beside it', async () => {
     await writeFile(file, sealAs('other', snapshotOf(1, { threshold: 0.9 }, { epoch: 99 })));
     const { state, logs } = await startAlone();
     expect(state).toBe('defaults');
@@ -113,12 +113,12 @@ describe('Client-08-Last-Good: the last good snapshot', () => {
     expect((await startAlone()).threshold).toBe(0.7);
   });
 
-  it('of another environment is none', async () => {
+  it('the last good snapshot of another environment is not used', async () => {
     await writeFile(file, sealSnapshot(good));
     expect((await startAlone({ prefix: 'acme/prod' })).state).toBe('defaults');
   });
 
-  it('under the name of an earlier release is taken over, without a word', async () => {
+  it('a last good snapshot under the file name of an earlier release is taken over silently', async () => {
     await writeFile(join(directory, 'vad.json'), sealSnapshot(good));
     const { state, threshold, logs } = await startAlone();
     expect([state, threshold]).toEqual(['cache', 0.7]);
@@ -128,13 +128,13 @@ describe('Client-08-Last-Good: the last good snapshot', () => {
     ]);
   });
 
-  it('under that name is left to the authority that it is from', async () => {
+  it('a last good snapshot under the earlier name is left to the authority it came from', async () => {
     await writeFile(join(directory, 'vad.json'), sealAs('other', good));
     expect((await startAlone()).state).toBe('defaults');
     expect(await readdir(directory)).toEqual(['vad.json']);
   });
 
-  it('that can not be read is ignored with the reason: a folder in its place', async () => {
+  it('a folder in place of the last good snapshot is ignored, with the reason in the log', async () => {
     await mkdir(file);
     const { state, logs } = await startAlone();
     expect(state).toBe('defaults');
@@ -186,11 +186,11 @@ function startProcess(
   };
 }
 
-describe('Client-08-Last-Good: a disk that', () => {
+describe('Client-08-Last-Good: a failing disk', () => {
   const isRoot = process.getuid?.() === 0;
   const nobody = 65_534;
 
-  it('does not let the file be read, is survived and told', async () => {
+  it('a disk that does not let the file be read is survived and logged', async () => {
     await chmod(directory, 0o755);
     await writeFile(file, sealSnapshot(good));
     await chmod(file, 0);
@@ -201,7 +201,7 @@ describe('Client-08-Last-Good: a disk that', () => {
     await kept.kill();
   });
 
-  it('takes no file, is survived and told, and the service follows the broker', async () => {
+  it('a disk that takes no file is survived and logged, and the service follows the broker', async () => {
     await chmod(directory, 0o555);
     const kept = startProcess(3, 0, isRoot ? { uid: nobody } : {});
     expect(await kept.line('log the last good snapshot could not be kept')).toContain('EACCES');
@@ -211,7 +211,7 @@ describe('Client-08-Last-Good: a disk that', () => {
     await chmod(directory, 0o755);
   });
 
-  it('is full, is survived and told, and keeps the one before', async () => {
+  it('a full disk is survived and logged, and keeps the previous file', async () => {
     await writeFile(file, sealSnapshot(snapshotOf(2, { threshold: 0.2 })));
     // No file may grow: what a full disk says to a write, without the right to mount one.
     const kept = startProcess(3, 0, { shell: "trap '' XFSZ; ulimit -f 0" });
@@ -244,7 +244,7 @@ describe('a version that kills the process', () => {
     await kept.kill();
   };
 
-  it('twice while it was committed is not tried a third time: the service starts on the one before, and says so', async () => {
+  it('a version that killed two processes while it was committed is not tried again: the service starts on the one before, and logs that', async () => {
     await dieInCommit();
     expect(await mark()).toMatchObject({ version: 2, tries: 1 });
     await dieInCommit();
@@ -263,7 +263,7 @@ describe('a version that kills the process', () => {
     await fifth.kill();
   });
 
-  it('once while it was committed, and then at the start on it, is not tried a third time either', async () => {
+  it('a version that killed one process in its commit and one at its start is not tried again either', async () => {
     await dieInCommit();
     const second = startProcess(2, 0);
     expect(await second.line('up')).toBe('up 0.2 live');
@@ -274,7 +274,7 @@ describe('a version that kills the process', () => {
     await third.kill();
   });
 
-  it('Client-44-Probation: twice soon after it was applied is not tried a third time, also not from the disk, and the one before is there', async () => {
+  it('Client-44-Probation: a version that killed two processes soon after it was applied is not tried again, not even from disk, and the one before is used', async () => {
     await liveWith(1);
     for (const tries of [1, 2]) {
       const kept = startProcess(2, 0);
@@ -289,7 +289,7 @@ describe('a version that kills the process', () => {
     await alone.kill();
   }, 60_000);
 
-  it('never is not suspected, once a process has lived with it', async () => {
+  it('a version that a process survived is never suspected', async () => {
     await liveWith(2);
     for (let round = 0; round < 3; round++) {
       const kept = startProcess(2, 0);

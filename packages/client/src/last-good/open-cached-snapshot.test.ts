@@ -13,7 +13,7 @@ const signed = sealSnapshot(snapshot, createSigner(key));
 const text = String(bytes);
 
 describe('the last good snapshot on disk', () => {
-  it('is what was received', () => {
+  it('the last good snapshot on disk is the one that was received', () => {
     expect(openCachedSnapshot(bytes, options)).toEqual({ snapshot, bytes });
     expect(openCachedSnapshot(signed, { ...options, keys })).toEqual({ snapshot, bytes: signed });
   });
@@ -38,14 +38,14 @@ describe('the last good snapshot on disk', () => {
       {},
       'its values do not have its digest',
     ],
-    ['changed, where it is signed', Buffer.from(String(signed).replace('0.5', '0.6')), { keys }, 'signature'],
-    ['unsigned, where keys are trusted', bytes, { keys }, 'no signature'],
+    ['changed although signed', Buffer.from(String(signed).replace('0.5', '0.6')), { keys }, 'signature'],
+    ['unsigned although keys are trusted', bytes, { keys }, 'no signature'],
     ['of an earlier format', Buffer.from(text.replace('snapshot.v1', 'snapshot.v0')), {}, 'snapshot.v0'],
-  ])('is refused with the reason where it is %s', (_, file, more, reason) => {
+  ])('a last good snapshot on disk that is %s is refused with the reason', (_, file, more, reason) => {
     expect(() => openCachedSnapshot(file, { ...options, ...more })).toThrow(reason);
   });
 
-  it('with a checksum is what was received, and as JSON a message still', () => {
+  it('a last good snapshot with a checksum is the one that was received, and still a message in JSON', () => {
     const file = joinChecksum(bytes);
     expect(openCachedSnapshot(file, options)).toEqual({ snapshot, bytes: new Uint8Array(bytes) });
     expect(JSON.parse(Buffer.from(file).toString()).data).toEqual(snapshot);
@@ -57,14 +57,17 @@ describe('the last good snapshot on disk', () => {
     ['version', '"version":2', '"version":9'],
     ['epoch', '"epoch":7', '"epoch":8'],
     ['list of secrets', '"secrets":[]', '"secrets":["/a"]'],
-  ])('with a checksum is refused where its %s is another one, also where no keys are trusted', (_, from, to) => {
-    const file = Buffer.from(Buffer.from(joinChecksum(bytes)).toString().replace(from, to));
-    expect(() => openCachedSnapshot(file, options)).toThrow(
-      'the snapshot on disk is damaged: it is not as it was written',
-    );
-  });
+  ])(
+    'a last good snapshot whose %s was changed is refused by its checksum, also without trusted keys',
+    (_, from, to) => {
+      const file = Buffer.from(Buffer.from(joinChecksum(bytes)).toString().replace(from, to));
+      expect(() => openCachedSnapshot(file, options)).toThrow(
+        'the snapshot on disk is damaged: it is not as it was written',
+      );
+    },
+  );
 
-  it('with a checksum is refused, and nothing worse, wherever a byte of the message is another one', () => {
+  it('a last good snapshot with a checksum is refused when any byte of the message was changed', () => {
     const file = joinChecksum(bytes);
     for (let at = 0; at < bytes.length - 1; at++) {
       const damaged = Uint8Array.from(file);
@@ -73,7 +76,7 @@ describe('the last good snapshot on disk', () => {
     }
   });
 
-  it('is refused, and nothing worse, wherever a byte of it is another one', () => {
+  it('a signed last good snapshot is refused when any byte was changed', () => {
     for (let at = 0; at < signed.length; at++) {
       const damaged = Uint8Array.from(signed);
       damaged[at] = (damaged[at] ?? 0) ^ 1;

@@ -13,7 +13,7 @@ const say = (said: Said): Keepalive => ({
 const stamp = (version: number, epoch = 7) => ({ epoch, version });
 const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`other-${index}`, stamp(1)]));
 
-it('a beacon of an authority that was started again, and that committed meanwhile, makes the client ask again', () => {
+it('the beacon of a restarted authority that committed meanwhile makes the client fetch the snapshot again', () => {
   const watch = createLostSnapshotWatch('vad', () => 0);
   expect(watch.hear(say({ recent: {}, commit: 5 }), stamp(2))).toBe(false);
   expect(watch.hear(say({ recent: {}, commit: 5, session: 't' }), stamp(2))).toBe(false);
@@ -29,7 +29,7 @@ describe('a beacon that names the service', () => {
     ['a newer epoch', stamp(1, 8), stamp(2), true],
     ['an older epoch', stamp(9, 6), stamp(2), false],
     ['a version while none was observed', stamp(1), undefined, true],
-  ])('with %s asks again as it should', (_, named, observed, expected) => {
+  ])('a beacon that names %s makes the client fetch the snapshot only when it must', (_, named, observed, expected) => {
     const watch = createLostSnapshotWatch('vad', () => 0);
     expect(watch.hear(say({ recent: { vad: named }, commit: 1 }), observed)).toBe(expected);
   });
@@ -45,18 +45,21 @@ describe('a beacon that does not name the service', () => {
   };
 
   it.each<[string, Said, Said, number, boolean]>([
-    ['nothing was committed, however long ago the last one was', { commit: 5 }, { commit: 5 }, 3_600_000, false],
-    ['something was, and all of it would be named', { commit: 5 }, { commit: 6 }, 59_999, false],
-    ['something was, and it may have been named in between', { commit: 5 }, { commit: 6 }, 60_000, true],
-    ['more was than is named', { commit: 5 }, { commit: 300, recent: many }, 5000, true],
-    ['the count fell: another store', { commit: 5 }, { commit: 1 }, 60_000, false],
-    ['the one before told no count', {}, { commit: 6 }, 60_000, false],
-    ['it tells no count', { commit: 5 }, {}, 60_000, false],
-  ])('where %s', (_, first, second, apartMs, expected) => {
-    expect(hearTwo(first, second, apartMs)).toBe(expected);
-  });
+    ['nothing was committed since the last beacon, however long ago', { commit: 5 }, { commit: 5 }, 3_600_000, false],
+    ['something was committed, and would still be named', { commit: 5 }, { commit: 6 }, 59_999, false],
+    ['something was committed, and may have been named in a lost beacon', { commit: 5 }, { commit: 6 }, 60_000, true],
+    ['more was committed than a beacon names', { commit: 5 }, { commit: 300, recent: many }, 5000, true],
+    ['the count fell, because it is another store', { commit: 5 }, { commit: 1 }, 60_000, false],
+    ['the beacon before has no count', {}, { commit: 6 }, 60_000, false],
+    ['the beacon has no count', { commit: 5 }, {}, 60_000, false],
+  ])(
+    'a beacon without the service makes the client fetch the snapshot only if it may have missed one: %s',
+    (_, first, second, apartMs, expected) => {
+      expect(hearTwo(first, second, apartMs)).toBe(expected);
+    },
+  );
 
-  it('asks once for each rise', () => {
+  it('a rising commit count makes the client fetch the snapshot once', () => {
     let now = 0;
     const watch = createLostSnapshotWatch('vad', () => now);
     watch.hear(say({ commit: 5 }), stamp(2));
@@ -66,7 +69,7 @@ describe('a beacon that does not name the service', () => {
     expect(watch.hear(say({ commit: 6 }), stamp(2))).toBe(false);
   });
 
-  it('asks for nothing after a new connection: the retained snapshot has just come', () => {
+  it('no snapshot is fetched right after a new connection, because the retained one has just arrived', () => {
     let now = 0;
     const watch = createLostSnapshotWatch('vad', () => now);
     watch.hear(say({ commit: 5 }), stamp(2));
@@ -75,7 +78,7 @@ describe('a beacon that does not name the service', () => {
     expect(watch.hear(say({ commit: 9 }), stamp(2))).toBe(false);
   });
 
-  it('takes a service of an inherited name for one that is not named', () => {
+  it('a service named like a member of every object does not count as named', () => {
     const watch = createLostSnapshotWatch('constructor', () => 0);
     expect(watch.hear(say({ recent: {}, commit: 1 }), stamp(2))).toBe(false);
   });
@@ -90,8 +93,8 @@ const beat = (version?: number) => ({
 });
 const applied = { epoch: 7, version: 3 };
 
-describe('what runs is newer than what the authority has', () => {
-  it('where two signs of life in a row say so, and is told once', () => {
+describe("a document newer than the authority's", () => {
+  it('a document ahead of the authority is reported once, after two beacons in a row that name an older version', () => {
     const watch = createAheadOfAuthorityWatch('vad');
     expect([watch.hear(beat(2), applied), watch.hear(beat(2), applied), watch.hear(beat(2), applied)]).toEqual([
       undefined,
@@ -100,14 +103,14 @@ describe('what runs is newer than what the authority has', () => {
     ]);
   });
 
-  it('not where one was overtaken by the version, and not where the service is not named or nothing runs', () => {
+  it('a document is not ahead when one beacon was merely overtaken, nor without a named service or a document', () => {
     const watch = createAheadOfAuthorityWatch('vad');
     for (const version of [2, 3, 2, 4]) expect(watch.hear(beat(version), applied)).toBeUndefined();
     for (const running of [applied, undefined]) expect(watch.hear(beat(), running)).toBeUndefined();
     for (let round = 0; round < 3; round++) expect(watch.hear(beat(2), undefined)).toBeUndefined();
   });
 
-  it('again after it was over', () => {
+  it('a document ahead of the authority is reported again after it was caught up', () => {
     const watch = createAheadOfAuthorityWatch('vad');
     const heard = [2, 2, 3, 1, 1].map((version) => watch.hear(beat(version), applied)?.version);
     expect(heard).toEqual([undefined, 2, undefined, undefined, 1]);
@@ -122,17 +125,17 @@ function told(...skews: readonly number[]): number[] {
   return said;
 }
 
-it('is told once for each episode, in both directions', () => {
+it('a clock skew is reported once per episode, in both directions', () => {
   expect(told(0, 11, 12, 13, 14)).toEqual([12]);
   expect(told(-11, -12, -13)).toEqual([-12]);
   expect(told(20, 21, 0, 22, 23)).toEqual([21, 23]);
 });
 
-it('is not told up to ten seconds, nor for one beacon that was long on its way', () => {
+it('a clock skew is not reported up to ten seconds, nor for one delayed beacon', () => {
   expect(told(10, 10, -10, -10)).toEqual([]);
   expect(told(30, 0, 30, 0)).toEqual([]);
 });
 
-it('is nothing that a time which is none could tell', () => {
+it('a beacon whose time cannot be parsed reports no clock skew', () => {
   expect(told(Number.NaN, Number.NaN, Number.NaN)).toEqual([]);
 });

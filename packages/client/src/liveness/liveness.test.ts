@@ -69,14 +69,14 @@ async function sayOfAuthority(state: Health['state']): Promise<void> {
   await bus.stop();
 }
 
-describe('a broker', () => {
-  it('that answers is left alone', async () => {
+describe('the liveness of the broker', () => {
+  it('a broker that answers is left alone', async () => {
     const { told } = await open();
     await intervals(20);
     expect(told).toEqual(['connecting', 'connected']);
   });
 
-  it('that is silent for three intervals is connected to anew, once', async () => {
+  it('a broker that is silent for three intervals is reconnected to once', async () => {
     const { told, bus } = await open();
     await intervals(2);
     lost = () => true;
@@ -89,7 +89,7 @@ describe('a broker', () => {
     expect(bus.status).toEqual({ kind: 'connected', session: 2 });
   });
 
-  it('is not judged where the bus can not ask', async () => {
+  it('a broker is not checked when the bus cannot ping', async () => {
     const inner = broker.connect();
     const bus = new Proxy(inner, {
       get: (target, name) => {
@@ -105,8 +105,8 @@ describe('a broker', () => {
   });
 });
 
-describe('an authority', () => {
-  it('whose beacons stop costs one connection, and no second one', async () => {
+describe('the liveness of the authority', () => {
+  it('an authority whose beacons stop costs one reconnect, and no second one', async () => {
     const { told, liveness } = await open();
     liveness.heardAuthority(beacon);
     await intervals(5);
@@ -120,13 +120,13 @@ describe('an authority', () => {
     ]);
   });
 
-  it('whose beacons were never heard is not missed', async () => {
+  it('an authority that was never heard is not missed', async () => {
     const { told } = await open();
     await intervals(60);
     expect(told).toEqual(['connecting', 'connected']);
   });
 
-  it('that says goodbye is not missed either', async () => {
+  it('an authority that reported shutdown is not missed', async () => {
     const { told, liveness } = await open();
     liveness.heardAuthority(beacon);
     await sayOfAuthority('offline');
@@ -134,7 +134,7 @@ describe('an authority', () => {
     expect(told).toEqual(['connecting', 'connected']);
   });
 
-  it('that says it is ready goes on being expected', async () => {
+  it('an authority that reports ready is expected to go on', async () => {
     const { told, liveness } = await open();
     liveness.heardAuthority(beacon);
     await sayOfAuthority('ready');
@@ -142,14 +142,14 @@ describe('an authority', () => {
     expect(told).toHaveLength(4);
   });
 
-  it('that sends more often than a busy machine can bear is given a second for each beacon', async () => {
+  it('an authority with a very short interval is given at least a second per beacon', async () => {
     const { told, liveness } = await open();
     liveness.heardAuthority({ ...beacon, intervalMs: 1 });
     await intervals(2);
     expect(told).toEqual(['connecting', 'connected']);
   });
 
-  it('with another clock is told of', async () => {
+  it('an authority whose clock differs is reported', async () => {
     const skews: number[] = [];
     const { liveness } = await open({ now: () => midnight + 11_000, onSkew: (skewMs) => skews.push(skewMs) });
     for (let index = 0; index < 5; index += 1) liveness.heardAuthority(beacon);
@@ -157,7 +157,7 @@ describe('an authority', () => {
   });
 });
 
-it('leaves nothing behind when it stops', async () => {
+it('liveness leaves no timer or listener behind when it stops', async () => {
   const { told, liveness } = await open();
   liveness.heardAuthority(beacon);
   liveness.stop();

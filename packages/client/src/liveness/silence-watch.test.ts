@@ -9,13 +9,13 @@ function watch() {
   return { said, ...createSilenceWatch(() => said.push(Math.round(performance.now()))) };
 }
 
-it('says nothing of what was never heard', () => {
+it('a silence watch does not report what was never heard', () => {
   const { said } = watch();
   vi.advanceTimersByTime(1_000_000);
   expect(said).toEqual([]);
 });
 
-it('says once that what was heard is not heard any more', () => {
+it('a silence watch reports once that what was heard has fallen silent', () => {
   const { said, heard } = watch();
   const beganMs = performance.now();
   heard(300);
@@ -25,7 +25,7 @@ it('says once that what was heard is not heard any more', () => {
   expect(said).toEqual([Math.round(beganMs + 500)]);
 });
 
-it('expects nothing while it rests', () => {
+it('a silence watch expects nothing while it is paused', () => {
   const { said, heard, rest } = watch();
   heard(300);
   rest();
@@ -36,7 +36,7 @@ it('expects nothing while it rests', () => {
   expect(said).toHaveLength(1);
 });
 
-it('gives a process that stood still the time to read what came meanwhile', () => {
+it('a silence watch gives a process that was suspended time to read what arrived meanwhile', () => {
   const { said, heard } = watch();
   heard(300);
   // The timers of a process that is held up for a minute run late, and before anything is read.
@@ -46,7 +46,7 @@ it('gives a process that stood still the time to read what came meanwhile', () =
   expect(said).toEqual([]);
 });
 
-it('is not misled by a clock that stands while the timers run', () => {
+it('a silence watch is not misled by a clock that stands still while timers run', () => {
   const nowMs = performance.now();
   vi.spyOn(performance, 'now').mockReturnValue(nowMs);
   const { said, heard } = watch();

@@ -26,7 +26,7 @@ afterEach(() => {
 
 const heard = (name: DiagnosticsName): Inbox<object> => inboxes.get(name) as Inbox<object>;
 
-it('tells what is received, applied, published, connected and in which state, and no value of a document', async () => {
+it('the diagnostics channels tell what is received, applied, published and connected, and no value of a document', async () => {
   const broker = createMemoryBroker();
   await using authority = broker.connect();
   await authority.start();
@@ -94,7 +94,7 @@ it('tells what is received, applied, published, connected and in which state, an
   expect(all).not.toMatch(/hush|0\.7|threshold/);
 });
 
-it('makes nothing while nobody listens', () => {
+it('no diagnostics message is made while nobody listens', () => {
   unsubscribe('setpoint.client.state', listener);
   publishDiagnostics('setpoint.client.state', () => {
     throw new Error('made for nobody');

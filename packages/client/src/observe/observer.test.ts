@@ -14,7 +14,7 @@ it.each<[string, () => TraceSpan]>([
   ['start', fail],
   ['run', () => ({ ...span, run: fail })],
   ['end', () => ({ ...span, end: fail })],
-])('a tracing library that fails at %s changes nothing of what it looks on at', async (_, start) => {
+])('a tracing library that fails at %s changes nothing of what it observes', async (_, start) => {
   const observer = createObserver({ service: 'vad', instance: 'vad-1', tracing: { start } });
   const cause = { ...received(snapshotOf(1)), traceparent: parent };
   observer.reception({ kind: 'apply', received: cause }, 100);

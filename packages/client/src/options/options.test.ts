@@ -25,7 +25,7 @@ function faultsOf(options: Record<string, unknown>): [string, string][] {
 const busOf = (options: ConnectOptions): Promise<Bus> => resolveOptions(options).openBus({});
 
 describe('the options of connect', () => {
-  it('are completed with what the documentation says', () => {
+  it('the options of connect get the documented defaults', () => {
     const { openBus: _, topics, instance, tracing: _tracing, messaging: _messaging, ...more } = resolveOptions(right);
     const { contract, ...rest } = more;
     expect(contract).toMatchObject({ service: 'vad', schema: { type: 'object' } });
@@ -51,12 +51,12 @@ describe('the options of connect', () => {
     expect(resolveOptions(right).instance).not.toBe(instance);
   });
 
-  it('name an instance that is a name, also of the longest service', () => {
+  it('the default instance name is valid also for the longest service name', () => {
     const service = 's'.repeat(63);
     expect(resolveOptions({ ...right, service }).instance).toMatch(/^s{54}-[0-9a-f]{8}$/);
   });
 
-  it('are taken as they are given', () => {
+  it('options that are given are used as they are', () => {
     const trustedKeys = { keys: [trustedKeyOf(createSigningKey(), 'authority')] };
     const resolved = resolveOptions({
       ...right,
@@ -71,7 +71,7 @@ describe('the options of connect', () => {
     expect(resolveOptions({ ...right, cacheDir: false }).cacheDir).toBeUndefined();
   });
 
-  it('are refused with every fault at once', () => {
+  it('wrong options are refused with every fault at once', () => {
     const faults = faultsOf({
       service: 'Vad',
       instance: 'a.b',
@@ -105,7 +105,7 @@ describe('the options of connect', () => {
     );
   });
 
-  it('need a service and one way to a broker', () => {
+  it('options without a service or a broker are refused', () => {
     expect(faultsOf({})).toEqual([
       ['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"'],
       ['/url', 'give either url or bus'],
@@ -136,7 +136,7 @@ describe('the options of connect', () => {
     { url: 'mqtt://a' },
     5,
     null,
-  ])('do not take %s for a broker', (url) => {
+  ])('the url %s is refused', (url) => {
     expect(faultsOf({ ...right, url })).toEqual([
       ['/url', 'must be mqtt://, mqtts://, ws:// or wss:// with a host, user and password percent-encoded'],
     ]);
@@ -148,7 +148,7 @@ describe('the options of connect', () => {
     'mqtt://[::1]:1883',
     'ws://broker/mqtt',
     ['wss://a', 'mqtt://b'],
-  ])('take %s', (url) => {
+  ])('the url %s is accepted', (url) => {
     expect(faultsOf({ ...right, url })).toEqual([]);
   });
 
@@ -158,7 +158,7 @@ describe('the options of connect', () => {
     ['heartbeatIntervalMs', 100, 2_147_483_647, 99],
     ['dedupeTtlMs', 0, 2_147_483_647, -1],
     ['reconnectMaxDelayMs', 500, 2_147_483_647, 99],
-  ])('take a %s within what a timer can do', (name, least, most, tooLittle) => {
+  ])('%s is accepted only up to what a timer can wait', (name, least, most, tooLittle) => {
     for (const value of [least, most]) expect(faultsOf({ ...right, [name]: value })).toEqual([]);
     for (const value of [tooLittle, most + 1, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(faultsOf({ ...right, [name]: value })).toEqual([
@@ -167,7 +167,7 @@ describe('the options of connect', () => {
     }
   });
 
-  it.each([undefined, null, 'x', 5, [], () => {}])('are an object, and not %s', (options) => {
+  it.each([undefined, null, 'x', 5, [], () => {}])('options that are %s are refused', (options) => {
     expect(faultsOf(options as never)).toEqual([['', 'they must be an object with at least a service and a url']]);
     expect(() => resolveOptions(options as never)).toThrow(
       'connect was called with wrong options: they must be an object with at least a service and a url',
@@ -188,22 +188,22 @@ describe('the options of connect', () => {
     ['staleness/soft', { staleness: { softMs: 1, hardMs: 1, soft: 1 } }, 'is no option; did you mean softMs?'],
     ['url/0/uri', { url: [{ url: 'mqtts://b', uri: 1 }] }, 'is no option; did you mean url?'],
     ['url/0/tls/c', { url: [{ url: 'mqtts://b', tls: { c: 1 } }] }, 'is no option'],
-  ])('have no name %s', (option, given, message) => {
+  ])('the unknown option %s is refused', (option, given, message) => {
     const more = option.includes('/') ? (given as object) : { [option]: given };
     expect(faultsOf({ ...right, ...more })).toEqual([[`/${option}`, message]]);
   });
 
-  it('may be given as undefined, also under a name that is none', () => {
+  it('an option that is undefined counts as left out, also an unknown one', () => {
     expect(faultsOf({ ...right, logger: undefined, tls: undefined, messaging: undefined, nope: undefined })).toEqual(
       [],
     );
   });
 
-  it('tell a wrong service alone, and not what is named after it', () => {
+  it('a wrong service name is one fault, although other names derive from it', () => {
     expect(faultsOf({ ...right, service: 'Vad' })).toEqual([['/service', 'must be 1 to 63 of a–z, 0–9, "_" and "-"']]);
   });
 
-  it('have one list of faults for TLS, too', () => {
+  it('faults of TLS options stand in the same list', () => {
     const tls = { ca: 'no PEM', servername: 5 };
     expect(faultsOf({ ...right, url: 'mqtts://broker', tls, keepaliveSeconds: 0 })).toEqual([
       ['/keepaliveSeconds', 'must be a whole number from 1 to 3600'],
@@ -212,7 +212,7 @@ describe('the options of connect', () => {
     ]);
   });
 
-  it('trust somebody who may publish snapshots, or nobody is asked', () => {
+  it('trusted keys without one of an authority are refused', () => {
     const message = 'has no key of the role "authority", so no snapshot could be believed';
     expect(faultsOf({ ...right, trustedKeys: { keys: [] } })).toEqual([['/trustedKeys', message]]);
     const operator = { keys: [trustedKeyOf(createSigningKey(), 'operator')] };
@@ -223,7 +223,7 @@ describe('the options of connect', () => {
     }
   });
 
-  it('speak of places that the schema has', () => {
+  it('settings that the schema does not have are refused in boot and overrides', () => {
     const strict = { ...right, schema: z.object({ a: z.number().default(1), loose: z.looseObject({}).prefault({}) }) };
     const boot = { '/b': 'refuse', '/a': 'refuse', '/loose/b': 'keep_last_good' };
     expect(faultsOf({ ...strict, boot })).toEqual([['/boot', '/b is no place of the schema']]);
@@ -236,7 +236,7 @@ describe('the options of connect', () => {
     ]);
   });
 
-  it('have a schema that can be announced', () => {
+  it('a schema that cannot be announced is refused', () => {
     const unknown = Object.assign(z.object({}), { safeParse: () => undefined });
     const broken = z.object({
       get a(): z.ZodType {
@@ -247,7 +247,7 @@ describe('the options of connect', () => {
     expect(faultsOf({ ...right, schema: broken })).toEqual([['/schema', "can't be announced: not yet"]]);
   });
 
-  it('repeat no private key that was given for a trusted one', () => {
+  it('a private key given as a trusted one is refused without repeating it', () => {
     const key = createSigningKey();
     const [[, message] = []] = faultsOf({ ...right, trustedKeys: { keys: [{ ...key, role: 'nobody' }] } });
     expect(message).toContain('keys.0.role');
@@ -255,8 +255,8 @@ describe('the options of connect', () => {
   });
 });
 
-describe('the bus', () => {
-  it('is the one that the caller makes', async () => {
+describe('the bus of connect', () => {
+  it('the bus is the one that the caller makes', async () => {
     const given: BusOptions[] = [];
     const broker = createMemoryBroker();
     const bus = (options: BusOptions): Bus => {
@@ -269,13 +269,13 @@ describe('the bus', () => {
     await opened.stop();
   });
 
-  it.each([undefined, null, {}, 'x'])('is refused as %j', async (made) => {
+  it.each([undefined, null, {}, 'x'])('a function bus that returns %j is refused', async (made) => {
     const opened = busOf({ service: 'vad', schema, bus: () => made as never });
     await expect(opened).rejects.toThrow('connect was called with wrong options: bus must return a bus');
     await expect(opened).rejects.toMatchObject({ code: 'options_invalid', faults: [{ pointer: '/bus' }] });
   });
 
-  it('is one over MQTT otherwise', async () => {
+  it('the bus is one over MQTT when a url is given', async () => {
     const opened = await busOf({ ...right, url: 'mqtt://127.0.0.1:1', prefix: 'acme', instance: 'vad-1' });
     expect(opened.status).toEqual({ kind: 'idle' });
     await opened.stop();

@@ -57,8 +57,8 @@ async function run(
 
 const prepares = ['prepare a new', 'prepare b new', 'prepare c new'];
 
-describe('a change', () => {
-  it('is prepared by all, then swapped in, then committed by all, in the order they were added', async () => {
+describe('a transaction', () => {
+  it('a change is prepared by all handlers, swapped in, then committed by all, in the order they were added', async () => {
     const { steps, error } = await run(
       (_, step) => ({ prepare: step('prepare'), commit: step('commit'), revert: step('revert') }),
       [],
@@ -102,19 +102,22 @@ describe('a change', () => {
         'revert a new',
       ],
     ],
-  ])('that breaks at "%s" is reverted by those that were called, the last one first', async (broken, expected) => {
-    const { steps, error } = await run(
-      (_, step) => ({ prepare: step('prepare'), commit: step('commit'), revert: step('revert') }),
-      [broken],
-    );
-    expect(steps).toEqual(expected);
-    expect(error).toMatchObject({
-      code: 'handler_failed',
-      message: `version 2, ${broken.split(' ')[0]} of /a: ${broken} broke`,
-    });
-  });
+  ])(
+    'a change that fails at "%s" is reverted by the handlers that were called, the last one first',
+    async (broken, expected) => {
+      const { steps, error } = await run(
+        (_, step) => ({ prepare: step('prepare'), commit: step('commit'), revert: step('revert') }),
+        [broken],
+      );
+      expect(steps).toEqual(expected);
+      expect(error).toMatchObject({
+        code: 'handler_failed',
+        message: `version 2, ${broken.split(' ')[0]} of /a: ${broken} broke`,
+      });
+    },
+  );
 
-  it('is committed the other way round by a handler without revert whose commit was called, and by no other', async () => {
+  it('a handler without revert commits the reversed change if its commit was called', async () => {
     const { steps } = await run((_, step) => ({ prepare: step('prepare'), commit: step('commit') }), ['commit b new']);
     expect(steps).toEqual([
       ...prepares,
@@ -127,7 +130,7 @@ describe('a change', () => {
     ]);
   });
 
-  it('is not reverted by a handler of which nothing was called', async () => {
+  it('a handler of which no step was called is not reverted', async () => {
     const { steps } = await run(
       (name, step) => ({
         ...(name === 'b' && { prepare: step('prepare') }),
@@ -139,7 +142,7 @@ describe('a change', () => {
     expect(steps).toEqual(['prepare b new', 'swap previous', 'revert b new']);
   });
 
-  it('hands the failed change to revert, and the change turned round to commit', async () => {
+  it('revert gets the failed change, and commit the reversed one', async () => {
     const seen: Change<string>[] = [];
     const handlers: ChangeHandler<string>[] = [
       { commit: (each) => void seen.push(each) },
@@ -159,7 +162,7 @@ describe('a change', () => {
     ]);
   });
 
-  it('whose revert breaks is reported, and the others still revert', async () => {
+  it('a revert that throws is reported, and the other handlers still revert', async () => {
     const { steps, error, revertFaults } = await run(
       (_, step) => ({ commit: step('commit'), revert: step('revert') }),
       ['commit c new', 'revert c new', 'revert b new'],
@@ -174,7 +177,7 @@ describe('a change', () => {
     );
   });
 
-  it('waits for each asynchronous step before the next', async () => {
+  it('a transaction waits for each asynchronous step before the next', async () => {
     const steps: string[] = [];
     const slow = (text: string) => async (): Promise<void> => {
       await Promise.resolve();
@@ -190,7 +193,7 @@ describe('a change', () => {
     expect(steps).toEqual(['prepare a', 'prepare b', 'swap current', 'commit a', 'commit b']);
   });
 
-  it('waits for a step that returns a promise of another make', async () => {
+  it('a transaction waits for a step that returns any thenable', async () => {
     const steps: string[] = [];
     const settled = Promise.resolve().then(() => void steps.push('done'));
     // biome-ignore lint/suspicious/noThenProperty: what a query builder returns is such an object.
@@ -202,41 +205,44 @@ describe('a change', () => {
     expect(steps).toEqual(['done', 'commit']);
   });
 
-  it('needs no handler', async () => {
+  it('a transaction needs no handler', async () => {
     const swaps: string[] = [];
     await carry([], change, { timeoutMs: 1, swap: (to) => void swaps.push(to), onRevertFailed: () => {} });
     expect(swaps).toEqual(['current']);
   });
 });
 
-describe('a step that takes too long', () => {
+describe('a handler step that takes too long', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
   const never = (): Promise<void> => new Promise(() => {});
 
-  it.each(['prepare', 'commit'] as const)('ends the change in %s, and what was done is reverted', async (step) => {
-    const reverted: string[] = [];
-    const handlers: ChangeHandler<string>[] = [
-      { commit: () => {}, prepare: () => {}, revert: () => void reverted.push('first') },
-      { commit: () => {}, [step]: never, revert: () => void reverted.push('slow') },
-    ];
-    const running = carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
-    const refused = expect(running).rejects.toMatchObject({
-      code: 'apply_timeout',
-      message: `version 2, ${step} of /a: it did not finish within 50 ms; raise applyTimeoutMs or do the work outside of it; it still runs, and is taken back once more when it ends: restart this process if it never does`,
-      faults: [{ pointer: '' }],
-    });
-    // Its time, and the time that it has to end.
-    await vi.advanceTimersByTimeAsync(1049);
-    expect(reverted).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
-    await refused;
-    expect(reverted).toEqual(['slow', 'first']);
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  it.each(['prepare', 'commit'] as const)(
+    'a step that takes too long in %s ends the change, and what was done is reverted',
+    async (step) => {
+      const reverted: string[] = [];
+      const handlers: ChangeHandler<string>[] = [
+        { commit: () => {}, prepare: () => {}, revert: () => void reverted.push('first') },
+        { commit: () => {}, [step]: never, revert: () => void reverted.push('slow') },
+      ];
+      const running = carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
+      const refused = expect(running).rejects.toMatchObject({
+        code: 'apply_timeout',
+        message: `version 2, ${step} of /a: it did not finish within 50 ms; raise applyTimeoutMs or do the work outside of it; it still runs, and is taken back once more when it ends: restart this process if it never does`,
+        faults: [{ pointer: '' }],
+      });
+      // Its time, and the time that it has to end.
+      await vi.advanceTimersByTimeAsync(1049);
+      expect(reverted).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      await refused;
+      expect(reverted).toEqual(['slow', 'first']);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
-  it('is given up in revert as well', async () => {
+  it('a revert that takes too long is given up as well', async () => {
     const faults: unknown[] = [];
     const reverted: string[] = [];
     const handlers: ChangeHandler<string>[] = [
@@ -260,7 +266,7 @@ describe('a step that takes too long', () => {
     expect(reverted).toEqual(['first']);
   });
 
-  it('that fails after its time harms nobody', async () => {
+  it('a step that rejects after its time limit has no effect', async () => {
     const late = Promise.withResolvers<void>();
     const handlers: ChangeHandler<string>[] = [{ prepare: () => late.promise, commit: () => {} }];
     const running = carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
@@ -270,7 +276,7 @@ describe('a step that takes too long', () => {
     await refused;
   });
 
-  it('leaves no timer where it was in time', async () => {
+  it('a step that ends in time leaves no timer', async () => {
     const handlers: ChangeHandler<string>[] = [{ commit: async () => {} }];
     await carry(handlers, change, { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} });
     expect(vi.getTimerCount()).toBe(0);
@@ -286,7 +292,7 @@ describe('the signal of a handler', () => {
   const options = { timeoutMs: 50, swap: () => {}, onRevertFailed: () => {} };
   const never = (): Promise<void> => new Promise(() => {});
 
-  it('is one for the whole change, and does not abort where all went well', async () => {
+  it('the signal is one for the whole change, and does not abort when all went well', async () => {
     const signals: AbortSignal[] = [];
     const note = (_: unknown, { signal }: HandlerContext): void => void signals.push(signal);
     await carry([{ prepare: note, commit: note }], change, options);
@@ -294,7 +300,7 @@ describe('the signal of a handler', () => {
     expect(signals[0]?.aborted).toBe(false);
   });
 
-  it('aborts at the time limit, which a handler may have for itself', async () => {
+  it('the signal aborts at the time limit, which a handler may set for itself', async () => {
     let signal: AbortSignal | undefined;
     const handler: ChangeHandler<string> = {
       timeoutMs: 10,
@@ -314,7 +320,7 @@ describe('the signal of a handler', () => {
     expect(signal?.reason).toMatchObject({ code: 'apply_timeout' });
   });
 
-  it('aborts when another handler fails, also where it is asked for only then, and not for the way back', async () => {
+  it('the signal aborts when another handler fails, also when it is read only then, and not for the revert', async () => {
     const aborted: boolean[] = [];
     let context: HandlerContext | undefined;
     let early: AbortSignal | undefined;
@@ -340,7 +346,7 @@ describe('the signal of a handler', () => {
     expect(aborted).toEqual([false]);
   });
 
-  it('aborts when the connection stops, and what is given up then is put back', async () => {
+  it('the signal aborts when the connection stops, and what is given up then is reverted', async () => {
     const stopping = new AbortController();
     const reverted: string[] = [];
     const handlers: ChangeHandler<string>[] = [
@@ -358,7 +364,7 @@ describe('the signal of a handler', () => {
     expect(reverted).toEqual(['reverted']);
   });
 
-  it('does not matter to a handler that finishes all the same', async () => {
+  it('a handler that ignores its signal and finishes counts as finished', async () => {
     const stopping = new AbortController();
     stopping.abort('going');
     let isAborted = false;
@@ -371,7 +377,7 @@ describe('the signal of a handler', () => {
     expect(isAborted).toBe(true);
   });
 
-  it('is the last word: once nobody waits any more, neither the step nor the way back is waited for', async () => {
+  it('once a stop has given up waiting, neither the step nor the revert is waited for', async () => {
     const [stopping, abandoned] = [new AbortController(), new AbortController()];
     const reverted: string[] = [];
     const handler: ChangeHandler<string> = {
@@ -411,7 +417,7 @@ describe('the reason of a failed change', () => {
     );
   };
 
-  it('names the setting that the handler named, and keeps what was thrown as its cause', async () => {
+  it('a failed change names the setting that the handler named, with the thrown error as its cause', async () => {
     const thrown = new ChangeRefused('/model/path', 'no such model', { cause: 'ENOENT' });
     const error = await failWith(thrown);
     expect(error).toBeInstanceOf(SetpointError);
@@ -424,15 +430,15 @@ describe('the reason of a failed change', () => {
     expect(thrown).toMatchObject({ name: 'ChangeRefused', cause: 'ENOENT' });
   });
 
-  it('is the one setting that changed, where the handler named none', async () => {
+  it('a failed change names the one setting that changed when the handler named none', async () => {
     expect((await failWith(new Error('broken'), ['/a'])).faults[0]?.pointer).toBe('/a');
   });
 
-  it('is the document, where several changed', async () => {
+  it('a failed change names the document when several settings changed', async () => {
     expect((await failWith(new Error('broken'))).faults[0]?.pointer).toBe('');
   });
 
-  it('is the document, where the handler named what is no JSON Pointer: health would be refused by its readers', async () => {
+  it('a failed change names the document when the handler named no JSON Pointer, because readers would refuse the health report', async () => {
     expect((await failWith(new ChangeRefused('model.path', 'no such model'))).faults[0]?.pointer).toBe('');
   });
 
@@ -443,7 +449,7 @@ describe('the reason of a failed change', () => {
     ['an error without a message', Object.assign(new Error('x'), { message: undefined }), 'Error'],
     ['an error with an object for a message', Object.assign(new Error('x'), { message: { code: 7 } }), '{"code":7}'],
     ['an object', { code: 7 }, '{"code":7}'],
-    ['what has no text', Object.create(null), 'something that has no text'],
+    ['a value without a text', Object.create(null), 'something that has no text'],
     ['a symbol', Symbol('no'), 'Symbol(no)'],
     [
       'an error that can not be looked at',
@@ -454,7 +460,7 @@ describe('the reason of a failed change', () => {
       }),
       'something that has no text',
     ],
-  ])('can be %s', async (_, thrown, text) => {
+  ])('a failed change can be caused by %s', async (_, thrown, text) => {
     expect(await failWith(thrown)).toMatchObject({
       code: 'handler_failed',
       message: `version 2, commit of /a: ${text}`,
@@ -463,7 +469,7 @@ describe('the reason of a failed change', () => {
   });
 });
 
-describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under way', () => {
+describe('Client-42-Joins-And-Leaves: handlers that come and go while a change is under way', () => {
   /** Handlers that write down their steps; `a` waits where it is told to. */
   function open(at: 'prepare' | 'commit') {
     const steps: string[] = [];
@@ -500,7 +506,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
     };
   }
 
-  it('takes part as a whole, where it comes before the swap', async () => {
+  it('a handler that is added before the swap takes part in every step', async () => {
     const { carry, followers, follower, steps, reached, go } = open('prepare');
     const running = carry();
     await reached;
@@ -511,7 +517,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
     expect(steps).toEqual(['prepare a new', 'prepare b new', 'swap current', 'commit a new', 'commit b new']);
   });
 
-  it('is not called any more, where it has left', async () => {
+  it('a handler that has unsubscribed is not called any more', async () => {
     const { carry, followers, follower, steps, reached, go } = open('prepare');
     const [leaves, stays] = [follower('b'), follower('c')];
     followers.add(leaves).add(stays);
@@ -524,7 +530,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
     expect(steps).toContain('commit c new');
   });
 
-  it('has seen the new document, where it comes after the swap, and is brought back with the others', async () => {
+  it('a handler that is added after the swap is reverted with the others', async () => {
     const { carry, followers, follower, steps, reached, go } = open('commit');
     followers.add(follower('b', 'commit'));
     const running = carry();
@@ -541,7 +547,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
     ]);
   });
 
-  it('does not fail the change by a step of one that has left', async () => {
+  it('a step that fails after its handler unsubscribed does not fail the change', async () => {
     const { carry, followers } = open('commit');
     const broken = Promise.withResolvers<void>();
     const leaving = { pointer: '', handler: { commit: () => broken.promise } };
@@ -555,7 +561,7 @@ describe('Client-42-Joins-And-Leaves: who comes and goes while a change is under
   });
 });
 
-describe('a step that ends too late', () => {
+describe('a handler step that ends too late', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
@@ -573,14 +579,14 @@ describe('a step that ends too late', () => {
     return { refused: expect(running).rejects.toMatchObject({ code: 'apply_timeout' }), late, runs: () => runs };
   }
 
-  it('is waited for a second longer, and taken back when it has ended', async () => {
+  it('a step that is late by less than a second is waited for, and reverted when it has ended', async () => {
     const { refused, late, runs } = openSlow(1099);
     await vi.advanceTimersByTimeAsync(1099);
     await refused;
     expect([runs(), late]).toEqual(['old', []]);
   });
 
-  it('is taken back without it then, and handed over to who does it once more when it ends', async () => {
+  it('a step that is later than that is reverted without waiting, and once more when it ends', async () => {
     const { refused, late, runs } = openSlow(5000);
     await vi.advanceTimersByTimeAsync(1100);
     await refused;
@@ -591,7 +597,7 @@ describe('a step that ends too late', () => {
   });
 });
 
-describe('whatever the handlers are', () => {
+describe('random handlers', () => {
   type Plan = {
     hasPrepare: boolean;
     hasRevert: boolean;
@@ -605,7 +611,7 @@ describe('whatever the handlers are', () => {
     breaks: fc.constantFrom('never', 'never', 'never', 'prepare', 'commit'),
   });
 
-  it('after a failure each one last saw the old document, after a success the new one, and in between nobody half', async () => {
+  it('every handler last saw the old document after a failure, and the new one after a success', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(plan, { maxLength: 6 }), async (plans) => {
         let inForce = 'old';

@@ -26,24 +26,24 @@ afterEach(() => {
 });
 
 describe('a trial', () => {
-  it('is only where a handler has a probe', async () => {
+  it('a trial takes place only when a handler has a probe', async () => {
     expect(hasVerify([handlerOf(undefined, 100)])).toBe(false);
     expect(hasVerify([handlerOf(undefined), handlerOf(() => {})])).toBe(true);
     await prove(handlerOf(undefined, 100));
   });
 
-  it('asks once where nothing has to soak, with the change and a signal', async () => {
+  it('a trial calls a probe once when it has no soak time, with the change and a signal', async () => {
     const seen: unknown[] = [];
     await prove(handlerOf((each, { signal }) => void seen.push(each, signal.aborted)));
     expect(seen).toEqual([change, false]);
   });
 
-  it.each([[undefined], [true], [null], [0]])('is content with %s', async (answer) => {
+  it.each([[undefined], [true], [null], [0]])('a trial succeeds when the probe returns %s', async (answer) => {
     await prove(handlerOf(() => answer));
     await prove(handlerOf(async () => answer));
   });
 
-  it('asks again when the soak time is over, and not before', async () => {
+  it('a trial calls the probe again when the soak time is over, and not before', async () => {
     const asked: number[] = [];
     let isOver = false;
     const running = prove(handlerOf(() => void asked.push(asked.length), 1000)).then(() => {
@@ -62,7 +62,7 @@ describe('a trial', () => {
     ['throws', () => Promise.reject(new Error('no route')), 'no route', ''],
     ['throws a text', () => Promise.reject('no route'), 'no route', ''],
     ['names a setting', () => Promise.reject(new ChangeRefused('/a', 'no route')), 'no route', '/a'],
-  ])('fails where a probe %s', async (_, verify, reason, pointer) => {
+  ])('a trial fails when a probe %s', async (_, verify, reason, pointer) => {
     await expect(prove(handlerOf(verify))).rejects.toMatchObject({
       code: 'verify_failed',
       message: `version 2, verify of /a: ${reason}`,
@@ -70,7 +70,7 @@ describe('a trial', () => {
     });
   });
 
-  it('fails where a probe does not answer in time, and its signal says so', async () => {
+  it('a trial fails when a probe does not answer in time, and aborts its signal', async () => {
     let reason: unknown;
     const hung = handlerOf(
       (_, { signal }) => {
@@ -92,7 +92,7 @@ describe('a trial', () => {
     expect(reason).toMatchObject({ code: 'apply_timeout' });
   });
 
-  it('ends for all with the first failure, also for one that soaks and one that is being asked', async () => {
+  it('a trial ends for all handlers with the first failure, also for those that soak or are being asked', async () => {
     let isAborted = false;
     let asked = 0;
     const failed = expect(
@@ -111,7 +111,7 @@ describe('a trial', () => {
     expect([isAborted, asked]).toEqual([true, 1]);
   });
 
-  it('that fails before another one begins to soak, ends that as well', async () => {
+  it('a trial that fails before another handler begins to soak ends for that one as well', async () => {
     const gate = Promise.withResolvers<void>();
     const soaking = handlerOf(() => gate.promise, 10_000);
     const failed = expect(
@@ -125,7 +125,7 @@ describe('a trial', () => {
     await vi.advanceTimersByTimeAsync(0);
   });
 
-  it('is over when the connection stops, which is no failure of the document', async () => {
+  it('a trial that ends with a stop is not a failure of the document', async () => {
     const stopping = new AbortController();
     const running = verifyChange([handlerOf(() => true, 1000)], change, { timeoutMs: 50, stopping: stopping.signal });
     const stopped = expect(running).rejects.toMatchObject({ code: 'stopped' });
