@@ -49,8 +49,11 @@ beforeAll(async () => {
         noEmit: true,
         noUnusedLocals: false,
         noUnusedParameters: false,
-        // Nothing in the workspace depends on it, so it is installed nowhere.
-        paths: { '@setpoint/openfeature': [join(root, 'packages/openfeature/src/index.ts')] },
+        // The root does not depend on these, so they are not in its node_modules.
+        paths: {
+          '@setpoint/openfeature': [join(root, 'packages/openfeature/src/index.ts')],
+          '@setpoint/participant': [join(root, 'packages/participant/src/index.ts')],
+        },
       },
       include: ['.'],
     }),
