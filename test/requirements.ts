@@ -180,4 +180,8 @@ export const requirements: Readonly<Record<string, string>> = {
   'House-80-Links-Resolve': 'Every link in the documentation leads to a file and a heading that exist.',
   'House-20-No-Schema':
     'A process connects for messaging and health alone with a service and a broker, no schema and no other option.',
+  'House-70-Broker-Harness':
+    'In the tests, starting a broker that runs does nothing, and stopping or closing one that has ended resolves at once.',
+  'House-71-Named-Machine':
+    'SETPOINT_TEST_MACHINE decides which brokers the tests use, and a run that lacks one it was promised fails.',
 };

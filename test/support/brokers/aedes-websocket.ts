@@ -9,7 +9,7 @@ type WebSocketBrokerOptions = Pick<AedesOptions, 'authenticate'> & WebSocketDoor
 
 export type WebSocketHarness = BrokerHarness & { readonly url: string };
 
-/** One that a suite can switch off and on; it comes back empty. */
+/** An aedes behind a WebSocket that a suite can switch off and on; it comes back without its retained messages. */
 export async function openWebSocketHarness(options: WebSocketBrokerOptions = {}): Promise<WebSocketHarness> {
   const port = await freePort();
   const url = `${options.secure ? 'wss' : 'ws'}://127.0.0.1:${port}/mqtt`;
@@ -24,7 +24,7 @@ export async function openWebSocketHarness(options: WebSocketBrokerOptions = {})
     connect: (busOptions) => connectTo(url, { ...(options.secure && { tls: { ca: testCertificate } }), ...busOptions }),
     stop,
     start: async () => {
-      running = await openWebSocketBroker({ ...options, port });
+      running ??= await openWebSocketBroker({ ...options, port });
     },
     close: stop,
   };

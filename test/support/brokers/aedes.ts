@@ -39,6 +39,7 @@ export async function openAedes(hooks: AedesHooks = {}): Promise<AedesHarness> {
     connect: (options) => connectTo(url, options),
     stop: () => end(running),
     start: async ({ keepRetained }) => {
+      if (running.server.listening) return;
       running = await run(port, hooks, keepRetained ? persistenceOf(running.broker) : undefined);
     },
     close: () => end(running),

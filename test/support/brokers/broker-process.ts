@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../free-port.ts';
 
-/** aedes in a process of its own, for what a test can't do to its own process. */
+/** aedes in a process of its own, which a test can freeze and kill. */
 export interface BrokerProcess extends AsyncDisposable {
   readonly url: string;
   /** SIGSTOP: its sockets stay, and nothing is answered. */
@@ -21,12 +21,13 @@ export async function openBrokerProcess(): Promise<BrokerProcess> {
   const child: ChildProcess = spawn(process.execPath, [main, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  // Listened for from the start: an end before anybody waits for it counts too.
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   const [said] = await once(child, 'message');
   if (said !== 'listening') throw new Error(`the broker said ${said}`);
   const tell = (signal: NodeJS.Signals): void => void child.kill(signal);
   const close = async (): Promise<void> => {
-    const exited = once(child, 'exit');
-    // Also one that is stopped ends by it.
+    // SIGKILL also ends a frozen process.
     tell('SIGKILL');
     await exited;
   };

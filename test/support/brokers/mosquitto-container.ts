@@ -7,7 +7,7 @@ process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';
 const image = 'eclipse-mosquitto:2';
 const folder = '/mosquitto/config';
 
-/** Whether there is a container engine here that has the image or can pull it. */
+/** Whether this machine has a container engine that has the image or can pull it. */
 export async function hasMosquittoImage(): Promise<boolean> {
   try {
     const client = await getContainerRuntimeClient();
@@ -19,26 +19,35 @@ export async function hasMosquittoImage(): Promise<boolean> {
   }
 }
 
-/** A container at a fixed port of the host: a mapped port would be another one after each restart. */
+/** A container at a fixed port of the host, because a mapped port changes with each restart. */
 export async function mosquittoContainer(files: MosquittoFiles, port: number): Promise<MosquittoRunner> {
   const client = await getContainerRuntimeClient();
   let id: string | undefined;
+  let isRunning = false;
   const running = () => client.container.getById(id ?? '');
   const remove = async (): Promise<void> => {
     if (id !== undefined) await client.container.getById(id).remove({ force: true, v: true });
     id = undefined;
+    isRunning = false;
   };
   return {
     start: async ({ keepRetained }) => {
-      if (id !== undefined && keepRetained) return client.container.start(client.container.getById(id));
-      await remove();
-      id = await startFresh(files, port);
+      if (isRunning) return;
+      if (id !== undefined && keepRetained) {
+        await client.container.start(running());
+      } else {
+        await remove();
+        id = await startFresh(files, port);
+      }
+      isRunning = true;
     },
     stop: async () => {
-      if (id !== undefined) await client.container.stop(client.container.getById(id), { timeout: 5000 });
+      if (isRunning) await client.container.stop(running(), { timeout: 5000 });
+      isRunning = false;
     },
     kill: async () => {
-      if (id !== undefined) await client.container.getById(id).kill({ signal: 'SIGKILL' });
+      if (isRunning) await running().kill({ signal: 'SIGKILL' });
+      isRunning = false;
     },
     signal: async (signal) => void (await running().kill({ signal })),
     write: async (name, text) => {

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { MosquittoFiles, MosquittoRunner } from './mosquitto.ts';
 
-/** The binary of this machine; distributions put it into a folder that is not on every PATH. */
+/** The path of this machine's binary; distributions put it into a folder that is not on every PATH. */
 export async function findMosquittoBinary(): Promise<string | undefined> {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/sbin'];
   for (const folder of folders) {
@@ -28,25 +28,24 @@ export async function mosquittoProcess(binary: string, files: MosquittoFiles, po
   const write = (name: string, text: string): Promise<void> =>
     writeFile(join(folder, name), name === 'mosquitto.conf' ? adapt(text, folder, port) : text);
   await Promise.all(Object.entries(files).map(([name, text]) => write(name, text)));
-  let child: ChildProcess | undefined;
+  let running: RunningChild | undefined;
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    if (!child) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    // One that is frozen ends when it goes on.
-    child.kill('SIGCONT');
-    child = undefined;
-    await exited;
+    const ending = running;
+    running = undefined;
+    ending?.child.kill(signal);
+    // A frozen process ends when it goes on.
+    ending?.child.kill('SIGCONT');
+    await ending?.exited;
   };
   return {
     start: async ({ keepRetained }) => {
+      if (running && isAlive(running.child)) return;
       if (!keepRetained) await rm(join(folder, 'mosquitto.db'), { force: true });
-      child = spawn(binary, ['-c', file], { stdio: 'ignore' });
-      await once(child, 'spawn');
+      running = await spawnChild(binary, ['-c', file]);
     },
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
-    signal: async (signal) => void child?.kill(signal),
+    signal: async (signal) => void running?.child.kill(signal),
     write,
     locate: async (name) => {
       const folders = ['/usr', '/opt/homebrew'].filter((root) => existsSync(root));
@@ -59,6 +58,21 @@ export async function mosquittoProcess(binary: string, files: MosquittoFiles, po
     },
   };
 }
+
+interface RunningChild {
+  readonly child: ChildProcess;
+  /** Listened for from the start: an end before anybody waits for it counts too. */
+  readonly exited: Promise<unknown>;
+}
+
+async function spawnChild(binary: string, args: readonly string[]): Promise<RunningChild> {
+  const child = spawn(binary, args, { stdio: 'ignore' });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  await once(child, 'spawn');
+  return { child, exited };
+}
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 function adapt(configuration: string, folder: string, port: number): string {
   return configuration

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
 import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
 import { freePort } from '../free-port.ts';
+import { mayUseBinary, mayUseContainers } from '../machine.ts';
 import { answersMqtt } from './answers-mqtt.ts';
 import { findMosquittoBinary, mosquittoProcess } from './mosquitto-process.ts';
 import { connectTo } from './over-socket.ts';
@@ -76,16 +77,25 @@ export async function openMosquitto(
   };
 }
 
-/** Whether `openMosquitto` can work here. */
+/** Whether `openMosquitto` can work on this machine. */
 export async function hasMosquitto(): Promise<boolean> {
-  const { hasMosquittoImage } = await import('./mosquitto-container.ts');
-  return (await hasMosquittoImage()) || (await findMosquittoBinary()) !== undefined;
+  return (await findContainers()) !== undefined || (await findBinary()) !== undefined;
 }
 
 async function findRunner(files: MosquittoFiles, port: number): Promise<MosquittoRunner | undefined> {
-  // testcontainers takes a quarter of a second to load, so it is loaded only where a container is wanted.
-  const { hasMosquittoImage, mosquittoContainer } = await import('./mosquitto-container.ts');
-  if (await hasMosquittoImage()) return mosquittoContainer(files, port);
-  const binary = await findMosquittoBinary();
+  const containers = await findContainers();
+  if (containers) return containers.mosquittoContainer(files, port);
+  const binary = await findBinary();
   return binary === undefined ? undefined : mosquittoProcess(binary, files, port);
+}
+
+async function findContainers(): Promise<typeof import('./mosquitto-container.ts') | undefined> {
+  if (!mayUseContainers()) return undefined;
+  // testcontainers takes a quarter of a second to load, so it is loaded only where a container is wanted.
+  const containers = await import('./mosquitto-container.ts');
+  return (await containers.hasMosquittoImage()) ? containers : undefined;
+}
+
+async function findBinary(): Promise<string | undefined> {
+  return mayUseBinary() ? findMosquittoBinary() : undefined;
 }
