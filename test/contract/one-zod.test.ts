@@ -23,6 +23,7 @@ it('Client-17-One-Zod: what is imported asks for the zod of the project, and pro
       ['@setpoint/config-authority', '^4.3.0', undefined],
       ['@setpoint/engine', undefined, '^4.3.0'],
       ['@setpoint/openfeature', undefined, '^4.3.0'],
+      ['@setpoint/participant', undefined, undefined],
       ['@setpoint/protocol', undefined, '^4.3.0'],
       ['@setpoint/testing', undefined, '^4.3.0'],
       ['setpoint', '^4.3.0', undefined],
