@@ -7,7 +7,7 @@ import { type AuthorityProcess, spawnAuthority } from '@setpoint/test-support/au
 import { freePort } from '@setpoint/test-support/free-port';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startEmbeddedBroker } from '../../apps/config-authority/src/embedded-broker.ts';
+import { startEmbeddedBroker } from '../../apps/config-authority/src/broker/embedded-broker.ts';
 
 let root: string;
 let running: AuthorityProcess[];

@@ -14,18 +14,18 @@ import {
   type Topics,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
-import { createBeacon } from './beacon.ts';
-import { createBrokerLog, firstTry } from './broker-log.ts';
+import { createBrokerLog, firstTry } from './broker/broker-log.ts';
 import type { Readiness } from './http/server.ts';
-import { createInstanceWatch, type InstanceView } from './instances.ts';
-import { createOutboxPublisher } from './outbox.ts';
-import { readBack } from './read-back.ts';
-import { createRequestHandler } from './requests.ts';
+import { createInstanceWatch, type InstanceView } from './instances/instance-watch.ts';
+import { createBeacon } from './publish/beacon.ts';
+import { readBack } from './publish/read-back.ts';
+import { createOutboxPublisher } from './publish/snapshot-publisher.ts';
+import { createStaleRepair } from './publish/stale-repair.ts';
+import { createRequestHandler } from './requests/request-handler.ts';
+import { createTracedRequests, type TracedRequests } from './requests/traced-requests.ts';
 import { startRetention } from './retention.ts';
-import { type HouseRules, openHouseRules } from './rules/house-rules.ts';
+import { type HouseRules, openHouseRules } from './rules/organisation-rules.ts';
 import { explain, openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
-import { createStaleRepair } from './stale-repair.ts';
-import { createTracedRequests, type TracedRequests } from './traced-requests.ts';
 
 export interface AuthorityOptions {
   /** The name under which it reports its health. @default "config-authority" */

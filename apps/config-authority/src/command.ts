@@ -2,9 +2,9 @@ import { join, relative } from 'node:path';
 import { restoreSqliteStore } from '@setpoint/engine/store/sqlite';
 import { SetpointError } from '@setpoint/protocol';
 import { type Logger, pino } from 'pino';
-import { type Arguments, helpText, parseArguments } from './arguments.ts';
 import { type Served, serve } from './serve.ts';
-import { readSettings, type Settings } from './settings.ts';
+import { type Arguments, helpText, parseArguments } from './settings/arguments.ts';
+import { readSettings, type Settings } from './settings/settings.ts';
 
 /** A stop that takes longer is ended by force. Milliseconds. */
 const stopLimitMs = 30_000;

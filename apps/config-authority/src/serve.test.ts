@@ -9,7 +9,7 @@ import { createWatcher } from '@setpoint/test-support/watcher';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Served, serve } from './serve.ts';
-import { readSettings } from './settings.ts';
+import { readSettings } from './settings/settings.ts';
 
 let root: string;
 let running: Served | undefined;

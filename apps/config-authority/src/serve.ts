@@ -6,13 +6,13 @@ import { findTracing } from '@setpoint/participant';
 import { clientIdOf, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { type Authority, type AuthorityOptions, startAuthority } from './authority.ts';
-import { startEmbeddedBroker } from './embedded-broker.ts';
+import { startEmbeddedBroker } from './broker/embedded-broker.ts';
 import { openApiKeys } from './http/api-keys.ts';
 import { type Identify, identifyByKey, identifyByName, identifyNobody } from './http/caller.ts';
-import { isLoopback } from './http/own-host.ts';
+import { isLoopback } from './http/host-check.ts';
 import { startHttpServer } from './http/server.ts';
-import { openAuthorityKeys, readOperatorKeys } from './key-files.ts';
-import type { Settings } from './settings.ts';
+import { openAuthorityKeys, readOperatorKeys } from './settings/key-files.ts';
+import type { Settings } from './settings/settings.ts';
 
 /** An authority with its broker, its store and its HTTP, as the settings ask for. */
 export interface Served {

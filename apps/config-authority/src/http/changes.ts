@@ -2,9 +2,9 @@ import type { Result, Stamp } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ServedAuthority } from './api.ts';
-import { ask, type Question } from './ask.ts';
 import { entityTag, expectedVersion } from './entity-tag.ts';
 import { apiSchemas } from './fields.ts';
+import { ask, type Question } from './perform.ts';
 
 /** What goes with every change, besides what it is about. */
 

@@ -2,8 +2,8 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { problem } from './answers.ts';
 import { apiSchemas } from './fields.ts';
+import { problem } from './response-schemas.ts';
 
 const description = `Reads and changes the configuration of services. What is asked goes through the same gate as a request over MQTT.
 

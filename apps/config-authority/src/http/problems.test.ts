@@ -2,7 +2,7 @@ import { createProblem, type Result, SetpointError, type WireCode, wireCodes } f
 import Fastify from 'fastify';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { answerProblem } from './error-answers.ts';
+import { answerProblem } from './error-responses.ts';
 import { refuseProblem, refuseResult } from './problems.ts';
 
 const resultOf = (status: Result['status'], code?: WireCode): Result => ({

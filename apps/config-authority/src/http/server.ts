@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { type Api, type ApiAuthority, createApi } from './api.ts';
 import type { Identify } from './caller.ts';
-import { answerProblem, answerUnknown } from './error-answers.ts';
+import { answerProblem, answerUnknown } from './error-responses.ts';
 import { type RateLimits, usualLimits } from './rate-limits.ts';
 import { requestIdOf } from './request-id.ts';
 

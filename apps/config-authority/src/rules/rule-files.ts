@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { createRuleSet, parseRuleFile, type Rule, type RuleSet } from '@setpoint/engine';
 import { type Fault, levels, SetpointError, severities } from '@setpoint/protocol';
 import type { Logger } from 'pino';
-import { importModule } from '../schema-module.ts';
+import { importModule } from '../sources/schema-module.ts';
 import { watchPath } from './watch-path.ts';
 
 /** The rules of a folder, now and whenever its files change. */

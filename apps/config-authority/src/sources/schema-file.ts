@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type CompiledSchema, compileSchema, parseYamlFile } from '@setpoint/engine';
 import { digestOf, type Fault, type JsonObject, SetpointError } from '@setpoint/protocol';
-import { loadSchemaModule } from '../schema-module.ts';
 import { schemaEndings } from './file-names.ts';
 import { isThere, readIfThere } from './read-file.ts';
+import { loadSchemaModule } from './schema-module.ts';
 
 export type SchemaOutcome =
   | { readonly kind: 'schema'; readonly schema: CompiledSchema | undefined }

@@ -1,14 +1,14 @@
 import { type ExportFormat, exportFormats, type JsonObject } from '@setpoint/protocol';
 import { z } from 'zod';
-import { result } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
-import { ask } from '../ask.ts';
-import { jsonType, mediaTypeOf, takeText, yamlTypes } from '../bodies.ts';
 import { change, changeHeaders, changeQuery, toBody } from '../changes.ts';
 import { apiSchemas, jsonObject } from '../fields.ts';
 import { problems } from '../open-api.ts';
+import { ask } from '../perform.ts';
 import { refuse, refuseResult, refuseService } from '../problems.ts';
-import { serviceParams } from '../questions.ts';
+import { serviceParams } from '../query-schemas.ts';
+import { jsonType, mediaTypeOf, takeText, yamlTypes } from '../request-bodies.ts';
+import { result } from '../response-schemas.ts';
 
 const contentTypes: Readonly<Record<ExportFormat, string>> = {
   yaml: 'application/yaml',

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { drafts, result } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
-import { ask } from '../ask.ts';
-import { jsonType, mergePatchType } from '../bodies.ts';
 import { change, changeHeaders, changeQuery, mark } from '../changes.ts';
 import { jsonObject, label, name } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { serviceParams } from '../questions.ts';
+import { ask } from '../perform.ts';
+import { serviceParams } from '../query-schemas.ts';
+import { jsonType, mergePatchType } from '../request-bodies.ts';
+import { drafts, result } from '../response-schemas.ts';
 
 const draftParams = z.object({ service: name, draft: label });
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { instances } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
 import { name } from '../fields.ts';
 import { problems } from '../open-api.ts';
+import { instances } from '../response-schemas.ts';
 
 /** What runs where. */
 export async function addInstanceRoutes(app: ApiScope, { authority }: ApiContext): Promise<void> {

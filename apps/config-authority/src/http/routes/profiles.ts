@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { profiles, result } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
-import { ask } from '../ask.ts';
-import { jsonType } from '../bodies.ts';
 import { changeHeaders, changeQuery, mark } from '../changes.ts';
 import { label } from '../fields.ts';
 import { problems } from '../open-api.ts';
+import { ask } from '../perform.ts';
+import { jsonType } from '../request-bodies.ts';
+import { profiles, result } from '../response-schemas.ts';
 
 const profileParams = z.object({ profile: label });
 

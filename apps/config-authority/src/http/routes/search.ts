@@ -1,10 +1,10 @@
 import { maxLogEntries } from '@setpoint/protocol';
 import { z } from 'zod';
-import { history, hits } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
-import { ask } from '../ask.ts';
 import { problems } from '../open-api.ts';
-import { historyQuery, toFilter } from '../questions.ts';
+import { ask } from '../perform.ts';
+import { historyQuery, toFilter } from '../query-schemas.ts';
+import { history, hits } from '../response-schemas.ts';
 import { pageOf } from './versions.ts';
 
 /** What is looked for in all services. */

@@ -1,6 +1,15 @@
 import type { Explanation, JsonObject, Moment, PatchOperation, Pointer } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { ApiContext, ApiScope, ServedAuthority } from '../api.ts';
+import { change, changeHeaders, changeQuery, presentOf } from '../changes.ts';
+import { entityTag, isKnown } from '../entity-tag.ts';
+import { jsonObject } from '../fields.ts';
+import { problems } from '../open-api.ts';
+import { ask, type Question } from '../perform.ts';
+import { refuse, refuseService } from '../problems.ts';
+import { momentQuery, serviceParams } from '../query-schemas.ts';
+import { jsonPatchType, mergePatchType } from '../request-bodies.ts';
 import {
   result,
   type ServiceDocument,
@@ -8,16 +17,7 @@ import {
   type Source,
   serviceDocument,
   serviceList,
-} from '../answers.ts';
-import type { ApiContext, ApiScope, ServedAuthority } from '../api.ts';
-import { ask, type Question } from '../ask.ts';
-import { jsonPatchType, mergePatchType } from '../bodies.ts';
-import { change, changeHeaders, changeQuery, presentOf } from '../changes.ts';
-import { entityTag, isKnown } from '../entity-tag.ts';
-import { jsonObject } from '../fields.ts';
-import { problems } from '../open-api.ts';
-import { refuse, refuseService } from '../problems.ts';
-import { momentQuery, serviceParams } from '../questions.ts';
+} from '../response-schemas.ts';
 
 /** The documents of services. */
 export async function addServiceRoutes(app: ApiScope, { authority }: ApiContext): Promise<void> {

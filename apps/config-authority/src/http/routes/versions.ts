@@ -1,13 +1,13 @@
 import { type LogEntry, layerNames, type Side } from '@setpoint/protocol';
 import { z } from 'zod';
-import { blames, differences, explanations, type History, history, result, tags } from '../answers.ts';
 import type { ApiContext, ApiScope } from '../api.ts';
-import { ask } from '../ask.ts';
-import { jsonType } from '../bodies.ts';
 import { change, changeHeaders, changeQuery, mark, presentOf } from '../changes.ts';
 import { apiSchemas, label, name, pointer } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { explainQuery, historyQuery, serviceParams, toFilter } from '../questions.ts';
+import { ask } from '../perform.ts';
+import { explainQuery, historyQuery, serviceParams, toFilter } from '../query-schemas.ts';
+import { jsonType } from '../request-bodies.ts';
+import { blames, differences, explanations, type History, history, result, tags } from '../response-schemas.ts';
 
 const pointerQuery = { pointer: pointer.exactOptional() };
 

@@ -16,7 +16,7 @@ import {
 import { createInbox, midnight } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createRequestHandler, type RequestHandler, type RequestHandlerOptions } from './requests.ts';
+import { createRequestHandler, type RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;

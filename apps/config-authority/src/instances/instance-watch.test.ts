@@ -15,7 +15,7 @@ import {
 import { createInbox, midnight, snapshotOf } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInstanceWatch, type InstanceWatch } from './instances.ts';
+import { createInstanceWatch, type InstanceWatch } from './instance-watch.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;

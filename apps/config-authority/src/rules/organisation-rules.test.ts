@@ -6,7 +6,7 @@ import { createMemoryStore } from '@setpoint/engine/store/memory';
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openHouseRules } from './house-rules.ts';
+import { openHouseRules } from './organisation-rules.ts';
 
 let configDir: string;
 let engine: Engine;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAskedBefore } from './asked-before.ts';
+import { createAskedBefore } from './idempotency-keys.ts';
 
 describe('what was asked before', () => {
   it('is known by its id and by what it is, in any order of members', () => {

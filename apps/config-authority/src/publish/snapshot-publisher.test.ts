@@ -6,7 +6,7 @@ import { type HeldBus, type HeldPublish, holdPublishes } from '@setpoint/test-su
 import { midnight, snapshotOf } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createOutboxPublisher } from './outbox.ts';
+import { createOutboxPublisher } from './snapshot-publisher.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLoopback, requireOwnName, requireOwnPage } from './own-host.ts';
+import { isLoopback, requireOwnName, requireOwnPage } from './host-check.ts';
 
 describe('a loopback host', () => {
   it.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])('is %s', (host) => expect(isLoopback(host)).toBe(true));
