@@ -94,7 +94,7 @@ describe('an authority', () => {
       isReady: false,
       reasons: [
         expect.stringMatching(/^the broker is not connected \((idle|connecting)\)$/),
-        'requests are not listened for yet',
+        'the broker does not deliver requests yet',
       ],
     });
     await broker.start();

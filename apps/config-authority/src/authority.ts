@@ -3,11 +3,9 @@ import { createEngine, type Engine, type Store, type VersionRecord } from '@setp
 import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/participant';
 import {
   createEnvelopeWriter,
-  createProblem,
   createTopics,
   type EnvelopeWriter,
   type KeyRing,
-  type Problem,
   type Result,
   SetpointError,
   type Signer,
@@ -15,17 +13,18 @@ import {
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { createBrokerLog, firstTry } from './broker/broker-log.ts';
-import type { Readiness } from './http/server.ts';
-import { createInstanceWatch, type InstanceView } from './instances/instance-watch.ts';
+import type { InstanceView } from './instances/instance-view.ts';
+import { createInstanceWatch } from './instances/instance-watch.ts';
 import { createBeacon } from './publish/beacon.ts';
 import { readBack } from './publish/read-back.ts';
 import { createOutboxPublisher } from './publish/snapshot-publisher.ts';
 import { createStaleRepair } from './publish/stale-repair.ts';
+import { fileProblem, type Readiness, readinessOf, refuseFaultyFirstStart } from './readiness.ts';
 import { createRequestHandler } from './requests/request-handler.ts';
 import { createTracedRequests, type TracedRequests } from './requests/traced-requests.ts';
 import { startRetention } from './retention.ts';
-import { type HouseRules, openHouseRules } from './rules/organisation-rules.ts';
-import { explain, openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
+import { type OrganisationRules, openOrganisationRules } from './rules/organisation-rules.ts';
+import { openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
 
 export interface AuthorityOptions {
   /** The name under which it reports its health. @default "config-authority" */
@@ -68,7 +67,7 @@ export interface Authority extends AsyncDisposable {
   readonly id: string;
   readonly engine: Engine;
   /** Asks the engine for what somebody else has asked for, in the trace of that. */
-  readonly carryOut: TracedRequests['carryOut'];
+  readonly perform: TracedRequests['perform'];
   readonly instances: InstanceView;
   readiness(): Readiness;
   /**
@@ -102,13 +101,13 @@ const farewellMs = 1000;
 export async function startAuthority(options: AuthorityOptions): Promise<Authority> {
   const parts = await openParts(options);
   const { bus, health, logger } = parts;
-  const { outbox, requests, instances, repair, files, houseRules } = await startParts(options, parts);
+  const { outbox, requests, instances, repair, files, organisationRules } = await startParts(options, parts);
   // The policy is in force by now.
   const retention = startRetention(parts.engine, logger);
   let stopping: Promise<void> | undefined;
 
   async function stop(): Promise<void> {
-    await Promise.all([files?.stop(), houseRules?.stop(), retention.stop()]);
+    await Promise.all([files?.stop(), organisationRules?.stop(), retention.stop()]);
     const late = AbortSignal.timeout(flushMs);
     await Promise.race([requests.stop(), untilAborted(late)]);
     await outbox.flush(late).catch(() => {
@@ -127,9 +126,15 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   const authority: Authority = {
     id: parts.id,
     engine: parts.engine,
-    carryOut: parts.traced.carryOut,
+    perform: parts.traced.perform,
     instances,
-    readiness: () => readinessOf(bus, parts.isListening(), parts.engine, houseRules),
+    readiness: () =>
+      readinessOf({
+        bus,
+        engine: parts.engine,
+        isListening: parts.isListening(),
+        ruleFaults: organisationRules?.problems() ?? [],
+      }),
     reached: () => firstTry(bus, firstTryMs),
     async reload(service) {
       if (files) return files.reload(service);
@@ -220,7 +225,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
   const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
   const { store, operatorKeys, ownKeys: keys, configDir, tracing } = options;
   let files: Sources | undefined;
-  let houseRules: HouseRules | undefined;
+  let organisationRules: OrganisationRules | undefined;
   const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
   const pending = await store.pendingOutbox();
   const outbox = createOutboxPublisher({ bus, store, topics, writer, logger, tracing });
@@ -266,7 +271,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     operatorKeys,
     logger,
     now,
-    carryOut: parts.traced.carryOut,
+    perform: parts.traced.perform,
   });
   const tellOfBroker = createBrokerLog(logger, () => performance.now());
   bus.onStatus((status) => {
@@ -279,7 +284,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
 
   const report = (): void => {
     if (!parts.isListening()) return;
-    const problem = problemOf(engine, houseRules);
+    const problem = fileProblem(engine, organisationRules?.problems() ?? []);
     const said = health.health();
     if (!problem && said.state === 'ready') return;
     if (problem) health.report('degraded', 'degraded', problem);
@@ -295,7 +300,13 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     let opened: Sources | undefined;
     try {
       // Before any document is taken in, so that they count for the first ones too.
-      houseRules = await openHouseRules({ configDir, rulesDir: options.rulesDir, engine, logger, onRead: report });
+      organisationRules = await openOrganisationRules({
+        configDir,
+        rulesDir: options.rulesDir,
+        engine,
+        logger,
+        onRead: report,
+      });
       opened = await openSources({
         directory: configDir,
         environment,
@@ -305,10 +316,10 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
         logger,
         onLoaded: report,
       });
-      refuseFirstStart(engine, stored);
+      refuseFaultyFirstStart(engine, (service) => stored.has(service));
       return opened;
     } catch (cause) {
-      await Promise.all([opened?.stop(), houseRules?.stop()]);
+      await Promise.all([opened?.stop(), organisationRules?.stop()]);
       outbox.stop();
       await Promise.all([requests.stop(), instances.stop()]);
       await bus.stop();
@@ -325,7 +336,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
     },
     () => undefined,
   );
-  return { outbox, requests, instances, repair, files, houseRules };
+  return { outbox, requests, instances, repair, files, organisationRules };
 }
 
 /** Services that the first beacons name, whatever is in the store. */
@@ -337,45 +348,3 @@ const newest = (records: readonly VersionRecord[]): VersionRecord[] =>
     .filter(({ deleted }) => !deleted)
     .sort((a, b) => (a.snapshot.committedAt < b.snapshot.committedAt ? -1 : 1))
     .slice(-namedAtStart);
-
-/**
- * A service that has no earlier version has nothing to go on with, and would start with nothing.
- * @throws SetpointError `file_invalid`, with every fault of every such service
- */
-function refuseFirstStart(engine: Engine, stored: ReadonlyMap<string, VersionRecord>): void {
-  const problems = [...engine.problems()].filter(([service]) => !stored.has(service));
-  if (problems.length === 0) return;
-  const told = problems.map(([service, problem]) => `${service}: ${explain(problem)}`);
-  const detail =
-    'the configuration is not valid, and there is no earlier version to go on with; mend it and start again';
-  const faults = problems.flatMap(([, { errors = [] }]) => errors);
-  throw new SetpointError('file_invalid', `${detail}\n${told.join('\n')}`, { faults });
-}
-
-/** All that is wrong with files, as one problem. */
-function problemOf(engine: Engine, houseRules: HouseRules | undefined): Problem | undefined {
-  const problems = [...engine.problems()];
-  const faulty = houseRules?.problems() ?? [];
-  if (problems.length === 0 && faulty.length === 0) return undefined;
-  const advice = [
-    ...(problems.length > 0
-      ? [`the last good documents stay in force; mend the files of: ${problems.map(([service]) => service).join(', ')}`]
-      : []),
-    ...(faulty.length > 0
-      ? [`these files of rules and policy are passed over: ${[...new Set(faulty.map(({ file }) => file))].join(', ')}`]
-      : []),
-  ];
-  const errors = [...problems.flatMap(([, { errors: faults = [] }]) => faults), ...faulty];
-  return createProblem('file_invalid', advice.join('; '), errors);
-}
-
-function readinessOf(bus: Bus, isListening: boolean, engine: Engine, houseRules?: HouseRules): Readiness {
-  const isConnected = bus.status.kind === 'connected';
-  const reasons = [
-    ...(isConnected ? [] : [`the broker is not connected (${bus.status.kind})`]),
-    ...(isListening ? [] : ['requests are not listened for yet']),
-    ...[...engine.problems()].map(([service, { detail }]) => `${service}: ${detail}`),
-    ...(houseRules?.problems() ?? []).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`),
-  ];
-  return { isReady: isConnected && isListening, reasons };
-}

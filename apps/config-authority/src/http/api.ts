@@ -1,18 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Engine } from '@setpoint/engine';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { Authority } from '../authority.ts';
-import type { Caller, Identify } from './caller.ts';
+import type { ApiAuthority, ApiContext, ApiScope, ServedAuthority } from './api-context.ts';
+import type { Identify } from './caller.ts';
 import { answerProblem, answerUnknown } from './error-responses.ts';
-import { createEventLog, type EventLog } from './event-log.ts';
+import { createEventLog } from './event-log.ts';
 import { requireOwnName, requireOwnPage } from './host-check.ts';
-import { type AskedBefore, createAskedBefore } from './idempotency-keys.ts';
+import { createIdempotencyKeys } from './idempotency-keys.ts';
 import { addOpenApi } from './open-api.ts';
 import { refuse, refuseAccess } from './problems.ts';
-import { addRateLimits, type Budget, type RateLimits } from './rate-limits.ts';
+import { addRateLimits, type RateLimits } from './rate-limits.ts';
 import { requireType, takeJson } from './request-bodies.ts';
 import { requireUsableId } from './request-id.ts';
 import { addDocumentRoutes } from './routes/documents.ts';
@@ -24,65 +22,26 @@ import { addSearchRoutes } from './routes/search.ts';
 import { addServiceRoutes } from './routes/services.ts';
 import { addVersionRoutes } from './routes/versions.ts';
 
-/** What of the authority is served. */
-export type ApiAuthority = Pick<Authority, 'id' | 'carryOut' | 'instances' | 'reload'> & { readonly engine: Engine };
-
-export interface ServedAuthority extends ApiAuthority {
-  readonly asked: AskedBefore;
-}
-
 export interface ApiOptions {
-  /** Where it listens: on a loopback host other names are refused. */
+  /** The host it listens on. On a loopback host, requests for other host names are refused. */
   readonly host: string;
   readonly identify: Identify;
   readonly limits: RateLimits;
-  /** How often who reads events is told that nothing happened. Milliseconds. */
+  /** Time between two comments on an idle event stream. Milliseconds. */
   readonly heartbeatMs: number;
   readonly logger: Logger;
 }
 
 export interface Api {
-  /** Serves everything below its prefix. */
+  /** The Fastify plugin with all routes. */
   readonly plugin: (app: FastifyInstance) => Promise<void>;
-  /** From now on there is something to ask. */
+  /** Starts serving this authority; before, every route answers 503. */
   serve(authority: ApiAuthority): void;
-}
-
-/** What the routes are given. */
-export interface ApiContext {
-  /** @throws HttpRefusal `not_serving` before there is one */
-  authority(): ServedAuthority;
-  readonly events: EventLog;
-  readonly heartbeatMs: number;
-}
-
-export type ApiScope = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller;
-  }
-  interface FastifyContextConfig {
-    /** Needs the right to change. */
-    writes?: boolean;
-    /** Concerns every service. */
-    isForAll?: boolean;
-    /** @default "read", and "write" for what writes */
-    budget?: Budget;
-    /** Types that the body may have; undefined: there is no body. */
-    consumes?: readonly string[];
-  }
 }
 
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
-/** Makes the API: who asks is found out, counted, and let in as far as it may go; then the routes have their say. */
+/** Creates the API. Each request is identified, counted against its rate limit and authorised before its route runs. */
 export function createApi(options: ApiOptions): Api {
   const { host, identify, limits, heartbeatMs, logger } = options;
   const events = createEventLog();
@@ -99,12 +58,12 @@ export function createApi(options: ApiOptions): Api {
   async function plugin(app: FastifyInstance): Promise<void> {
     takeJson(app);
     app.setValidatorCompiler(validatorCompiler);
-    // That answers are as described is for the tests to see; a check of each would be paid by whoever asks.
+    // Tests check that responses match their schemas; checking each response again would slow every request down.
     app.setSerializerCompiler(() => (data) => JSON.stringify(data));
     app.setErrorHandler(answerProblem(logger));
     app.setNotFoundHandler(answerUnknown);
 
-    const unknown = new WeakMap<FastifyRequest, unknown>();
+    const unidentified = new WeakMap<FastifyRequest, unknown>();
     app.decorateRequest('caller');
     app.addHook('onRequest', async (request, reply) => {
       reply.headers({ 'cache-control': 'private, no-cache' });
@@ -112,26 +71,26 @@ export function createApi(options: ApiOptions): Api {
       try {
         request.caller = await identify(request.headers);
       } catch (cause) {
-        unknown.set(request, cause);
+        unidentified.set(request, cause);
       }
     });
-    // Before a stranger is sent away, so that guessing is counted too.
+    // Counted before an unidentified caller is refused, so that guessing keys is limited too.
     await addRateLimits(
       app,
       limits,
       ({ routeOptions: { config } }) => config?.budget ?? (config?.writes ? 'write' : 'read'),
     );
     app.addHook('onRequest', async (request) => {
-      if (unknown.has(request)) throw unknown.get(request);
+      if (unidentified.has(request)) throw unidentified.get(request);
       requireUsableId(request.headers);
-      admit(request);
+      authorise(request);
     });
 
     app.addHook(
       'onResponse',
       async ({ id, method, routeOptions: { config, url }, caller }, { statusCode: status, elapsedTime }) => {
-        const told = { id, method, url, requester: caller?.name, status, ms: Math.round(elapsedTime) };
-        logger[config?.writes ? 'info' : 'debug'](told, 'HTTP request');
+        const fields = { id, method, url, requester: caller?.name, status, ms: Math.round(elapsedTime) };
+        logger[config?.writes ? 'info' : 'debug'](fields, 'HTTP request');
       },
     );
 
@@ -153,16 +112,16 @@ export function createApi(options: ApiOptions): Api {
   return {
     plugin,
     serve(authority) {
-      const { id, engine, carryOut, instances } = authority;
+      const { id, engine, perform, instances } = authority;
       const reload = (service: string) => authority.reload(service);
-      serving = { id, engine, carryOut, instances, reload, asked: createAskedBefore() };
+      serving = { id, engine, perform, instances, reload, idempotencyKeys: createIdempotencyKeys() };
       followAuthority(authority, events);
     },
   };
 }
 
-/** May who asks do this, to these, and from there? */
-function admit({ caller, method, headers, params, routeOptions: { config } }: FastifyRequest): void {
+/** Checks that the caller may do this to these services, and that a browser sends it from our own pages. */
+function authorise({ caller, method, headers, params, routeOptions: { config } }: FastifyRequest): void {
   const { service } = (params ?? {}) as { service?: string };
   if (service !== undefined && !caller.maySee(service))
     throw refuseAccess(`the key of ${caller.name} is not for ${service}`);

@@ -1,12 +1,10 @@
 import type { Result, Stamp } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ServedAuthority } from './api.ts';
+import type { ServedAuthority } from './api-context.ts';
 import { entityTag, expectedVersion } from './entity-tag.ts';
 import { apiSchemas } from './fields.ts';
-import { ask, type Question } from './perform.ts';
-
-/** What goes with every change, besides what it is about. */
+import { perform, type ServiceOperation } from './perform.ts';
 
 interface ChangeQuery {
   readonly reason?: string;
@@ -18,7 +16,7 @@ const reason = z.string().max(1000);
 
 export const changeQuery: z.ZodType<ChangeQuery> = z.strictObject({
   reason: reason.exactOptional().register(apiSchemas, { description: 'Why; also as X-Setpoint-Reason.' }),
-  // `optional`, as in questions.ts.
+  // `optional`, as in query-schemas.ts.
   expectedVersion: z.coerce
     .number()
     .int()
@@ -49,19 +47,19 @@ interface ChangeRequest extends FastifyRequest {
   readonly query: ChangeQuery;
 }
 
-/** Has a service changed under the conditions of the request; the answer says where it stands after it. */
+/** Changes a service under the conditions of the HTTP request. Returns the state after it. */
 export async function change(
   authority: ServedAuthority,
   request: FastifyRequest,
   reply: FastifyReply,
-  question: Question,
+  operation: ServiceOperation,
 ): Promise<Result> {
   const { query, headers } = request as ChangeRequest;
   const why = reasonOf(request as ChangeRequest);
-  const present = authority.engine.current(question.service)?.snapshot;
+  const present = authority.engine.current(operation.service)?.snapshot;
   const expected = query.expectedVersion ?? expectedVersion(headers, present);
-  const result = await ask(authority, request, reply, {
-    ...question,
+  const result = await perform(authority, request, reply, {
+    ...operation,
     ...(expected !== undefined && { expectedVersion: expected }),
     ...(why !== undefined && { reason: why }),
     ...(query.acceptRestart && { acceptRestart: true }),
@@ -72,7 +70,7 @@ export async function change(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Headers come as bytes, each taken for a character; who writes more than ASCII means UTF-8. */
+/** Node decodes headers as Latin-1; a reason that is not ASCII was most likely sent as UTF-8. */
 function reasonOf({ query, headers }: ChangeRequest): string | undefined {
   const text = headers['x-setpoint-reason'];
   if (query.reason !== undefined || typeof text !== 'string') return query.reason;
@@ -83,22 +81,22 @@ function reasonOf({ query, headers }: ChangeRequest): string | undefined {
   }
 }
 
-/** Only what is described. */
+/** Leaves out the members that the OpenAPI document does not describe. */
 export function toBody({ problem: _, original: __, found: ___, log: ____, diff: _____, ...rest }: Result): Result {
   return rest;
 }
 
-/** Has something kept aside, or named, that is no version. */
-export async function mark(
+/** Changes a bookmark (tag, profile or draft), which makes no version by itself. */
+export async function changeBookmark(
   authority: ServedAuthority,
   request: FastifyRequest,
   reply: FastifyReply,
-  question: Question,
+  operation: ServiceOperation,
 ): Promise<Result> {
   const why = reasonOf(request as ChangeRequest);
-  return toBody(await ask(authority, request, reply, { ...question, ...(why !== undefined && { reason: why }) }));
+  return toBody(await perform(authority, request, reply, { ...operation, ...(why !== undefined && { reason: why }) }));
 }
 
-/** The present version of a service; undefined where it does not exist. */
+/** The present version of a service; undefined when it does not exist. */
 export const presentOf = ({ engine }: ServedAuthority, service: string): Stamp | undefined =>
   engine.current(service)?.snapshot;

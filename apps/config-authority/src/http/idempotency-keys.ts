@@ -1,21 +1,22 @@
 import { type Digest, digestOf, type JsonValue } from '@setpoint/protocol';
 
-/** What was asked under which id, so that one id for two requests is found out. */
-export interface AskedBefore {
-  /** Was something else asked under this id? Remembers what is asked now. */
-  isAnother(id: string, question: object): boolean;
+/** Remembers which request was sent under which idempotency key, to detect a key that is used for two requests. */
+export interface IdempotencyKeys {
+  /** Whether another request used this key before. Remembers this request otherwise. */
+  isReused(key: string, request: object): boolean;
 }
 
-/** Remembers the last `capacity` ids; one that is forgotten counts as the same request. */
-export function createAskedBefore(capacity = 10_000): AskedBefore {
+/** Remembers the last `capacity` keys. A forgotten key counts as new. */
+export function createIdempotencyKeys(capacity = 10_000): IdempotencyKeys {
   const digests = new Map<string, Digest>();
   return {
-    isAnother(id, question) {
-      const digest = digestOf(question as JsonValue);
-      const known = digests.get(id);
+    isReused(key, request) {
+      const digest = digestOf(request as JsonValue);
+      const known = digests.get(key);
       if (known !== undefined) return known !== digest;
-      digests.set(id, digest);
-      if (digests.size > capacity) digests.delete(digests.keys().next().value as string);
+      digests.set(key, digest);
+      const oldest = digests.keys().next().value;
+      if (digests.size > capacity && oldest !== undefined) digests.delete(oldest);
       return false;
     },
   };

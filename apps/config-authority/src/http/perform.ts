@@ -8,41 +8,44 @@ import {
   requestType,
 } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ServedAuthority } from './api.ts';
+import type { ServedAuthority } from './api-context.ts';
 import { refusePrecondition } from './entity-tag.ts';
 import { refuse, refuseMalformed, refuseResult } from './problems.ts';
 
-/** What is asked of the engine; who asks is known. */
-export type Question = Operation & { readonly service: string } & Partial<Omit<RequestOptions, 'author' | 'service'>>;
+/** An operation on a service with its conditions; the caller is known from the HTTP request. */
+export type ServiceOperation = Operation & { readonly service: string } & Partial<
+    Omit<RequestOptions, 'author' | 'service'>
+  >;
 
 /**
- * Has the engine carry out an operation, in the name of who asks and under the id of the request. The same id again
- * gets the answer of the first time, with a header that says so.
- * @throws HttpRefusal for what the engine refuses
+ * Performs an operation in the name of the caller and under the id of the HTTP request. The same id again gets the first
+ * result, with the header `idempotent-replayed`.
+ * @throws HttpRefusal when the engine refuses
  */
-export async function ask(
-  { engine, carryOut, asked }: ServedAuthority,
+export async function perform(
+  authority: ServedAuthority,
   request: FastifyRequest,
   reply: FastifyReply,
-  question: Question,
+  operation: ServiceOperation,
 ): Promise<Result> {
+  const { engine, idempotencyKeys } = authority;
   const { name, identity } = request.caller;
-  const { success, data, error } = messageSchemas[requestType].safeParse({ ...question, author: name });
+  const { success, data, error } = messageSchemas[requestType].safeParse({ ...operation, author: name });
   if (!success) {
     const faults = error.issues.map(({ path, message }) => ({ pointer: formatPointer(path.map(String)), message }));
     throw refuseMalformed('the request does not fit its operation', faults);
   }
-  // A read has no other answer than that of now, whatever its id was used for.
-  if (!isReadOperation(data) && asked.isAnother(request.id, { ...data })) throw refuseReuse();
-  const answer = await carryOut(data, request.id, identity, traceparentOf(request));
-  const result = answer.status === 'duplicate' ? replay(answer, question, reply) : answer;
+  // A read always gets the present result, whatever its id was used for.
+  if (!isReadOperation(data) && idempotencyKeys.isReused(request.id, { ...data })) throw refuseReuse();
+  const answer = await authority.perform(data, request.id, identity, traceparentOf(request));
+  const result = answer.status === 'duplicate' ? replay(answer, operation, reply) : answer;
   if (result.status === 'rejected' || result.status === 'denied' || result.status === 'conflict') {
-    throw refusalOf(result, request, engine.current(question.service)?.snapshot);
+    throw refusalOf(result, request, engine.current(operation.service)?.snapshot);
   }
   return result;
 }
 
-/** Only what the envelope of a message could hold. */
+/** Accepts only what the envelope of a message can hold. */
 function traceparentOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
   return typeof traceparent === 'string' && /^[0-9a-f-]{55}$/.test(traceparent) ? traceparent : undefined;
 }
@@ -53,14 +56,14 @@ const refuseReuse = (): Error =>
     'another request had this id, and nothing was changed by this one; take a fresh id for each',
   );
 
-/** What was answered to this id before, where it was asked of the same service: anything else is none of who asks. */
-function replay({ original }: Result, { service }: Question, reply: FastifyReply): Result {
+/** The first result under this id, if it was for the same service; results for others are not disclosed. */
+function replay({ original }: Result, { service }: ServiceOperation, reply: FastifyReply): Result {
   if (original?.service !== service) throw refuseReuse();
   reply.header('idempotent-replayed', 'true');
   return original;
 }
 
-/** A conflict is a failed precondition where one was given, whenever it failed. */
+/** A version conflict of a conditional request is a failed precondition, also when it is detected by the engine. */
 function refusalOf(
   result: Result,
   { headers }: FastifyRequest,

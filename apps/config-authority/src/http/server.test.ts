@@ -1,8 +1,9 @@
 import { freePort } from '@setpoint/test-support/free-port';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import type { Readiness } from '../readiness.ts';
 import { identifyByName } from './caller.ts';
-import { type HttpOptions, type Readiness, startHttpServer } from './server.ts';
+import { type HttpOptions, startHttpServer } from './server.ts';
 
 const usual: Omit<HttpOptions, 'host' | 'port' | 'readiness'> = {
   identify: identifyByName,

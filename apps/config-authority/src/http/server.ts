@@ -1,24 +1,19 @@
 import { SetpointError } from '@setpoint/protocol';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
-import { type Api, type ApiAuthority, createApi } from './api.ts';
+import type { Readiness } from '../readiness.ts';
+import { type Api, createApi } from './api.ts';
+import type { ApiAuthority } from './api-context.ts';
 import type { Identify } from './caller.ts';
 import { answerProblem, answerUnknown } from './error-responses.ts';
 import { type RateLimits, usualLimits } from './rate-limits.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** How the authority is, for those who ask over HTTP. */
-export interface Readiness {
-  readonly isReady: boolean;
-  /** What keeps it from being ready, or what is wrong while it works. */
-  readonly reasons: readonly string[];
-}
-
 export interface HttpServer {
   readonly url: string;
-  /** From now on the API has something to serve; before it there is the health alone. */
+  /** Starts serving the API; before, only the health routes answer. */
   serve(authority: ApiAuthority): void;
-  /** Ends the streams of events, answers what is under way, and closes. Can be called twice. */
+  /** Ends event streams, answers requests under way, and closes. May be called twice. */
   stop(): Promise<void>;
 }
 
@@ -26,22 +21,22 @@ export interface HttpOptions {
   readonly host: string;
   readonly port: number;
   readonly readiness: () => Readiness;
-  /** Finds out who asks the API. */
+  /** Identifies the caller of an API request. */
   readonly identify: Identify;
   readonly logger: Logger;
-  /** Bytes of a body. */
+  /** Largest request body. Bytes. */
   readonly maxBodyBytes: number;
   /** @default 100 reads, 50 writes and 20 exports a minute */
   readonly limits?: RateLimits;
-  /** How often who reads events is told that nothing happened. Milliseconds. @default 15000 */
+  /** Time between two comments on an idle event stream. Milliseconds. @default 15000 */
   readonly heartbeatMs?: number;
 }
 
-/** A request has to arrive in this time. Milliseconds. */
+/** A request must arrive completely within this time. Milliseconds. */
 const requestTimeoutMs = 30_000;
-/** A connection on which nothing moves is closed after it; who reads events gets a sign of life before. Milliseconds. */
+/** An idle connection is closed after this time; event streams send comments more often. Milliseconds. */
 const idleTimeoutMs = 60_000;
-/** Answers that nobody takes are not waited for longer than this. Milliseconds. */
+/** A stop waits no longer than this for responses that nobody reads. Milliseconds. */
 const stopLimitMs = 3000;
 /** Milliseconds. */
 const idleSweepMs = 20;
@@ -65,7 +60,7 @@ export async function startHttpServer(options: HttpOptions): Promise<HttpServer>
 }
 
 async function close(server: FastifyInstance): Promise<void> {
-  // A connection that was busy when the server closed is kept open for another request after its answer.
+  // Fastify keeps a connection that was busy when the server closed open for another request.
   const idle = setInterval(() => server.server.closeIdleConnections(), idleSweepMs);
   const limit = setTimeout(() => server.server.closeAllConnections(), stopLimitMs);
   await server.close();
@@ -73,7 +68,7 @@ async function close(server: FastifyInstance): Promise<void> {
   clearTimeout(limit);
 }
 
-/** The server before it listens; for who wants to know what it serves. */
+/** Creates the server without listening, for example to generate its OpenAPI document. */
 export function createHttpServer(options: Omit<HttpOptions, 'port'>): { server: FastifyInstance; api: Api } {
   const { host, readiness, identify, logger, maxBodyBytes, limits = usualLimits, heartbeatMs = 15_000 } = options;
   const server = Fastify({

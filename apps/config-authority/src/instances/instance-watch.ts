@@ -1,5 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import { createConvergenceTracker, type Engine, type InstanceState } from '@setpoint/engine';
+import { createConvergenceTracker, type Engine } from '@setpoint/engine';
 import { createThrottle, type Tracing, untraced } from '@setpoint/participant';
 import {
   anyName,
@@ -17,6 +17,7 @@ import {
   type Topics,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import type { InstanceView } from './instance-view.ts';
 
 export interface InstanceWatchOptions {
   readonly bus: Bus;
@@ -31,16 +32,6 @@ export interface InstanceWatchOptions {
   /** Milliseconds that pass whatever becomes of the wall clock: who is silent. @default performance.now */
   readonly elapsed?: () => number;
   readonly tracing?: Tracing | undefined;
-}
-
-/** The instances, for those who look on. */
-export interface InstanceView {
-  /** What is known of every instance, those included that are gone for less than a day. */
-  list(): readonly InstanceState[];
-  /** Calls `listener` with what an instance said of itself. Returns a function that ends it. */
-  onHealth(listener: (health: Health) => void): () => void;
-  /** Calls `listener` with every summary that is another than the one before. Returns a function that ends it. */
-  onConvergence(listener: (summary: Convergence) => void): () => void;
 }
 
 /** Follows the instances through their health, signs of life and contracts, and publishes convergence. */

@@ -31,7 +31,7 @@ export interface RequestHandlerOptions {
   readonly logger: Logger;
   readonly now: () => number;
   /** @default as the engine does */
-  readonly carryOut?: TracedRequests['carryOut'];
+  readonly perform?: TracedRequests['perform'];
 }
 
 export interface RequestHandler {
@@ -47,7 +47,7 @@ export interface RequestHandler {
  */
 export function createRequestHandler(options: RequestHandlerOptions): RequestHandler {
   const { bus, engine, topics, writer, operatorKeys: keys, logger, now } = options;
-  const { carryOut = engine.request } = options;
+  const { perform = engine.request } = options;
   const running = new Set<Promise<void>>();
   const throttle = createThrottle({ perMs: 60_000, now });
 
@@ -82,7 +82,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
         throw new SetpointError('message_unexpected', `a request for ${data.service} came on the topic of ${service}`);
       }
       const requester = requesterOf(envelope);
-      const result = await carryOut(data, envelope.id, { requester, signedBy }, envelope.traceparent);
+      const result = await perform(data, envelope.id, { requester, signedBy }, envelope.traceparent);
       log(data, requester, result);
       await answer(requester, envelope.id, result);
     } catch (cause) {

@@ -2,11 +2,11 @@ import type { Engine, Identity } from '@setpoint/engine';
 import type { Tracing } from '@setpoint/participant';
 import type { Request, Result } from '@setpoint/protocol';
 
-/** Requests, carried out each in the trace of who asked. */
+/** Performs requests, each in the trace of its requester. */
 export interface TracedRequests {
-  /** Has the engine carry out a request; `traceparent` is what caused it, in W3C Trace Context. */
-  carryOut(request: Request, requestId: string, identity: Identity, traceparent?: string): Promise<Result>;
-  /** For what a request changed: its trace, while it is under way. */
+  /** Has the engine decide a request; `traceparent` is its cause, in W3C Trace Context. */
+  perform(request: Request, requestId: string, identity: Identity, traceparent?: string): Promise<Result>;
+  /** The trace of a request that is under way, for the version that it makes. */
   traceOf(requestId: string | undefined): string | undefined;
 }
 
@@ -14,7 +14,7 @@ export function createTracedRequests(engine: Engine, tracing: Tracing): TracedRe
   const traces = new Map<string, string>();
 
   async function during<T>(requestId: string, traceparent: string | undefined, work: () => Promise<T>): Promise<T> {
-    // The same request may be under way already: what it changes was caused by the first.
+    // The same request may be under way already; the version it makes belongs to the first trace.
     if (traceparent === undefined || traces.has(requestId)) return work();
     traces.set(requestId, traceparent);
     try {
@@ -25,7 +25,7 @@ export function createTracedRequests(engine: Engine, tracing: Tracing): TracedRe
   }
 
   return {
-    async carryOut(request, requestId, identity, parent) {
+    async perform(request, requestId, identity, parent) {
       const attributes = { 'setpoint.service': request.service, 'setpoint.operation': request.op };
       const span = tracing.start('setpoint.decide', { kind: 'server', parent, attributes });
       try {

@@ -6,7 +6,7 @@ import { createMemoryStore } from '@setpoint/engine/store/memory';
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openHouseRules } from './organisation-rules.ts';
+import { openOrganisationRules } from './organisation-rules.ts';
 
 let configDir: string;
 let engine: Engine;
@@ -25,7 +25,7 @@ let settle = (): void => undefined;
 async function open(files: Readonly<Record<string, string>>) {
   for (const [name, text] of Object.entries(files)) await writeFile(join(configDir, name), text);
   const logger = pino({ level: 'silent' });
-  const rules = await openHouseRules({ configDir, engine, logger, onRead: () => settle() });
+  const rules = await openOrganisationRules({ configDir, engine, logger, onRead: () => settle() });
   stack.defer(() => rules.stop());
   return rules;
 }

@@ -7,13 +7,13 @@ import { openPolicyFile } from './policy-file.ts';
 import { openRuleFiles } from './rule-files.ts';
 
 /** The policy and the rules of a folder of configuration, in force for as long as they are open. */
-export interface HouseRules {
+export interface OrganisationRules {
   /** What is wrong with their files; empty when all is well. */
   problems(): readonly Fault[];
   stop(): Promise<void>;
 }
 
-export interface HouseRulesOptions {
+export interface OrganisationRulesOptions {
   readonly configDir: string;
   /** It has to be there. @default `_rules` in the folder of configuration, where there is one */
   readonly rulesDir?: string | undefined;
@@ -27,7 +27,7 @@ export interface HouseRulesOptions {
  * Puts both into force; to be called before the first document is taken in.
  * @throws SetpointError `options_invalid` where the folder that was named is not there
  */
-export async function openHouseRules(options: HouseRulesOptions): Promise<HouseRules> {
+export async function openOrganisationRules(options: OrganisationRulesOptions): Promise<OrganisationRules> {
   const { configDir, rulesDir = join(configDir, '_rules'), engine, logger, onRead } = options;
   if (options.rulesDir !== undefined) await requireFolder(options.rulesDir);
   const policy = await openPolicyFile({

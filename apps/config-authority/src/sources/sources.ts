@@ -11,8 +11,9 @@ import {
   readVariables,
   type SourcesChange,
 } from '@setpoint/engine';
-import { createProblem, type JsonObject, type Problem, type Result, SetpointError } from '@setpoint/protocol';
+import { createProblem, type JsonObject, type Result, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import { explainProblem } from '../readiness.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { folderEnding, isStranger, serviceOf } from './file-names.ts';
 import { readService, type ServiceFiles } from './read-service.ts';
@@ -96,7 +97,7 @@ export async function openSources(options: SourcesOptions): Promise<Sources> {
     typedBy.set(service, digestsOf(schemas));
     const result = await engine.loadSources(service, toChange(service, files, schemas));
     const problem = engine.problems().get(service);
-    if (problem) logger.error({ service, problem }, explain(problem));
+    if (problem) logger.error({ service, problem }, explainProblem(problem));
     else if (result.status === 'applied') {
       logger.info({ service, version: result.version, changed: result.changed }, 'the file makes a new version');
     }
@@ -276,13 +277,3 @@ function orderByReference(services: readonly string[], referredBy: (service: str
 }
 
 const digestsOf = (schemas: readonly CompiledSchema[]): string => schemas.map(({ digest }) => digest).join();
-
-/** The problem of a file, as one line a fault. */
-export function explain({ detail, errors = [] }: Problem): string {
-  const lines = errors.map(({ file, line, pointer, message, expected, received }) => {
-    const place = file === undefined ? '' : `${file}:${line ?? 1}: `;
-    const told = received === undefined ? '' : ` (expected ${expected}, received ${received})`;
-    return `${place}${pointer} ${message}${told}`;
-  });
-  return [detail, ...lines].join('\n  ');
-}

@@ -1,10 +1,10 @@
 import { type ExportFormat, exportFormats, type JsonObject } from '@setpoint/protocol';
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
 import { change, changeHeaders, changeQuery, toBody } from '../changes.ts';
 import { apiSchemas, jsonObject } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { ask } from '../perform.ts';
+import { perform } from '../perform.ts';
 import { refuse, refuseResult, refuseService } from '../problems.ts';
 import { serviceParams } from '../query-schemas.ts';
 import { jsonType, mediaTypeOf, takeText, yamlTypes } from '../request-bodies.ts';
@@ -51,7 +51,7 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
     async (request, reply) => {
       const { service } = request.params;
       const document = request.body as { patch: JsonObject };
-      return toBody(await ask(authority(), request, reply, { service, op: 'validate', ...document }));
+      return toBody(await perform(authority(), request, reply, { service, op: 'validate', ...document }));
     },
   );
 
@@ -72,7 +72,7 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
     },
     async (request, reply) => {
       const { service } = request.params;
-      const { found } = await ask(authority(), request, reply, { service, op: 'schema' });
+      const { found } = await perform(authority(), request, reply, { service, op: 'schema' });
       if (!found?.schema) throw refuse('schema_unknown', `nobody says what the document of ${service} must be`);
       return reply.type('application/schema+json').send(found.schema);
     },
@@ -100,7 +100,7 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
     async (request, reply) => {
       const { format } = request.query;
       const { service } = request.params;
-      const { found } = await ask(authority(), request, reply, { service, op: 'export', format });
+      const { found } = await perform(authority(), request, reply, { service, op: 'export', format });
       return reply.type(`${contentTypes[format]}; charset=utf-8`).send(found?.text as never);
     },
   );

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
-import { change, changeHeaders, changeQuery, mark } from '../changes.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
+import { change, changeBookmark, changeHeaders, changeQuery } from '../changes.ts';
 import { jsonObject, label, name } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { ask } from '../perform.ts';
+import { perform } from '../perform.ts';
 import { serviceParams } from '../query-schemas.ts';
 import { jsonType, mergePatchType } from '../request-bodies.ts';
 import { drafts, result } from '../response-schemas.ts';
@@ -25,7 +25,7 @@ export async function addDraftRoutes(app: ApiScope, { authority }: ApiContext): 
       },
     },
     async (request, reply) => {
-      const { found } = await ask(authority(), request, reply, { service: request.params.service, op: 'drafts' });
+      const { found } = await perform(authority(), request, reply, { service: request.params.service, op: 'drafts' });
       return { drafts: found?.drafts ?? [] };
     },
   );
@@ -47,7 +47,12 @@ export async function addDraftRoutes(app: ApiScope, { authority }: ApiContext): 
     },
     async (request, reply) => {
       const { service, draft } = request.params;
-      return mark(authority(), request, reply, { service, op: 'draft_save', draft, patch: request.body as never });
+      return changeBookmark(authority(), request, reply, {
+        service,
+        op: 'draft_save',
+        draft,
+        patch: request.body as never,
+      });
     },
   );
 
@@ -88,7 +93,7 @@ export async function addDraftRoutes(app: ApiScope, { authority }: ApiContext): 
     },
     async (request, reply) => {
       const { service, draft } = request.params;
-      return mark(authority(), request, reply, { service, op: 'draft_drop', draft });
+      return changeBookmark(authority(), request, reply, { service, op: 'draft_drop', draft });
     },
   );
 }

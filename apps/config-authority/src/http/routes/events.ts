@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { ApiAuthority, ApiContext, ApiScope } from '../api.ts';
+import type { ApiAuthority, ApiContext, ApiScope } from '../api-context.ts';
 import type { EventLog } from '../event-log.ts';
 import { createEventStream } from '../event-stream.ts';
 import { apiSchemas, name } from '../fields.ts';

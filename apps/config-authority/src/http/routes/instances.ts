@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
 import { name } from '../fields.ts';
 import { problems } from '../open-api.ts';
 import { instances } from '../response-schemas.ts';

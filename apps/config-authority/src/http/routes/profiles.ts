@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
-import { changeHeaders, changeQuery, mark } from '../changes.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
+import { changeBookmark, changeHeaders, changeQuery } from '../changes.ts';
 import { label } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { ask } from '../perform.ts';
+import { perform } from '../perform.ts';
 import { jsonType } from '../request-bodies.ts';
 import { profiles, result } from '../response-schemas.ts';
 
@@ -24,7 +24,7 @@ export async function addProfileRoutes(app: ApiScope, { authority }: ApiContext)
       },
     },
     async (request, reply) => {
-      const { found } = await ask(authority(), request, reply, { service: authority().id, op: 'profiles' });
+      const { found } = await perform(authority(), request, reply, { service: authority().id, op: 'profiles' });
       return { profiles: found?.profiles ?? [] };
     },
   );
@@ -45,7 +45,7 @@ export async function addProfileRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { profile } = request.body;
-      return mark(authority(), request, reply, { service: authority().id, op: 'profile_save', profile });
+      return changeBookmark(authority(), request, reply, { service: authority().id, op: 'profile_save', profile });
     },
   );
 
@@ -66,7 +66,7 @@ export async function addProfileRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { profile } = request.params;
-      return mark(authority(), request, reply, { service: authority().id, op: 'profile_activate', profile });
+      return changeBookmark(authority(), request, reply, { service: authority().id, op: 'profile_activate', profile });
     },
   );
 
@@ -86,7 +86,7 @@ export async function addProfileRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { profile } = request.params;
-      return mark(authority(), request, reply, { service: authority().id, op: 'profile_drop', profile });
+      return changeBookmark(authority(), request, reply, { service: authority().id, op: 'profile_drop', profile });
     },
   );
 }

@@ -1,8 +1,8 @@
 import { maxLogEntries } from '@setpoint/protocol';
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
 import { problems } from '../open-api.ts';
-import { ask } from '../perform.ts';
+import { perform } from '../perform.ts';
 import { historyQuery, toFilter } from '../query-schemas.ts';
 import { history, hits } from '../response-schemas.ts';
 import { pageOf } from './versions.ts';
@@ -25,7 +25,12 @@ export async function addSearchRoutes(app: ApiScope, { authority }: ApiContext):
     },
     async (request, reply) => {
       const { q: text, limit } = request.query;
-      const { found } = await ask(authority(), request, reply, { service: authority().id, op: 'search', text, limit });
+      const { found } = await perform(authority(), request, reply, {
+        service: authority().id,
+        op: 'search',
+        text,
+        limit,
+      });
       return { hits: found?.hits ?? [] };
     },
   );
@@ -44,7 +49,7 @@ export async function addSearchRoutes(app: ApiScope, { authority }: ApiContext):
     async (request, reply) => {
       const { query } = request;
       const filter = toFilter(query);
-      const { log = [] } = await ask(authority(), request, reply, {
+      const { log = [] } = await perform(authority(), request, reply, {
         service: authority().id,
         op: 'history',
         ...filter,

@@ -1,12 +1,12 @@
 import type { Explanation, JsonObject, Moment, PatchOperation, Pointer } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ApiContext, ApiScope, ServedAuthority } from '../api.ts';
+import type { ApiContext, ApiScope, ServedAuthority } from '../api-context.ts';
 import { change, changeHeaders, changeQuery, presentOf } from '../changes.ts';
 import { entityTag, isKnown } from '../entity-tag.ts';
 import { jsonObject } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { ask, type Question } from '../perform.ts';
+import { perform, type ServiceOperation } from '../perform.ts';
 import { refuse, refuseService } from '../problems.ts';
 import { momentQuery, serviceParams } from '../query-schemas.ts';
 import { jsonPatchType, mergePatchType } from '../request-bodies.ts';
@@ -137,7 +137,7 @@ async function readDocument(
 ): Promise<ServiceDocument> {
   for (let reading = 0; reading < maxReadings; reading += 1) {
     const [shown, sources] = await Promise.all([
-      ask(authority, request, reply, { service, op: 'show', ...moment }),
+      perform(authority, request, reply, { service, op: 'show', ...moment }),
       readSources(authority, request, reply, { service, op: 'explain', ...moment }),
     ]);
     const [entry] = shown.log ?? [];
@@ -160,9 +160,9 @@ async function readSources(
   authority: ServedAuthority,
   request: FastifyRequest,
   reply: FastifyReply,
-  question: Question,
+  question: ServiceOperation,
 ): Promise<Sources> {
-  const { version, found } = await ask(authority, request, reply, question);
+  const { version, found } = await perform(authority, request, reply, question);
   return { version, sources: Object.fromEntries((found?.explanation ?? []).map(toSource)) };
 }
 

@@ -1,10 +1,10 @@
 import { type LogEntry, layerNames, type Side } from '@setpoint/protocol';
 import { z } from 'zod';
-import type { ApiContext, ApiScope } from '../api.ts';
-import { change, changeHeaders, changeQuery, mark, presentOf } from '../changes.ts';
+import type { ApiContext, ApiScope } from '../api-context.ts';
+import { change, changeBookmark, changeHeaders, changeQuery, presentOf } from '../changes.ts';
 import { apiSchemas, label, name, pointer } from '../fields.ts';
 import { problems } from '../open-api.ts';
-import { ask } from '../perform.ts';
+import { perform } from '../perform.ts';
 import { explainQuery, historyQuery, serviceParams, toFilter } from '../query-schemas.ts';
 import { jsonType } from '../request-bodies.ts';
 import { blames, differences, explanations, type History, history, result, tags } from '../response-schemas.ts';
@@ -27,7 +27,11 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { service } = request.params;
-      const { log = [] } = await ask(authority(), request, reply, { service, op: 'log', ...toFilter(request.query) });
+      const { log = [] } = await perform(authority(), request, reply, {
+        service,
+        op: 'log',
+        ...toFilter(request.query),
+      });
       return pageOf(log, request.query.limit, ({ version }) => version);
     },
   );
@@ -47,7 +51,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     async (request, reply) => {
       const { service } = request.params;
       const { from, to = presentOf(authority(), service)?.version ?? 1 } = request.query;
-      const { diff = [] } = await ask(authority(), request, reply, { service, op: 'diff', from, to });
+      const { diff = [] } = await perform(authority(), request, reply, { service, op: 'diff', from, to });
       return { diff };
     },
   );
@@ -66,7 +70,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { service } = request.params;
-      const { found } = await ask(authority(), request, reply, { service, op: 'explain', ...request.query });
+      const { found } = await perform(authority(), request, reply, { service, op: 'explain', ...request.query });
       return { explanation: found?.explanation ?? [] };
     },
   );
@@ -85,7 +89,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { service } = request.params;
-      const { found } = await ask(authority(), request, reply, { service, op: 'blame', ...request.query });
+      const { found } = await perform(authority(), request, reply, { service, op: 'blame', ...request.query });
       return { blame: found?.blame ?? [] };
     },
   );
@@ -132,7 +136,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
       },
     },
     async (request, reply) => {
-      const { found } = await ask(authority(), request, reply, { service: request.params.service, op: 'tags' });
+      const { found } = await perform(authority(), request, reply, { service: request.params.service, op: 'tags' });
       return { tags: found?.tags ?? [] };
     },
   );
@@ -154,7 +158,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { service, tag } = request.params;
-      return mark(authority(), request, reply, { service, op: 'tag', tag, ...request.body });
+      return changeBookmark(authority(), request, reply, { service, op: 'tag', tag, ...request.body });
     },
   );
 
@@ -174,7 +178,7 @@ export async function addVersionRoutes(app: ApiScope, { authority }: ApiContext)
     },
     async (request, reply) => {
       const { service, tag } = request.params;
-      return mark(authority(), request, reply, { service, op: 'untag', tag });
+      return changeBookmark(authority(), request, reply, { service, op: 'untag', tag });
     },
   );
 }
