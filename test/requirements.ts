@@ -178,6 +178,7 @@ export const requirements: Readonly<Record<string, string>> = {
     'An error about a key or a message that can not be read does not repeat its text, which may be a secret.',
 
   'House-80-Links-Resolve': 'Every link in the documentation leads to a file and a heading that exist.',
+  'House-81-Architecture-Exists': 'Every file, folder and function that docs/architecture.md names exists.',
   'House-20-No-Schema':
     'A process connects for messaging and health alone with a service and a broker, no schema and no other option.',
   'House-70-Broker-Harness':
