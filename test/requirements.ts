@@ -185,4 +185,6 @@ export const requirements: Readonly<Record<string, string>> = {
     'In the tests, starting a broker that runs does nothing, and stopping or closing one that has ended resolves at once.',
   'House-71-Named-Machine':
     'SETPOINT_TEST_MACHINE decides which brokers the tests use, and a run that lacks one it was promised fails.',
+  'House-21-Errors-Exported':
+    '`@setpoint/client` exports the error classes that its users catch, `SetpointError` and `BusError`, and their codes as unions.',
 };

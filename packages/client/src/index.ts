@@ -1,16 +1,12 @@
-export type {
-  HealthReporter,
-  HealthReporterOptions,
-  Logger,
-  SpanName,
-  SpanOptions,
-  TraceAttributes,
-  TraceSpan,
-  Tracing,
-} from '@setpoint/participant';
-export { createHealthReporter, untraced } from '@setpoint/participant';
-export type { ClientEvent, ClientState } from './configuration/client-state.ts';
-export { transitions } from './configuration/client-state.ts';
+// The errors that are thrown, and what users meet in options and results.
+export type { Bus, BusErrorCode, BusStatus } from '@setpoint/bus';
+export { BusError } from '@setpoint/bus';
+// For those who adapt a logger, a tracing library or a monitor, and for tools around a service's schema.
+export type { Logger, SpanName, SpanOptions, TraceAttributes, TraceSpan, Tracing } from '@setpoint/participant';
+export type { Fault, Health, JsonValue, Pointer, SetpointErrorCode, Stamp, TrustedKeys } from '@setpoint/protocol';
+export { SetpointError } from '@setpoint/protocol';
+
+export type { ClientState } from './configuration/client-state.ts';
 export type { LiveDocument } from './configuration/live-document.ts';
 export type { ProviderState, ProviderStateChange } from './configuration/provider-state.ts';
 export { providerStates } from './configuration/provider-state.ts';
@@ -39,7 +35,7 @@ export type { TopicDefaults, TopicParams, TypedMessage, TypedTopic } from './mes
 export { defineTopic } from './messaging/typed-topic.ts';
 export type { DiagnosticsMessages } from './observe/diagnostics.ts';
 export type { BrokerOptions, Environment } from './options/broker-options.ts';
-export type { ConnectOptions } from './options/options.ts';
+export type { ConnectOptions, MessagingConnectOptions } from './options/options.ts';
 export type { BootPolicy, OverrideOptions, PolicyOptions } from './options/policy.ts';
 export { ChangeRefused } from './transaction/handler-error.ts';
 export type { Change, ChangeHandler, HandlerContext } from './transaction/handler-step.ts';

@@ -2,9 +2,11 @@ import { type Contract, digestOf, type JsonObject, SetpointError } from '@setpoi
 import { z } from 'zod';
 
 /**
- * The contract of a service: the JSON Schema of what its zod schema accepts.
- * @throws SetpointError `options_invalid` for a schema that JSON Schema has no words for
+ * Returns the contract that `connect` announces: the JSON Schema (2020-12) of the documents that a zod schema accepts.
+ * @throws SetpointError `options_invalid` if JSON Schema cannot express the schema
  * @see docs/protocol.md#6-contract
+ * @example
+ * await writeFile('lamp.schema.json', JSON.stringify(deriveContract('lamp', schema).schema));
  */
 export function deriveContract(service: string, schema: z.ZodType): Contract {
   const derived = toJsonSchema(schema);
@@ -13,7 +15,7 @@ export function deriveContract(service: string, schema: z.ZodType): Contract {
 
 function toJsonSchema(schema: z.ZodType): JsonObject {
   try {
-    // What is checked is the published document, so it is the input side; what a transform makes of it is private.
+    // The authority checks published documents, so the contract is the input side; what a transform returns stays private.
     return z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }) as JsonObject;
   } catch (cause) {
     throw new SetpointError('options_invalid', `the schema can't be announced: ${(cause as Error).message}`, { cause });
