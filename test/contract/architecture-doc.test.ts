@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -20,6 +20,16 @@ describe('House-81-Architecture-Exists: docs/architecture.md', () => {
     expect(missing).toEqual([]);
   });
 
+  it('names every file that reads the environment, arguments or signals, and no other', () => {
+    const [, section = ''] = page.split('### Who reads the environment\n');
+    const [own = ''] = section.split('\n## ');
+    const named = [...own.matchAll(/^\| `([^`]+)` \|/gm)].map(([, file]) => file);
+    const readers = globSync('{packages,apps}/*/src/**/*.ts', { cwd: root }).filter(
+      (file) => !file.endsWith('.test.ts') && /process\.(?:env|argv|on)\b/.test(codeOf(file)),
+    );
+    expect(named.toSorted()).toEqual(readers.toSorted());
+  });
+
   it.each(['From a request to its publication', 'From a snapshot to the health report'])(
     '%s takes at most eight files',
     (heading) => {
@@ -36,6 +46,11 @@ it('finds out when a file does not declare a function that is named', () => {
   expect(declares('  async #open(): Promise<void> {', '#open')).toBe(true);
   expect(declares('reopen(); // open is called', 'open')).toBe(false);
 });
+
+/** The text of a file without its comments. */
+function codeOf(file: string): string {
+  return readFileSync(join(root, file), 'utf8').replaceAll(/\/\*.*?\*\/|^\s*\/\/[^\n]*/gms, '');
+}
 
 /** Names in a table below a heading with a folder are relative to that folder, others to the root. */
 function pathsOf(text: string): string[] {
