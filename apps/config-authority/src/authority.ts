@@ -1,5 +1,14 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
-import { createEngine, type Engine, type Store, type VersionRecord } from '@setpoint/engine';
+import {
+  type ContractRegistry,
+  type ConvergenceTracker,
+  createContractRegistry,
+  createConvergenceTracker,
+  createEngine,
+  type Engine,
+  type Store,
+  type VersionRecord,
+} from '@setpoint/engine';
 import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/participant';
 import {
   createEnvelopeWriter,
@@ -23,7 +32,7 @@ import { fileProblem, type Readiness, readinessOf, refuseFaultyFirstStart } from
 import { createRequestHandler } from './requests/request-handler.ts';
 import { createTracedRequests, type TracedRequests } from './requests/traced-requests.ts';
 import { startRetention } from './retention.ts';
-import { type OrganisationRules, openOrganisationRules } from './rules/organisation-rules.ts';
+import { type OrganisationRules, openOrganisationRules, type RulesInForce } from './rules/organisation-rules.ts';
 import { openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
 
 export interface AuthorityOptions {
@@ -161,6 +170,9 @@ const after = (ms: number): Promise<void> => new Promise((settle) => setTimeout(
 
 interface Parts {
   readonly engine: Engine;
+  readonly contracts: ContractRegistry;
+  readonly tracker: ConvergenceTracker;
+  readonly inForce: RulesInForce;
   readonly traced: TracedRequests;
   readonly bus: Bus;
   readonly topics: Topics;
@@ -178,7 +190,19 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   const { id = 'config-authority', prefix = '', store, signer, logger, now = Date.now, maxEnvelopeBytes } = options;
   const topics = createTopics(prefix);
   const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
-  const engine = await createEngine({ store, id, now, ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }) });
+  const contracts = createContractRegistry();
+  const tracker = createConvergenceTracker();
+  const inForce: RulesInForce = {};
+  const engine = await createEngine({
+    store,
+    id,
+    now,
+    ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }),
+    contracts,
+    instances: () => tracker.instances(),
+    policies: () => inForce.policies,
+    rules: () => inForce.rules,
+  });
   const traced = createTracedRequests(engine, options.tracing ?? untraced);
   const beacon = createBeacon(() => store.commitCount);
   const health = createHealthReporter({
@@ -202,6 +226,9 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
   let isListening = false;
   return {
     engine,
+    contracts,
+    tracker,
+    inForce,
     traced,
     bus,
     topics,
@@ -222,21 +249,15 @@ async function openParts(options: AuthorityOptions): Promise<Parts> {
 const topicBytes = 1024;
 
 async function startParts(options: AuthorityOptions, parts: Parts) {
-  const { engine, bus, topics, writer, health, beacon, logger, now, id } = parts;
+  const { engine, contracts, tracker, bus, topics, writer, health, beacon, logger, now, id } = parts;
   const { store, operatorKeys, ownKeys: keys, configDir, tracing } = options;
   let files: Sources | undefined;
   let organisationRules: OrganisationRules | undefined;
   const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
   const pending = await store.pendingOutbox();
   const outbox = createOutboxPublisher({ bus, store, topics, writer, logger, tracing });
-  const typing: Engine = {
-    ...engine,
-    setLiveContracts(service, live) {
-      engine.setLiveContracts(service, live);
-      files?.retype(service);
-    },
-  };
-  const instances = createInstanceWatch({ bus, engine: typing, topics, writer, id, logger, now, tracing });
+  contracts.onLiveChange((service) => files?.retype(service));
+  const instances = createInstanceWatch({ bus, contracts, tracker, topics, writer, id, logger, now, tracing });
 
   const reassert = (record: VersionRecord): void => {
     const { service } = record.snapshot;
@@ -303,7 +324,7 @@ async function startParts(options: AuthorityOptions, parts: Parts) {
       organisationRules = await openOrganisationRules({
         configDir,
         rulesDir: options.rulesDir,
-        engine,
+        inForce: parts.inForce,
         logger,
         onRead: report,
       });

@@ -1,13 +1,13 @@
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from './engine.ts';
+import { createEngine, type EngineOptions } from './engine.ts';
 import { parsePolicies } from './policy.ts';
-import { createRuleSet, type Rule } from './rule/rule.ts';
+import { createRuleSet, type Rule, type RuleSet } from './rule/rule.ts';
 import { compileSchema } from './schema.ts';
 import { createMemoryStore } from './store/memory.ts';
 
-async function open() {
-  const engine = await createEngine({ store: createMemoryStore() });
+async function open(options: Pick<EngineOptions, 'policies' | 'rules'> = {}) {
+  const engine = await createEngine({ store: createMemoryStore(), ...options });
   let count = 0;
   const merge = (service: string, patch: JsonObject): Promise<Result> => {
     count += 1;
@@ -28,14 +28,14 @@ describe('an engine with rules', () => {
   };
 
   it('asks them about what the same batch has just decided', async () => {
-    const { engine, merge } = await open();
-    engine.setRules(createRuleSet([together]));
+    const { merge } = await open({ rules: () => createRuleSet([together]) });
     const results = await Promise.all([merge('one', { a: 1 }), merge('two', { a: 2 }), merge('two', { a: 1 })]);
     expect(results.map(({ status }) => status)).toEqual(['applied', 'rejected', 'applied']);
   });
 
   it('lets no rule tell a secret of another service', async () => {
-    const { engine, merge } = await open();
+    let rules: RuleSet | undefined;
+    const { engine, merge } = await open({ rules: () => rules });
     const schema = compileSchema({ properties: { key: { type: 'string', 'x-secret': true } } });
     await engine.loadSources('one', { layers: [], schema });
     await merge('one', { key: 'hunter-secret' });
@@ -43,14 +43,15 @@ describe('an engine with rules', () => {
       ...together,
       check: (_, { otherServices }) => [{ message: `one has ${otherServices.documentOf('one')?.key}` }],
     };
-    engine.setRules(createRuleSet([telling]));
+    rules = createRuleSet([telling]);
     const result = await merge('two', { a: 1 });
     expect(result.problem?.errors).toMatchObject([{ message: expect.stringContaining('is left out') }]);
     expect(JSON.stringify(result)).not.toContain('hunter');
   });
 
   it('Secret-03-Fix: shows a secret in no fix of a rule, not even of another service, and says that one is left out', async () => {
-    const { engine, merge } = await open();
+    let rules: RuleSet | undefined;
+    const { engine, merge } = await open({ rules: () => rules });
     const schema = compileSchema({ properties: { key: { type: 'string', 'x-secret': true }, a: {} } });
     await engine.loadSources('one', { layers: [], schema });
     await engine.loadSources('two', { layers: [], schema });
@@ -64,7 +65,7 @@ describe('an engine with rules', () => {
       },
       fix: () => [{ op: 'replace', path: '/a', value: { nested: [`it is ${seen}`] } }],
     };
-    engine.setRules(createRuleSet([copying]));
+    rules = createRuleSet([copying]);
     const request = { service: 'two', author: 'ann', op: 'validate', patch: { a: 1 }, fix: true } as const;
     const result = await engine.request(request, 'r-fix', { requester: 'ann' });
     expect(seen).toBe('hunter-secret');
@@ -79,9 +80,8 @@ describe('an engine with rules', () => {
   });
 
   it('follows the policy of each service', async () => {
-    const { engine, merge } = await open();
     const parsed = parsePolicies('services: { one: { strict: true } }', '_policy.yaml');
-    if (parsed.kind === 'policies') engine.setPolicies(parsed.policies);
+    const { merge } = await open({ policies: () => (parsed.kind === 'policies' ? parsed.policies : undefined) });
     expect((await merge('one', { timeoutMs: 0 })).status).toBe('rejected');
     expect((await merge('two', { timeoutMs: 0 })).status).toBe('applied');
   });

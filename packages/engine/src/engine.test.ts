@@ -1,5 +1,6 @@
 import { createProblem, type JsonObject, type Request, type Result, SetpointError } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
+import { type ContractRegistry, createContractRegistry } from './contract-registry.ts';
 import type { ConflictNotice } from './decide/conflict.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { parseYamlFile } from './layer/yaml-file.ts';
@@ -10,6 +11,7 @@ import type { Store, VersionRecord } from './store/store.ts';
 const start = Date.parse('2026-06-01T00:00:00Z');
 
 interface World {
+  readonly contracts: ContractRegistry;
   readonly engine: Engine;
   readonly store: Store;
   readonly clock: { now: number };
@@ -37,12 +39,14 @@ async function open(options: { maxEnvelopeBytes?: number; store?: Store } = {}):
       };
     },
   });
+  const contracts = createContractRegistry();
   const engine = await createEngine({
     store: watched,
+    contracts,
     now: () => clock.now,
     ...(options.maxEnvelopeBytes && { maxEnvelopeBytes: options.maxEnvelopeBytes }),
   });
-  return { engine, store, clock, trouble, appended };
+  return { engine, contracts, store, clock, trouble, appended };
 }
 
 let ids = 0;
@@ -407,15 +411,15 @@ describe('operators who change the same', () => {
   });
 
   it('do not learn a secret that only a contract marked, after its instance has gone', async () => {
-    const { engine } = await open();
+    const { engine, contracts } = await open();
     const notices: ConflictNotice[] = [];
     engine.onConflict((notice) => notices.push(notice));
     const schema = { properties: { key: { type: 'string', 'x-secret': true }, a: {} } };
-    engine.announceContract({ service: 'vad', digest: 'sha256:c', schema });
-    engine.setLiveContracts('vad', new Map([['vad-1', 'sha256:c']]));
+    contracts.announce({ service: 'vad', digest: 'sha256:c', schema });
+    contracts.setLive('vad', new Map([['vad-1', 'sha256:c']]));
     await ask(engine, merge({ a: 1 }), 'r-0', 'ann');
     await ask(engine, merge({ key: 'hunter2' }), 'r-ann', 'ann');
-    engine.setLiveContracts('vad', new Map());
+    contracts.setLive('vad', new Map());
     await ask(engine, merge({ key: null }), 'r-bob', 'bob');
     expect(notices.map(({ requester }) => requester)).toEqual(['ann']);
     expect(JSON.stringify(notices)).not.toContain('hunter2');
@@ -430,11 +434,11 @@ describe('contracts', () => {
   });
 
   it('of running instances are asked', async () => {
-    const { engine } = await open();
-    engine.announceContract(contract('sha256:c', 5));
-    engine.announceContract(contract('sha256:c', 5));
+    const { engine, contracts } = await open();
+    contracts.announce(contract('sha256:c', 5));
+    contracts.announce(contract('sha256:c', 5));
     expect((await ask(engine, merge({ a: 9 }))).warnings).toHaveLength(1);
-    engine.setLiveContracts(
+    contracts.setLive(
       'vad',
       new Map([
         ['vad-1', 'sha256:c'],
@@ -442,25 +446,25 @@ describe('contracts', () => {
       ]),
     );
     expect((await ask(engine, merge({ a: 8 }))).problem?.errors).toMatchObject([{ pointer: '/a', instance: 'vad-1' }]);
-    engine.setLiveContracts('vad', new Map());
+    contracts.setLive('vad', new Map());
     expect((await ask(engine, merge({ a: 8 }))).status).toBe('applied');
   });
 
   it('that are no schema are refused', async () => {
-    const { engine } = await open();
-    const announce = () => engine.announceContract({ service: 'vad', digest: 'sha256:c', schema: { type: 'nope' } });
+    const { contracts } = await open();
+    const announce = () => contracts.announce({ service: 'vad', digest: 'sha256:c', schema: { type: 'nope' } });
     expect(announce).toThrow(expect.objectContaining({ code: 'document_invalid' }));
   });
 
   it('of a service that nobody knows are none that could be asked', async () => {
-    const { engine } = await open();
-    engine.setLiveContracts('vad', new Map([['vad-1', 'sha256:c']]));
+    const { engine, contracts } = await open();
+    contracts.setLive('vad', new Map([['vad-1', 'sha256:c']]));
     expect((await ask(engine, merge({ a: 9 }))).warnings).toHaveLength(1);
   });
 
   it('are kept while a batch is being stored', async () => {
-    const { engine, trouble, store } = await open();
-    engine.announceContract(contract('sha256:c', 5));
+    const { engine, contracts, trouble, store } = await open();
+    contracts.announce(contract('sha256:c', 5));
     const { promise, resolve } = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
     trouble.append = async () => {
@@ -470,7 +474,7 @@ describe('contracts', () => {
     };
     const first = ask(engine, merge({ a: 9 }));
     await reached.promise;
-    engine.setLiveContracts('vad', new Map([['vad-1', 'sha256:c']]));
+    contracts.setLive('vad', new Map([['vad-1', 'sha256:c']]));
     delete trouble.append;
     resolve();
     expect((await first).status).toBe('applied');
@@ -481,14 +485,14 @@ describe('contracts', () => {
   });
 
   it('that nobody runs are forgotten past 64, the oldest first', async () => {
-    const { engine } = await open();
+    const { engine, contracts } = await open();
     const isKnown = async (digest: string): Promise<boolean> => {
-      engine.setLiveContracts('vad', new Map([['vad-1', digest]]));
+      contracts.setLive('vad', new Map([['vad-1', digest]]));
       return (await ask(engine, { op: 'validate', patch: { a: 9 } })).status === 'rejected';
     };
-    for (let i = 0; i < 3; i += 1) engine.announceContract(contract(`sha256:${i}`, 5));
+    for (let i = 0; i < 3; i += 1) contracts.announce(contract(`sha256:${i}`, 5));
     expect(await isKnown('sha256:0')).toBe(true);
-    for (let i = 3; i < 66; i += 1) engine.announceContract(contract(`sha256:${i}`, 5));
+    for (let i = 3; i < 66; i += 1) contracts.announce(contract(`sha256:${i}`, 5));
     expect(await isKnown('sha256:0')).toBe(true);
     expect(await isKnown('sha256:1')).toBe(false);
     expect(await isKnown('sha256:2')).toBe(false);

@@ -1,4 +1,6 @@
 export type { Identity } from './access.ts';
+export type { ContractRegistry } from './contract-registry.ts';
+export { createContractRegistry } from './contract-registry.ts';
 export type { ConvergenceTracker, InstanceState } from './convergence.ts';
 export { createConvergenceTracker } from './convergence.ts';
 export type { SourcesChange } from './decide/change.ts';

@@ -35,6 +35,7 @@ export interface ServiceState {
 }
 
 const noLayers: readonly Layer[] = Object.freeze([]);
+const noContracts: readonly LiveContract[] = Object.freeze([]);
 
 export const emptyState = (service: string): ServiceState => ({
   service,
@@ -43,7 +44,7 @@ export const emptyState = (service: string): ServiceState => ({
   layers: noLayers,
   isRead: false,
   schema: undefined,
-  contracts: [],
+  contracts: noContracts,
   sourceProblem: undefined,
   isUncheckable: false,
 });
@@ -86,6 +87,10 @@ export function secretTest({ schema, contracts, latest }: ServiceState): SecretT
 /** What says what may stand in a document: the authority's own schema, then the contracts of what runs. */
 export const schemasOf = ({ schema, contracts }: ServiceState): CompiledSchema[] =>
   [schema, ...contracts.map((contract) => contract.schema)].filter((each) => each !== undefined);
+
+/** The schemas that a document must satisfy: the authority's own, or without one the contracts of what runs. */
+export const schemasInForce = ({ schema, contracts }: ServiceState): CompiledSchema[] =>
+  schema ? [schema] : contracts.map((contract) => contract.schema);
 
 /** The secrets of a version: what it marked when it was made, and what the schemas mark in it now. */
 export function secretPlaces(

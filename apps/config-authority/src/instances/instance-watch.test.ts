@@ -1,6 +1,12 @@
 import type { Bus } from '@setpoint/bus';
 import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
-import { createEngine, type Engine } from '@setpoint/engine';
+import {
+  type ContractRegistry,
+  createContractRegistry,
+  createConvergenceTracker,
+  createEngine,
+  type Engine,
+} from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import {
   type Convergence,
@@ -25,6 +31,7 @@ let now: number;
 let wallClockJump: number;
 let authority: Bus;
 let engine: Engine;
+let contracts: ContractRegistry;
 let watch: InstanceWatch;
 let told: Awaited<ReturnType<typeof listen>>;
 let fleet: Bus;
@@ -66,7 +73,8 @@ beforeEach(async () => {
   stack.defer(() => fleet.stop());
   await fleet.start();
   told = await listen();
-  engine = await createEngine({ store: createMemoryStore({ now: () => midnight }), now: () => now });
+  contracts = createContractRegistry();
+  engine = await createEngine({ store: createMemoryStore({ now: () => midnight }), now: () => now, contracts });
   watch = openWatch();
   await authority.subscribe('marker', () => {}).ready;
 });
@@ -78,7 +86,8 @@ afterEach(async () => {
 function openWatch(): InstanceWatch {
   const opened = createInstanceWatch({
     bus: authority,
-    engine,
+    contracts,
+    tracker: createConvergenceTracker(),
     topics: createTopics(),
     writer: createEnvelopeWriter({ source: '/authority/config-authority', now: () => now }),
     id: 'config-authority',
@@ -479,14 +488,15 @@ describe('what is no report', () => {
     stack.defer(() => bus.stop());
     await bus.start();
     const broken = {
-      ...engine,
-      announceContract: () => {
+      ...contracts,
+      announce: () => {
         throw new TypeError('a fault of ours');
       },
     };
     const other = createInstanceWatch({
       bus,
-      engine: broken,
+      contracts: broken,
+      tracker: createConvergenceTracker(),
       topics: createTopics(),
       writer,
       id: 'other',

@@ -1,5 +1,5 @@
 import type { Bus, BusMessage } from '@setpoint/bus';
-import { createConvergenceTracker, type Engine } from '@setpoint/engine';
+import type { ContractRegistry, ConvergenceTracker } from '@setpoint/engine';
 import { createThrottle, type Tracing, untraced } from '@setpoint/participant';
 import {
   anyName,
@@ -21,7 +21,8 @@ import type { InstanceView } from './instance-view.ts';
 
 export interface InstanceWatchOptions {
   readonly bus: Bus;
-  readonly engine: Engine;
+  readonly contracts: ContractRegistry;
+  readonly tracker: ConvergenceTracker;
   readonly topics: Topics;
   readonly writer: EnvelopeWriter;
   /** The authority's own id: it is no instance. */
@@ -61,7 +62,8 @@ const maxGone = 10_000;
 export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatch {
   const {
     bus,
-    engine,
+    contracts,
+    tracker,
     topics,
     writer,
     id,
@@ -70,7 +72,6 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     elapsed = () => performance.now(),
     tracing = untraced,
   } = options;
-  const tracker = createConvergenceTracker();
   const lastHeard = new Map<string, { at: number; intervalMs: number; isSilent: boolean }>();
   /** Instance → since when. In the order of going. */
   const gone = new Map<string, number>();
@@ -91,7 +92,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     const services = [...dirty];
     dirty.clear();
     for (const service of services) {
-      engine.setLiveContracts(service, tracker.liveContracts(service));
+      contracts.setLive(service, tracker.liveContracts(service));
       const summary = tracker.summary(service, now());
       if (summary) tell(shorten(summary));
     }
@@ -186,7 +187,7 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     if (digestOf(contract.schema) !== contract.digest) {
       throw new SetpointError('message_unexpected', 'a contract whose digest is not that of its schema');
     }
-    engine.announceContract(contract);
+    contracts.announce(contract);
     touch(contract.service);
   });
 
@@ -229,7 +230,6 @@ export function createInstanceWatch(options: InstanceWatchOptions): InstanceWatc
     bus.subscribe(topics.keepalive(anyName), takeKeepalive, { qos: 0 }),
     bus.subscribe(topics.contract(anyName, anyName), takeContract),
   ];
-  engine.setInstances(() => tracker.instances());
   const sweeping = setInterval(sweep, sweepMs);
   const endStatus = bus.onStatus((status) => {
     if (status.kind !== 'connected') return;

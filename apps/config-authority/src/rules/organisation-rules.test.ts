@@ -6,17 +6,23 @@ import { createMemoryStore } from '@setpoint/engine/store/memory';
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openOrganisationRules } from './organisation-rules.ts';
+import { openOrganisationRules, type RulesInForce } from './organisation-rules.ts';
 
 let configDir: string;
 let engine: Engine;
+let inForce: RulesInForce;
 let stack: AsyncDisposableStack;
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
   configDir = await mkdtemp(join(tmpdir(), 'setpoint-house-'));
   stack.defer(() => rm(configDir, { recursive: true }));
   await mkdir(join(configDir, '_rules'));
-  engine = await createEngine({ store: createMemoryStore() });
+  inForce = {};
+  engine = await createEngine({
+    store: createMemoryStore(),
+    policies: () => inForce.policies,
+    rules: () => inForce.rules,
+  });
 });
 afterEach(() => stack.disposeAsync());
 
@@ -25,7 +31,7 @@ let settle = (): void => undefined;
 async function open(files: Readonly<Record<string, string>>) {
   for (const [name, text] of Object.entries(files)) await writeFile(join(configDir, name), text);
   const logger = pino({ level: 'silent' });
-  const rules = await openOrganisationRules({ configDir, engine, logger, onRead: () => settle() });
+  const rules = await openOrganisationRules({ configDir, inForce, logger, onRead: () => settle() });
   stack.defer(() => rules.stop());
   return rules;
 }

@@ -1,10 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine } from '@setpoint/engine';
+import type { Policies, RuleSet } from '@setpoint/engine';
 import { type Fault, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { openPolicyFile } from './policy-file.ts';
 import { openRuleFiles } from './rule-files.ts';
+
+/** The policies and rules that the engine asks at every decision. */
+export interface RulesInForce {
+  policies?: Policies;
+  rules?: RuleSet;
+}
 
 /** The policy and the rules of a folder of configuration, in force for as long as they are open. */
 export interface OrganisationRules {
@@ -17,7 +23,7 @@ export interface OrganisationRulesOptions {
   readonly configDir: string;
   /** It has to be there. @default `_rules` in the folder of configuration, where there is one */
   readonly rulesDir?: string | undefined;
-  readonly engine: Engine;
+  readonly inForce: RulesInForce;
   readonly logger: Logger;
   /** Told after each change of them, good or bad. */
   readonly onRead: () => void;
@@ -28,15 +34,19 @@ export interface OrganisationRulesOptions {
  * @throws SetpointError `options_invalid` where the folder that was named is not there
  */
 export async function openOrganisationRules(options: OrganisationRulesOptions): Promise<OrganisationRules> {
-  const { configDir, rulesDir = join(configDir, '_rules'), engine, logger, onRead } = options;
+  const { configDir, rulesDir = join(configDir, '_rules'), inForce, logger, onRead } = options;
   if (options.rulesDir !== undefined) await requireFolder(options.rulesDir);
   const policy = await openPolicyFile({
     path: join(configDir, '_policy.yaml'),
-    onPolicies: (policies) => engine.setPolicies(policies),
+    onPolicies(policies) {
+      inForce.policies = policies;
+    },
     onRead,
     logger,
   });
-  const onRules: Parameters<typeof openRuleFiles>[0]['onRules'] = (rules) => engine.setRules(rules);
+  const onRules = (rules: RuleSet): void => {
+    inForce.rules = rules;
+  };
   const rules = await openRuleFiles({ directory: rulesDir, onRules, onRead, logger }).catch(async (cause) => {
     await policy.stop();
     throw cause;

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEngine, type Engine, parseAssignment } from '@setpoint/engine';
+import { createContractRegistry, createEngine, type Engine, parseAssignment } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createInbox, type Inbox } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
@@ -410,15 +410,17 @@ describe('the layers of a setting', () => {
   });
 
   it('are typed by what runs where there is no schema file', async () => {
+    const contracts = createContractRegistry();
+    engine = await createEngine({ store: createMemoryStore(), contracts });
     await write('vad.yaml', 'gap: 1');
     await start({ environment: { SETPOINT_CFG__VAD__NAME: '007' } });
     expect(valuesOf('vad')).toEqual({ gap: 1, name: 7 });
-    engine.announceContract({
+    contracts.announce({
       service: 'vad',
       digest: 'sha256:c',
       schema: { properties: { gap: {}, name: { type: 'string' } } },
     });
-    engine.setLiveContracts('vad', new Map([['vad-1', 'sha256:c']]));
+    contracts.setLive('vad', new Map([['vad-1', 'sha256:c']]));
     opened?.retype('vad');
     await until(() => versionOf('vad') === 2);
     expect(valuesOf('vad')).toEqual({ gap: 1, name: '007' });

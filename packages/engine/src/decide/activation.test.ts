@@ -1,13 +1,14 @@
 import type { Result } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createEngine, type Engine } from '../engine.ts';
+import { createEngine, type Engine, type EngineOptions } from '../engine.ts';
 import { layFiles } from '../layer/files.ts';
 import { parsePlaced } from '../layer/yaml-file.ts';
-import { createRuleSet, type Rule } from '../rule/rule.ts';
+import { createRuleSet, type Rule, type RuleSet } from '../rule/rule.ts';
 import { createMemoryStore } from '../store/memory.ts';
 
 let ids = 0;
-const open = (): Promise<Engine> => createEngine({ store: createMemoryStore(), id: 'main' });
+const open = (rules?: EngineOptions['rules']): Promise<Engine> =>
+  createEngine({ store: createMemoryStore(), id: 'main', ...(rules && { rules }) });
 const ask = (engine: Engine, service: string, operation: object, services?: readonly string[]): Promise<Result> =>
   engine.request({ service, author: 'ann', ...operation } as never, `a-${ids++}`, {
     requester: 'ann',
@@ -50,7 +51,8 @@ describe('a profile that is activated', () => {
   );
 
   it('is judged by its services as they will be, not by those in between', async () => {
-    const engine = await open();
+    let rules: RuleSet | undefined;
+    const engine = await open(() => rules);
     const isSame: Rule = {
       id: 'same-mode',
       level: 'cross_reference',
@@ -65,7 +67,7 @@ describe('a profile that is activated', () => {
     for (const service of ['asr', 'vad']) await load(engine, service, 'mode: day');
     await ask(engine, 'main', { op: 'profile_save', profile: 'day' });
     for (const service of ['asr', 'vad']) await ask(engine, service, { op: 'merge', patch: { mode: 'night' } });
-    engine.setRules(createRuleSet([isSame]));
+    rules = createRuleSet([isSame]);
     expect(await ask(engine, 'main', { op: 'profile_activate', profile: 'day' })).toMatchObject({ status: 'applied' });
     expect(engine.current('vad')?.snapshot.values).toEqual({ mode: 'day' });
   });

@@ -16,7 +16,7 @@ export interface ActivationChange {
 
 export interface ActivationContext {
   readonly store: Store;
-  readonly names: PendingBookmarks;
+  readonly pending: PendingBookmarks;
   /** What a decision goes by; `stateOf` tells how the other services stand. */
   readonly optionsFor: (service: string, stateOf: ActivationContext['stateOf']) => DecideOptions;
   /** Where a service stands once what was decided before is stored. */
@@ -38,7 +38,7 @@ export interface Activation {
 export async function decideActivation(
   state: ServiceState,
   { request, identity }: ActivationChange,
-  { store, names, optionsFor, stateOf }: ActivationContext,
+  { store, pending, optionsFor, stateOf }: ActivationContext,
 ): Promise<Activation> {
   const refuse = (status: 'denied' | 'rejected', problem: Result['problem']): Activation => ({
     result: answer(state, store.epoch, status, problem && { problem }),
@@ -46,7 +46,7 @@ export async function decideActivation(
   });
   const denied = authorise(identity, request);
   if (denied) return refuse('denied', createProblem('access_denied', denied));
-  const profile = await names.findProfile(request.profile);
+  const profile = await pending.findProfile(request.profile);
   if (!profile) {
     return refuse(
       'rejected',

@@ -1,5 +1,6 @@
 import { createProblem, type Request, type Result } from '@setpoint/protocol';
 import { answer, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
+import type { ServiceStates } from '../service-states.ts';
 import type { Bookmark, Commit, Store, StoredDraft, VersionRecord } from '../store/store.ts';
 import { type BookmarkChange, decideBookmark } from '../version/bookmark.ts';
 import { createPendingBookmarks, type PendingBookmarks } from '../version/pending-bookmarks.ts';
@@ -8,13 +9,13 @@ import { auditOfRequest, auditOfSources } from './audit.ts';
 import type { Change, DecideOptions, Decision } from './change.ts';
 import { decide } from './decide.ts';
 
-/** All that is decided one after another. */
+/** Anything that may change a service, or what the store keeps of one. */
 export type Work = Change | BookmarkChange | ActivationChange;
 
-/** What has become of one piece of work, once the whole batch is stored. */
-export interface Outcome {
+/** What one work results in, once the whole batch is stored. */
+export interface DecidedWork {
   readonly result: Result;
-  /** The versions that it makes, and the service after each. */
+  /** The versions that it makes, and the state of the service after each. */
   readonly made: readonly { readonly record: VersionRecord; readonly state: ServiceState }[];
   readonly commits: readonly Commit[];
 }
@@ -23,36 +24,40 @@ export interface BatchContext {
   readonly store: Store;
   /** Unix time in milliseconds. */
   readonly now: () => number;
-  /** Where a service stands before the batch. */
-  readonly stateOf: (service: string) => ServiceState;
-  readonly services: () => Iterable<string>;
-  /** What decisions go by, besides their own version and draft. `stateOf` tells how services stand meanwhile. */
-  readonly optionsFor: (service: string, stateOf: BatchContext['stateOf']) => DecideOptions;
+  /** The states before the batch. */
+  readonly states: Pick<ServiceStates, 'of' | 'names'>;
+  /** The options of a decision, except its version and draft. `names` are the services that may exist by then. */
+  readonly optionsFor: (service: string, stateOf: ServiceStates['of'], names?: () => Iterable<string>) => DecideOptions;
 }
 
 export interface DecidedBatch {
-  readonly outcomes: readonly Outcome[];
-  /** The services that are others after it. */
+  /** In the order of the batch. */
+  readonly works: readonly DecidedWork[];
+  /** The states of the services that it changes. */
   readonly drafts: ReadonlyMap<string, ServiceState>;
 }
 
 /** Decides works in their order, each on what those before it made. Nothing is stored. */
 export async function decideBatch(
-  works: readonly { readonly service: string; readonly work: Work }[],
+  batch: readonly { readonly service: string; readonly work: Work }[],
   context: BatchContext,
 ): Promise<DecidedBatch> {
   const { store, now } = context;
   const drafts = new Map<string, ServiceState>();
   const bookmarks: Bookmark[] = [];
   const records: VersionRecord[] = [];
-  const names = createPendingBookmarks(store, bookmarks);
-  const stateOf = (service: string): ServiceState => drafts.get(service) ?? context.stateOf(service);
-  const optionsFor = (service: string): DecideOptions => context.optionsFor(service, stateOf);
-  const ids = works.flatMap(({ work }) => requestIdOf(work) ?? []);
+  const pending = createPendingBookmarks(store, bookmarks);
+  const stateOf = (service: string): ServiceState => drafts.get(service) ?? context.states.of(service);
+  /** Also services that come into being with this batch. */
+  const names = (): Set<string> => new Set([...context.states.names(), ...batch.map(({ service }) => service)]);
+  const optionsAmong = (service: string, others: ServiceStates['of']): DecideOptions =>
+    context.optionsFor(service, others, names);
+  const optionsFor = (service: string): DecideOptions => optionsAmong(service, stateOf);
+  const ids = batch.flatMap(({ work }) => requestIdOf(work) ?? []);
   const answered = new Map(ids.length > 0 ? await store.findResults(ids) : []);
   const timeText = (): string => new Date(now()).toISOString();
 
-  async function decideOne(state: ServiceState, work: Work): Promise<Outcome> {
+  async function decideOne(state: ServiceState, work: Work): Promise<DecidedWork> {
     switch (work.kind) {
       case 'bookmark':
         return setBookmark(state, work);
@@ -63,22 +68,22 @@ export async function decideBatch(
     }
   }
 
-  async function change(state: ServiceState, work: Change): Promise<Outcome> {
-    const aim = work.kind === 'request' ? await findAim(work.request, names, findVersion) : {};
+  async function change(state: ServiceState, work: Change): Promise<DecidedWork> {
+    const aim = work.kind === 'request' ? await findAim(work.request, pending, findVersion) : {};
     const decision = decideSafely(state, work, { ...optionsFor(state.service), ...aim });
     const commit = toCommit(state, work, decision, timeText());
     return take([decision], decision.result, commit ? [commit] : []);
   }
 
-  async function setBookmark(state: ServiceState, work: BookmarkChange): Promise<Outcome> {
+  async function setBookmark(state: ServiceState, work: BookmarkChange): Promise<DecidedWork> {
     const { service } = state;
     const { result, bookmark } = await decideBookmark(state, work, {
       store,
-      names,
+      pending,
       now: now(),
       standing: () =>
         Object.fromEntries(
-          [...context.services()]
+          [...context.states.names()]
             .map(stateOf)
             .filter((each) => !isDeleted(each))
             .map((each) => [each.service, versionOf(each)]),
@@ -94,12 +99,12 @@ export async function decideBatch(
     };
   }
 
-  async function activate(state: ServiceState, work: ActivationChange): Promise<Outcome> {
+  async function activate(state: ServiceState, work: ActivationChange): Promise<DecidedWork> {
     const { result, activated } = await decideActivation(state, work, {
       store,
-      names,
+      pending,
       stateOf,
-      optionsFor: context.optionsFor,
+      optionsFor: optionsAmong,
     });
     const at = timeText();
     const own: Commit = {
@@ -122,7 +127,7 @@ export async function decideBatch(
   }
 
   /** What was decided is what the next one finds. */
-  function take(decisions: readonly Decision[], result: Result, commits: readonly Commit[]): Outcome {
+  function take(decisions: readonly Decision[], result: Result, commits: readonly Commit[]): DecidedWork {
     const made = decisions.flatMap(({ record, state }) => (record ? [{ record, state }] : []));
     for (const { state } of decisions) drafts.set(state.service, state);
     records.push(...made.map(({ record }) => record));
@@ -135,21 +140,21 @@ export async function decideBatch(
     return made ?? store.findVersion(service, version);
   }
 
-  const outcomes: Outcome[] = [];
-  for (const { service, work } of works) {
+  const works: DecidedWork[] = [];
+  for (const { service, work } of batch) {
     const state = stateOf(service);
     const id = requestIdOf(work);
     const original = id === undefined ? undefined : answered.get(id);
     if (original) {
       const result = answer(state, store.epoch, 'duplicate', { original });
-      outcomes.push({ result, made: [], commits: [] });
+      works.push({ result, made: [], commits: [] });
       continue;
     }
-    const outcome = await decideOne(state, work);
-    if (id !== undefined && outcome.commits.length > 0) answered.set(id, outcome.result);
-    outcomes.push(outcome);
+    const decided = await decideOne(state, work);
+    if (id !== undefined && decided.commits.length > 0) answered.set(id, decided.result);
+    works.push(decided);
   }
-  return { outcomes, drafts };
+  return { works, drafts };
 }
 
 export const requestIdOf = (work: Work): string | undefined => ('requestId' in work ? work.requestId : undefined);
@@ -157,17 +162,17 @@ export const requestIdOf = (work: Work): string | undefined => ('requestId' in w
 /** The version and the draft that a request names. */
 async function findAim(
   request: Request,
-  names: PendingBookmarks,
+  pending: PendingBookmarks,
   findVersion: (service: string, version: number) => Promise<VersionRecord | undefined>,
 ): Promise<{ version?: VersionRecord | undefined; draft?: StoredDraft | undefined }> {
   const { service } = request;
   if (request.op === 'rollback') {
     const { toTag, toVersion } = request;
-    const version = toTag === undefined ? toVersion : (await names.findTag(service, toTag))?.version;
+    const version = toTag === undefined ? toVersion : (await pending.findTag(service, toTag))?.version;
     return version === undefined ? {} : { version: await findVersion(service, version) };
   }
   if (request.op !== 'draft_publish') return {};
-  const draft = await names.findDraft(service, request.draft);
+  const draft = await pending.findDraft(service, request.draft);
   return draft ? { draft, version: await findVersion(service, draft.base) } : {};
 }
 

@@ -4,22 +4,22 @@ import { isDeleted, type ServiceState, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import type { ReferenceChange, SourcesChange } from './change.ts';
 
-/** Services whose documents refer to those of others, and follow them. */
-export interface Followers {
-  /** Where references lead, with these drafts of states. */
+/** Services whose documents refer to those of other services: a change there is a change here. */
+export interface Dependents {
+  /** Looks up what references lead to, in the given states. */
   findService(stateOf: (service: string) => ServiceState): FindService;
-  /** Notes what the sources of a service said; what was refused is tried again when what it refers to changes. */
+  /** Remembers refused sources that refer to other services: they are tried again when one of those changes. */
   noteSources(service: string, sources: SourcesChange, isRefused: boolean): void;
-  /** What is to be decided anew after these versions. */
-  following(made: readonly VersionRecord[], states: Iterable<ServiceState>): readonly Following[];
+  /** The changes to decide because these versions were made. */
+  changesAfter(made: readonly VersionRecord[], states: Iterable<ServiceState>): readonly DependentChange[];
 }
 
-export interface Following {
+export interface DependentChange {
   readonly service: string;
   readonly change: ReferenceChange | SourcesChange;
 }
 
-export function createFollowers(): Followers {
+export function createDependents(): Dependents {
   const refused = new Map<string, SourcesChange>();
   const wantedBy = (service: string): readonly string[] => compose(refused.get(service)?.layers ?? noLayers).services;
 
@@ -31,15 +31,15 @@ export function createFollowers(): Followers {
       return { values, isSecret: secretTest(state), refersTo };
     },
     noteSources(service, sources, isRefused) {
-      const isFollowing = sources.problem === undefined && compose(sources.layers).services.length > 0;
-      if (isRefused && isFollowing) refused.set(service, sources);
+      const isDependent = sources.problem === undefined && compose(sources.layers).services.length > 0;
+      if (isRefused && isDependent) refused.set(service, sources);
       else refused.delete(service);
     },
-    following(made, states) {
+    changesAfter(made, states) {
       const versions = new Map(made.map(({ snapshot }) => [snapshot.service, snapshot.version]));
       if (versions.size === 0) return [];
       const again = [...refused].filter(([, { layers }]) => compose(layers).services.some((to) => versions.has(to)));
-      const found: Following[] = again.map(([service, change]) => ({ service, change }));
+      const found: DependentChange[] = again.map(([service, change]) => ({ service, change }));
       for (const { service, layers } of states) {
         if (layers.length === 0) continue;
         for (const to of compose(layers).services) {

@@ -11,7 +11,10 @@ let ids = 0;
 
 /** An engine with one service, a version for each document. */
 async function engineWith(...documents: JsonObject[]): Promise<Engine> {
-  const engine = await createEngine({ store: createMemoryStore({ now }), now });
+  return fill(await createEngine({ store: createMemoryStore({ now }), now }), documents);
+}
+
+async function fill(engine: Engine, documents: readonly JsonObject[]): Promise<Engine> {
   const schema = compileSchema({ additionalProperties: true, properties: { key: { 'x-secret': true } } });
   await engine.loadSources('vad', { layers: [], schema });
   for (const [i, values] of documents.entries()) {
@@ -141,9 +144,8 @@ describe('the instances', () => {
   });
 
   async function engineWithInstances(...instances: InstanceState[]): Promise<Engine> {
-    const engine = await engineWith({ a: 1 });
-    engine.setInstances(() => instances);
-    return engine;
+    const store = createMemoryStore({ now });
+    return fill(await createEngine({ store, now, instances: () => instances }), [{ a: 1 }]);
   }
 
   const ask = async (engine: Engine, request: object = {}) =>

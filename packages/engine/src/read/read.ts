@@ -2,6 +2,7 @@ import {
   createProblem,
   type Explanation,
   type Found,
+  isReadOperation,
   isStoreOperation,
   type JsonObject,
   type LayerName,
@@ -65,6 +66,9 @@ export type ReadRequest = Extract<
       | 'fsck';
   }
 >;
+/** Is it a request that only looks? */
+export const isReadRequest = (request: Request): request is ReadRequest => isReadOperation(request);
+
 type Read<Op extends ReadRequest['op']> = Extract<ReadRequest, { op: Op }>;
 type StoreRead = Read<'profiles' | 'history' | 'search' | 'instances' | 'fsck'>;
 

@@ -30,7 +30,7 @@ export type BookmarkRequest = Extract<
 
 export interface BookmarkContext {
   readonly store: Store;
-  readonly names: PendingBookmarks;
+  readonly pending: PendingBookmarks;
   /** Unix time in milliseconds. */
   readonly now: number;
   /** Every service that exists, with its version. */
@@ -66,20 +66,20 @@ export async function decideBookmark(
 type Made = { readonly bookmark: Bookmark; readonly found?: Found } | { readonly problem: Problem } | BookmarkDecision;
 
 async function make(state: ServiceState, request: BookmarkRequest, context: BookmarkContext): Promise<Made> {
-  const { names, now } = context;
+  const { pending, now } = context;
   const { service, author, reason = '' } = request;
   const by = { author, reason, at: new Date(now).toISOString() };
   switch (request.op) {
     case 'tag':
       return tag(state, request, by, context);
     case 'untag':
-      return (await names.findTag(service, request.tag))
+      return (await pending.findTag(service, request.tag))
         ? { bookmark: { kind: 'untag', service, tag: request.tag } }
         : unknown('tag_unknown', `${service} has no tag ${request.tag}; see its tags`);
     case 'draft_save':
       return saveDraft(state, request, by, context);
     case 'draft_drop':
-      return (await names.findDraft(service, request.draft))
+      return (await pending.findDraft(service, request.draft))
         ? { bookmark: { kind: 'drop_draft', service, draft: request.draft } }
         : unknown('draft_unknown', `${service} has no draft ${request.draft}; see its drafts`);
     case 'profile_save': {
@@ -87,7 +87,7 @@ async function make(state: ServiceState, request: BookmarkRequest, context: Book
       return { bookmark: { kind: 'profile', profile }, found: { profiles: [profile] } };
     }
     case 'profile_drop':
-      return (await names.findProfile(request.profile))
+      return (await pending.findProfile(request.profile))
         ? { bookmark: { kind: 'drop_profile', profile: request.profile } }
         : unknown('profile_unknown', `there is no profile ${request.profile}; see the profiles`);
   }
@@ -119,10 +119,10 @@ async function saveDraft(
   state: ServiceState,
   { service, draft: name, patch }: Extract<BookmarkRequest, { op: 'draft_save' }>,
   by: By,
-  { names, check }: BookmarkContext,
+  { pending, check }: BookmarkContext,
 ): Promise<Made> {
   if (isDeleted(state)) return unknown('service_unknown', `there is no service ${service} to draft for`);
-  const before = await names.findDraft(service, name);
+  const before = await pending.findDraft(service, name);
   const composed = before ? composePatches(before.patch, patch) : patch;
   const checked = check(composed);
   if (checked.status !== 'valid') return { result: checked };
