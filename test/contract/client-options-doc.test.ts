@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { resolveBusOptions } from '../../packages/bus/src/session/options.ts';
 import { createMessenger } from '../../packages/client/src/messaging/messenger.ts';
 import { resolveMessagingOptions } from '../../packages/client/src/messaging/options.ts';
-import { resolveOptions } from '../../packages/client/src/options/options.ts';
 import { resolveBrokerOptions } from '../../packages/client/src/options/resolve-broker-options.ts';
+import { resolveOptions } from '../../packages/client/src/options/resolve-options.ts';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -47,7 +47,12 @@ const firstCells = (rows: readonly string[][]): string[] => rows.map(([first = '
 
 describe('docs/configuration.md names every option of', () => {
   it.each([
-    ['connect', 'packages/client/src/options/options.ts', ['ConnectOptions'], ['boot', 'staleness', 'overrides']],
+    [
+      'connect',
+      'packages/client/src/options/connect-options.ts',
+      ['ConnectOptions'],
+      ['boot', 'staleness', 'overrides'],
+    ],
     ['broker', 'packages/client/src/options/broker-options.ts', ['BrokerOptions'], []],
     ['tls', 'packages/bus/src/mqtt/mqtt-options.ts', ['MqttTlsOptions'], []],
     ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],

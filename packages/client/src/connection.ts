@@ -3,7 +3,7 @@ import type { Health } from '@setpoint/protocol';
 import type { z } from 'zod';
 import type { LiveDocument } from './configuration/live-document.ts';
 import type { Messenger } from './messaging/messenger.ts';
-import type { ConnectOptions } from './options/options.ts';
+import type { ConnectOptions } from './options/connect-options.ts';
 
 /** What every connection of a process to the bus has, with or without a configuration. */
 export interface ParticipantConnection extends AsyncDisposable {

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../connect/connect.ts';
 import type { Connection } from '../connection.ts';
-import type { ConnectOptions } from '../options/options.ts';
+import type { ConnectOptions } from '../options/connect-options.ts';
 
 const schema = z.looseObject({ threshold: z.number().max(1).default(0.5) });
 const modelSchema = z.object({ path: z.string() });

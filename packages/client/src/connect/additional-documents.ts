@@ -3,7 +3,7 @@ import { digestOf, isName, SetpointError } from '@setpoint/protocol';
 import type { z } from 'zod';
 import { Listeners } from '../configuration/guarded-callbacks.ts';
 import type { Connection, OpenOptions } from '../connection.ts';
-import type { ConnectOptions } from '../options/options.ts';
+import type { ConnectOptions } from '../options/connect-options.ts';
 
 /** The additional documents of one connection. */
 export class AdditionalDocuments {

@@ -19,7 +19,7 @@ import { createInbox, type Inbox, sealSnapshot, snapshotOf } from '@setpoint/tes
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Connection } from '../connection.ts';
-import type { ConnectOptions } from '../options/options.ts';
+import type { ConnectOptions } from '../options/connect-options.ts';
 import { connect } from './connect.ts';
 
 const schema = z.looseObject({ threshold: z.number().max(1).default(0.5) });

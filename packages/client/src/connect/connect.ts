@@ -3,12 +3,8 @@ import { guardLogger, type Logger } from '@setpoint/participant';
 import type { z } from 'zod';
 import { createDefaultLogger } from '#runtime/default-logger';
 import type { Connection, OpenOptions, ParticipantConnection } from '../connection.ts';
-import {
-  type ConnectOptions,
-  type MessagingConnectOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from '../options/options.ts';
+import type { ConnectOptions, MessagingConnectOptions } from '../options/connect-options.ts';
+import { type ResolvedOptions, resolveOptions } from '../options/resolve-options.ts';
 import { additionalOptions } from './additional-documents.ts';
 import { connectMessaging } from './messaging-connection.ts';
 import { Session } from './session.ts';

@@ -2,7 +2,7 @@ import type { Logger } from '@setpoint/participant';
 import { createProblem, type Keepalive, keepaliveType, tryOpenMessage } from '@setpoint/protocol';
 import type { Configuration } from '../configuration/configuration.ts';
 import { createAheadOfAuthorityWatch, createLostSnapshotWatch, describeAhead } from '../liveness/authority-beacon.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import type { ProcessConnection } from './process-connection.ts';
 
 export interface FollowAuthorityOptions {

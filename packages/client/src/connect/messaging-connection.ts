@@ -1,7 +1,7 @@
 import type { Logger } from '@setpoint/participant';
 import type { ParticipantConnection } from '../connection.ts';
 import { createObserver } from '../observe/observer.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import { ProcessConnection } from './process-connection.ts';
 import { rejectOnAbort, resolveAfter } from './resolve-after.ts';
 

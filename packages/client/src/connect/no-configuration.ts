@@ -1,5 +1,5 @@
 import { isWireCode, SetpointError } from '@setpoint/protocol';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 
 /** What a start looked for and did not find. */
 export interface Search {

@@ -19,7 +19,7 @@ import type { ParticipantConnection } from '../connection.ts';
 import { type Liveness, watchLiveness } from '../liveness/liveness.ts';
 import { watchReconnects } from '../liveness/reconnect-log.ts';
 import { createMessenger, type OwnMessenger } from '../messaging/messenger.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import { resolveAfter } from './resolve-after.ts';
 
 export interface ProcessConnectionOptions {

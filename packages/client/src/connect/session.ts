@@ -10,7 +10,7 @@ import type { Connection, OpenOptions } from '../connection.ts';
 import { type ApplyReports, createApplyReports } from '../health/apply-reports.ts';
 import { createLastGoodStore, type LastGoodStore } from '../last-good/last-good-store.ts';
 import { createObserver, type Observer } from '../observe/observer.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import { AdditionalDocuments, additionalInstance } from './additional-documents.ts';
 import { followAuthority } from './follow-authority.ts';
 import { ProcessConnection } from './process-connection.ts';

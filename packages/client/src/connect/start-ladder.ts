@@ -2,7 +2,7 @@ import type { Logger } from '@setpoint/participant';
 import { type Pointer, readPointer, type SetpointError } from '@setpoint/protocol';
 import type { Configuration } from '../configuration/configuration.ts';
 import type { ReceivedSnapshot } from '../configuration/receive.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import { noConfiguration } from './no-configuration.ts';
 
 export interface StartLadderOptions {

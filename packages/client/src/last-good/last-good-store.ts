@@ -2,7 +2,7 @@ import type { Logger } from '@setpoint/participant';
 import { judge } from '@setpoint/protocol';
 import { openLastGood } from '#runtime/last-good';
 import type { ReceivedSnapshot } from '../configuration/receive.ts';
-import type { ResolvedOptions } from '../options/options.ts';
+import type { ResolvedOptions } from '../options/resolve-options.ts';
 import type { ApplyingRecord } from './crash-loop-guard.ts';
 import { createIoTimeout, type IoTimeout } from './io-timeout.ts';
 import type { LastGoodFile } from './last-good-file.ts';

@@ -6,8 +6,9 @@ import { testCertificate, testKey } from '@setpoint/test-support/tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { BrokerOptions } from './broker-options.ts';
-import { type ConnectOptions, resolveOptions } from './options.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import { resolveBrokerOptions } from './resolve-broker-options.ts';
+import { resolveOptions } from './resolve-options.ts';
 
 let folder: string;
 beforeEach(async () => {

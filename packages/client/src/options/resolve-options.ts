@@ -1,5 +1,4 @@
 import type { Bus, BusOptions } from '@setpoint/bus';
-import type { Logger } from '@setpoint/participant';
 import { type Tracing, untraced } from '@setpoint/participant';
 import {
   type Contract,
@@ -14,12 +13,14 @@ import {
   type TrustedKeys,
 } from '@setpoint/protocol';
 import { v4 as newId } from 'uuid';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { resolveCacheDir } from '#runtime/last-good';
 import { deriveContract } from '../connect/contract.ts';
-import { type MessagingOptions, type ResolvedMessagingOptions, resolveMessagingOptions } from '../messaging/options.ts';
+import { type ResolvedMessagingOptions, resolveMessagingOptions } from '../messaging/options.ts';
 import { type BrokerOptions, brokerRules } from './broker-options.ts';
 import { checkPolicyValues } from './check-policy-values.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { createBusOpener } from './open-bus.ts';
 import {
   aFunction,
   anything,
@@ -39,46 +40,6 @@ import { type Policy, type PolicyOptions, policyRules, resolvePolicy } from './p
 import { type ResolvedBrokerOptions, resolveBrokerOptions } from './resolve-broker-options.ts';
 import { isOutside } from './schema-places.ts';
 
-/** What a service says to `connect`. */
-export interface ConnectOptions<Schema extends z.ZodType = z.ZodType> extends PolicyOptions, BrokerOptions {
-  /** The name of the service: 1 to 63 of a–z, 0–9, "_" and "-". */
-  readonly service: string;
-  /** What a document must be; `current` has its output type. */
-  readonly schema: Schema;
-  /** The name of this process, unique among all. @default `<service>-<random>` */
-  readonly instance?: string;
-  /** The environment's topic prefix. @default "" */
-  readonly prefix?: string;
-  /** The authority's name. @default "config-authority" */
-  readonly authority?: string;
-  /** Whose snapshots to believe. Without them the broker is trusted, and a warning says so. */
-  readonly trustedKeys?: TrustedKeys;
-  /**
-   * Where the last good snapshot is kept; false: nowhere. @default ".setpoint" in the working directory; in a browser, in
-   * `localStorage`
-   */
-  readonly cacheDir?: string | false;
-  /**
-   * When neither the broker nor the disk has a snapshot: start on the schema's defaults (and fail where they make no
-   * complete document), wait for one, or fail. @default "defaults"
-   */
-  readonly withoutSnapshot?: 'defaults' | 'wait' | 'fail';
-  /** How long a start waits for a live snapshot before it takes something else. Milliseconds. @default 3000 */
-  readonly startTimeoutMs?: number;
-  /** How long one step of one change handler, or the schema, may take. Milliseconds. @default 10000 */
-  readonly applyTimeoutMs?: number;
-  /** Bounds of the messages to other services. */
-  readonly messaging?: MessagingOptions;
-  /** @default pino on standard error, warnings and up; in a browser, its console */
-  readonly logger?: Logger;
-  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded, and traces pass through */
-  readonly tracing?: Tracing;
-  /** Ends the start; has no effect afterwards. */
-  readonly signal?: AbortSignal;
-  /** Unix time in milliseconds. @default Date.now */
-  readonly now?: () => number;
-}
-
 /** Options that only make sense with a schema. */
 const documentOptions: readonly string[] = [
   'boot',
@@ -90,25 +51,7 @@ const documentOptions: readonly string[] = [
   'applyTimeoutMs',
 ];
 
-/** The options of `connect` without a schema: messaging and health, and no configuration. */
-export interface MessagingConnectOptions
-  extends BrokerOptions,
-    Pick<
-      ConnectOptions,
-      | 'service'
-      | 'instance'
-      | 'prefix'
-      | 'authority'
-      | 'startTimeoutMs'
-      | 'messaging'
-      | 'logger'
-      | 'tracing'
-      | 'signal'
-      | 'now'
-    > {
-  readonly schema?: never;
-}
-
+/** The options of `connect` with every default filled in. */
 export interface ResolvedOptions
   extends Pick<ResolvedBrokerOptions, 'enableHealth' | 'enableHeartbeat' | 'heartbeatIntervalMs' | 'dedupe'> {
   readonly openBus: (options: BusOptions) => Promise<Bus>;
@@ -120,13 +63,13 @@ export interface ResolvedOptions
   /** Undefined without a schema. */
   readonly contract: Contract | undefined;
   readonly keys: KeyRing | undefined;
-  /** A folder, absolute; undefined where nothing is kept. */
+  /** The absolute path of a folder; undefined when nothing is kept. */
   readonly cacheDir: string | undefined;
   readonly policy: Policy;
   readonly withoutSnapshot: 'defaults' | 'wait' | 'fail';
   readonly startTimeoutMs: number;
   readonly applyTimeoutMs: number;
-  /** What messages to other services come from. */
+  /** The source that messages to other services name. */
   readonly sourceName: string;
   readonly messaging: ResolvedMessagingOptions;
   readonly tracing: Tracing;
@@ -134,8 +77,6 @@ export interface ResolvedOptions
 }
 
 type OwnOptions = Omit<ConnectOptions, keyof BrokerOptions | keyof PolicyOptions>;
-
-const isAborting = having('must be an AbortSignal', 'addEventListener', 'throwIfAborted');
 
 const ownRules: Rules<OwnOptions> = {
   service: aName(),
@@ -151,7 +92,7 @@ const ownRules: Rules<OwnOptions> = {
   messaging: anything,
   logger: having('must have the functions debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
   tracing: having('must have a function start, as openTelemetry() has', 'start'),
-  signal: isAborting,
+  signal: having('must be an AbortSignal', 'addEventListener', 'throwIfAborted'),
   now: aFunction,
 };
 
@@ -170,22 +111,13 @@ export function resolveOptions(
     onFault('', 'they must be an object with at least a service and a url');
     return faults.raise();
   }
-  // A schema that is left out is a choice; one that is undefined, or missing beside options that need it, is a mistake.
-  const isSchemaNeeded = 'schema' in options || documentOptions.some((name) => name in options);
-  const given = keepValid<OwnOptions>(options, ownRules, {
-    required: isSchemaNeeded ? ['service', 'schema'] : ['service'],
-    onFault,
-  });
-  const { service = '', schema, prefix = '', authority = 'config-authority', withoutSnapshot = 'defaults' } = given;
-  const { startTimeoutMs = 3000, applyTimeoutMs = 10_000, now = Date.now } = given;
+  const { schema, ...given } = checkOwnOptions(options, onFault);
+  const { service = '', prefix = '', now = Date.now } = given;
   const { instance = `${service.slice(0, 54)}-${newId().slice(0, 8)}` } = given;
   const broker = resolveBrokerOptions(options, onFault);
   const topics = faults.attempt('prefix', () => createTopics(prefix));
-  const keys = faults.attempt('trustedKeys', () => createTrust(options.trustedKeys));
-  const isNowhere = (pointer: string): boolean => schema !== undefined && isOutside(schema, pointer);
-  const faultsBefore = faults.count;
-  const policy = resolvePolicy(options, onFault, isNowhere);
-  if (schema && faults.count === faultsBefore) faults.gather(() => checkPolicyValues(policy, schema));
+  const keys = faults.attempt('trustedKeys', () => createTrustedKeyRing(options.trustedKeys));
+  const policy = checkPolicy(options, schema, faults);
   const messaging = resolveMessagingOptions(options.messaging, onFault);
   const contract = schema && faults.attempt('schema', () => deriveContract(service, schema));
   reportUnknownNames(options, names, { onFault });
@@ -194,20 +126,19 @@ export function resolveOptions(
   const { clientId = clientIdOf(prefix, instance), sourceName = clientId } = broker;
   const { enableHealth, enableHeartbeat, heartbeatIntervalMs, dedupe } = broker;
   return {
-    openBus: (busOptions) =>
-      options.bus ? openOwnBus(options.bus, busOptions) : openMqttBus(broker, clientId, busOptions),
+    openBus: createBusOpener(options.bus, broker, clientId),
     service,
     instance,
-    authority,
+    authority: given.authority ?? 'config-authority',
     prefix,
     topics,
     contract,
     keys,
     cacheDir: given.cacheDir === false ? undefined : resolveCacheDir(given.cacheDir ?? '.setpoint'),
     policy,
-    withoutSnapshot,
-    startTimeoutMs,
-    applyTimeoutMs,
+    withoutSnapshot: given.withoutSnapshot ?? 'defaults',
+    startTimeoutMs: given.startTimeoutMs ?? 3000,
+    applyTimeoutMs: given.applyTimeoutMs ?? 10_000,
     enableHealth,
     enableHeartbeat,
     heartbeatIntervalMs,
@@ -219,49 +150,53 @@ export function resolveOptions(
   };
 }
 
-async function openOwnBus(open: (options: BusOptions) => Bus, options: BusOptions): Promise<Bus> {
-  const bus = await open(options);
-  const fault = isBus(bus);
-  if (fault === undefined) return bus;
-  throw new SetpointError('options_invalid', `connect was called with wrong options: bus ${fault}`, {
-    faults: [{ pointer: '/bus', message: fault }],
+/** A schema that is left out is a choice; one that is undefined, or missing beside options that need it, is a mistake. */
+function checkOwnOptions(options: object, onFault: OnFault): Partial<OwnOptions> {
+  const isSchemaNeeded = 'schema' in options || documentOptions.some((name) => name in options);
+  return keepValid<OwnOptions>(options, ownRules, {
+    required: isSchemaNeeded ? ['service', 'schema'] : ['service'],
+    onFault,
   });
 }
 
-const isBus = having('must return a bus', 'start', 'publish', 'subscribe', 'onStatus', 'stop');
-
-/** Loaded when it is needed: a service on another bus pays nothing for MQTT. */
-async function openMqttBus(broker: ResolvedBrokerOptions, clientId: string, options: BusOptions): Promise<Bus> {
-  const { createMqttBus } = await import('@setpoint/bus/mqtt');
-  const { urls, keepaliveSeconds, reconnectMinDelayMs, reconnectMaxDelayMs, tls } = broker;
-  const delays = { reconnectMinDelayMs, reconnectMaxDelayMs };
-  return createMqttBus({ url: urls, clientId, keepaliveSeconds, ...delays, ...(tls && { tls }), ...options });
+/** Checks the policy options, and their values against the schema when they are otherwise right. */
+function checkPolicy(options: PolicyOptions, schema: z.ZodType | undefined, faults: Faults): Policy {
+  const faultsBefore = faults.count;
+  const policy = resolvePolicy(
+    options,
+    (option, message) => faults.add(option, message),
+    (pointer) => schema !== undefined && isOutside(schema, pointer),
+  );
+  if (schema && faults.count === faultsBefore) faults.collect(() => checkPolicyValues(policy, schema));
+  return policy;
 }
 
 function aName(): Rule {
   return mustBe('must be 1 to 63 of a–z, 0–9, "_" and "-"', (name) => typeof name === 'string' && isName(name));
 }
 
+/** True also for a schema of another copy of zod 4, which works as well. */
 function isZodSchema(schema: unknown): boolean {
-  return isRecord(schema) && typeof schema.safeParse === 'function' && '_zod' in schema;
+  return isRecord(schema) && typeof schema.safeParse === 'function' && schema instanceof z.core.$ZodType;
 }
 
-/** An empty one would be the working directory itself. */
+/** Refuses an empty name, which would be the working directory itself. */
 function isFolder(folder: unknown): boolean {
   return folder === false || (typeof folder === 'string' && folder.trim() !== '' && !folder.includes('\0'));
 }
 
-/** @throws Error that says what is wrong */
-function createTrust(trustedKeys: TrustedKeys | undefined): KeyRing | undefined {
+/** @throws Error that says what is wrong with the keys */
+function createTrustedKeyRing(trustedKeys: TrustedKeys | undefined): KeyRing | undefined {
   if (trustedKeys === undefined) return undefined;
   const parsed = parseTrustedKeys(trustedKeys);
-  // Every snapshot would be refused for ever.
+  // Without one, every snapshot would be refused for ever.
   if (!parsed.keys.some(({ role }) => role === 'authority')) {
     throw new Error('has no key of the role "authority", so no snapshot could be believed');
   }
   return createKeyRing(parsed);
 }
 
+/** Collects what is wrong with the options, to report all of it at once. */
 class Faults {
   readonly #faults: { pointer: string; message: string }[] = [];
 
@@ -273,6 +208,7 @@ class Faults {
     this.#faults.push({ pointer: option === '' ? '' : `/${option}`, message });
   }
 
+  /** Returns what `make` returns; adds the error that it throws. */
   attempt<T>(option: string, make: () => T): T | undefined {
     try {
       return make();
@@ -282,8 +218,8 @@ class Faults {
     }
   }
 
-  /** What is thrown with faults is told as these. */
-  gather(check: () => void): void {
+  /** Adds the faults of the SetpointError that `check` throws. */
+  collect(check: () => void): void {
     try {
       check();
     } catch (cause) {
@@ -292,6 +228,7 @@ class Faults {
     }
   }
 
+  /** Throws all faults as one error. */
   raise(): never {
     const text = this.#faults
       .map(({ pointer, message }) => `${pointer.replace(/^\/(environment\/)?/, '')} ${message}`.trimStart())

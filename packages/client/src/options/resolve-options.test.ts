@@ -4,7 +4,8 @@ import { createMemoryBroker } from '@setpoint/bus/memory';
 import { createSigningKey, SetpointError, trustedKeyOf } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type ConnectOptions, resolveOptions } from './options.ts';
+import type { ConnectOptions } from './connect-options.ts';
+import { resolveOptions } from './resolve-options.ts';
 
 const schema = z.object({});
 const right = { url: 'mqtt://broker', service: 'vad', schema };
