@@ -40,12 +40,12 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { v: 1_000_000 },
   },
   { fault: 'A hexadecimal number as text', schema: v({ type: 'integer' }), says: { v: '0x1F' }, proposed: { v: 31 } },
-  { fault: 'A switch written as text', schema: v({ type: 'boolean' }), says: { v: 'true' }, proposed: { v: true } },
-  { fault: 'A switch in words', schema: v({ type: 'boolean' }), says: { v: 'Yes' }, proposed: { v: true } },
-  { fault: 'A switch as 0 or 1', schema: v({ type: 'boolean' }), says: { v: 0 }, proposed: { v: false } },
-  { fault: 'A number where a text belongs', schema: v({ type: 'string' }), says: { v: 42 }, proposed: { v: '42' } },
+  { fault: 'A boolean written as text', schema: v({ type: 'boolean' }), says: { v: 'true' }, proposed: { v: true } },
+  { fault: 'A boolean in words', schema: v({ type: 'boolean' }), says: { v: 'Yes' }, proposed: { v: true } },
+  { fault: 'A boolean as 0 or 1', schema: v({ type: 'boolean' }), says: { v: 0 }, proposed: { v: false } },
+  { fault: 'A number where a string belongs', schema: v({ type: 'string' }), says: { v: 42 }, proposed: { v: '42' } },
   {
-    fault: 'A YAML switch where a text belongs',
+    fault: 'A YAML boolean where a string belongs',
     schema: v({ type: 'string' }),
     says: { v: true },
     proposed: { v: 'true' },
@@ -57,32 +57,32 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { v: null },
   },
   {
-    fault: 'A setting left empty that has a default',
+    fault: 'An empty setting that has a default',
     schema: v({ type: 'integer', default: 5 }),
     says: { v: null },
     proposed: { v: 5 },
   },
-  { fault: 'A setting left empty', schema: v({ type: 'integer' }), says: { v: null }, proposed: {} },
+  { fault: 'An empty setting', schema: v({ type: 'integer' }), says: { v: null }, proposed: {} },
   {
-    fault: 'A choice in another case',
+    fault: 'An enum value in another case',
     schema: v({ enum: ['debug', 'info'] }),
     says: { v: 'INFO' },
     proposed: { v: 'info' },
   },
   {
-    fault: 'A choice with other separators',
+    fault: 'An enum value with other separators',
     schema: v({ enum: ['low-latency', 'quality'] }),
     says: { v: 'Low Latency' },
     proposed: { v: 'low-latency' },
   },
   {
-    fault: 'A misspelt choice',
+    fault: 'A misspelt enum value',
     schema: v({ enum: ['debug', 'info', 'warning'] }),
     says: { v: 'wraning' },
     proposed: { v: 'warning' },
   },
   {
-    fault: 'A choice of numbers, as text',
+    fault: 'A number of an enum, as text',
     schema: v({ anyOf: [{ const: 8000 }, { const: 16_000 }] }),
     says: { v: '16000' },
     proposed: { v: 16_000 },
@@ -125,7 +125,7 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { host: 'h' },
   },
   {
-    fault: 'A required value that can only be one',
+    fault: 'A missing value that can only be one',
     schema: settings({ kind: { const: 'piper' } }, { required: ['kind'] }),
     says: {},
     proposed: { kind: 'piper' },
@@ -143,7 +143,7 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { v: 0.25 },
   },
   {
-    fault: "A unit that is the setting's own",
+    fault: 'A value with the unit of the setting',
     schema: under('sampleRateHz', { type: 'integer' }),
     says: { sampleRateHz: '16 kHz' },
     proposed: { sampleRateHz: 16_000 },
@@ -155,7 +155,7 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { cache_bytes: 67_108_864 },
   },
   {
-    fault: 'Per cent where a share belongs',
+    fault: 'A percentage where a fraction belongs',
     schema: v({ type: 'number', minimum: 0, maximum: 1 }),
     says: { v: '80%' },
     proposed: { v: 0.8 },
@@ -167,13 +167,13 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { v: ['kitchen'] },
   },
   {
-    fault: 'A list written as one text',
+    fault: 'A list written as one string',
     schema: v({ type: 'array', items: { type: 'integer' } }),
     says: { v: '1, 2, 3' },
     proposed: { v: [1, 2, 3] },
   },
   {
-    fault: 'A list of one where a value belongs',
+    fault: 'A list of one item where a single value belongs',
     schema: v({ type: 'string' }),
     says: { v: ['kitchen'] },
     proposed: { v: 'kitchen' },
@@ -191,13 +191,13 @@ const commonFaults: readonly CommonFault[] = [
     proposed: { v: { A: '1', B: 'x' } },
   },
   {
-    fault: 'An item repeated',
+    fault: 'A repeated item',
     schema: v({ type: 'array', uniqueItems: true }),
     says: { v: ['a', 'b', 'a'] },
     proposed: { v: ['a', 'b'] },
   },
   {
-    fault: 'Blanks around a text',
+    fault: 'Blanks around a string',
     schema: v({ type: 'string', pattern: '^[a-z]+$' }),
     says: { v: ' kitchen ' },
     proposed: { v: 'kitchen' },
@@ -248,15 +248,16 @@ describe('the published list of common faults', () => {
 function toPage(faults: readonly CommonFault[]): string {
   const rows = faults.map((common, i) => {
     const { proposal } = fix(common);
-    const patch = proposal ? proposal.patch.map(tellOperation).join('; ') : 'nothing: only you know what was meant';
+    const patch = proposal
+      ? proposal.patch.map(tellOperation).join('; ')
+      : 'nothing: only the author knows what was meant';
     return `| ${i + 1} | ${common.fault} | ${code(common.says)} | ${patch} |`;
   });
   return `# Common faults
 
-What \`setpoint validate --fix\` proposes for the faults that are met most. A proposal is shown as a diff and never
-applied unasked; it is checked again before it is shown, so it never leads to an invalid document. Numbers are pulled
-into their bounds only when that is asked for. The value of a secret is never read into a proposal. This page is
-written by the test of the proposals.
+These are the fixes that \`setpoint validate --fix\` proposes for the most common faults. A proposal is shown as a diff and never
+applied unasked. It is checked again before it is shown, so it never leads to an invalid document. Numbers are pulled into their
+bounds only with \`--fix clamp\`. A proposal never contains the value of a secret. A test writes this page.
 
 | | Fault | The document says | Proposed |
 | --- | --- | --- | --- |
