@@ -10,14 +10,28 @@ export type BusErrorCode =
   | 'url_invalid'
   | 'tls_invalid';
 
-/** A promise of the bus that could not be kept. `message` says what, why and what to do. */
+export interface BusErrorOptions extends ErrorOptions {
+  readonly maybeSent?: boolean;
+}
+
+/**
+ * What a bus rejects with. `code` says what happened, `message` what, why and what to do.
+ * @example
+ * await bus.publish('lamp/hall/state', 'on').catch((error) => {
+ *   if (error instanceof BusError && error.code === 'publish_timeout') return;
+ *   throw error;
+ * });
+ */
 export class BusError extends Error {
   override readonly name = 'BusError';
   readonly code: BusErrorCode;
+  /** Of `publish_timeout`: whether the message was on its way to the broker, and may arrive nevertheless. */
+  readonly maybeSent: boolean | undefined;
 
-  constructor(code: BusErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: BusErrorCode, message: string, { maybeSent, ...options }: BusErrorOptions = {}) {
     super(message, options);
     this.code = code;
+    this.maybeSent = maybeSent;
   }
 }
 

@@ -7,15 +7,17 @@ export type {
   LastWill,
   MessageHandler,
   MessageProperties,
+  OverflowPolicy,
+  PendingSubscription,
+  PublishLane,
+  PublishLaneOptions,
   PublishOptions,
   QoS,
   StopOptions,
   SubscribeOptions,
   Subscription,
 } from './bus.ts';
-export type { BusErrorCode } from './bus-error.ts';
-export { BusError } from './bus-error.ts';
-export { type BrokerAddress, parseBrokerUrl } from './mqtt/broker-url.ts';
-export { type BrokersOptions, findBrokerTlsFaults } from './mqtt/brokers.ts';
-export type { TlsFault } from './mqtt/mqtt-options.ts';
-export { refuseTopic } from './session/call-checks.ts';
+export { BusError, type BusErrorCode, type BusErrorOptions } from './bus-error.ts';
+export type { Link, LinkEvents, LinkMessage, SessionLimits } from './session/link.ts';
+export { createLinkBus } from './session/link-bus.ts';
+export { createPublishLane } from './session/publish-lane.ts';

@@ -1,5 +1,6 @@
 import { byteLengthOf } from '#runtime/bytes';
 import { BusError } from '../bus-error.ts';
+import { Lane } from './publish-lane.ts';
 import { isValidFilter, isValidTopic } from './topic-filter.ts';
 
 /**
@@ -72,6 +73,8 @@ const propertyRules: Rules = new Map([
 const publishRules: Rules = new Map([
   ['qos', aQoS],
   ['retain', { is: (value) => typeof value === 'boolean', must: 'must be true or false' }],
+  ['maxAgeMs', { is: (value) => typeof value === 'number' && value > 0, must: 'must be a number above 0' }],
+  ['lane', { is: (value) => value instanceof Lane, must: 'must be what createPublishLane returned' }],
   ['properties', { is: (value) => isFitting(value, propertyRules), must: 'must be an object of MQTT 5 properties' }],
 ]);
 

@@ -3,10 +3,10 @@ import type {
   BusOptions,
   BusStatus,
   MessageHandler,
+  PendingSubscription,
   PublishOptions,
   StopOptions,
   SubscribeOptions,
-  Subscription,
 } from '../bus.ts';
 import { BusError, describeError } from '../bus-error.ts';
 import { type ConnectionEvent, connectionTransitions } from './connection-state.ts';
@@ -67,7 +67,7 @@ export class LinkBus implements Bus {
     return this.#stopping ? Promise.reject(stopped()) : this.#publisher.publish(topic, payload, options);
   }
 
-  subscribe(filter: string, handler: MessageHandler, options?: SubscribeOptions): Subscription {
+  subscribe(filter: string, handler: MessageHandler, options?: SubscribeOptions): PendingSubscription {
     if (this.#stopping) throw stopped();
     return this.#subscriber.subscribe(filter, handler, options);
   }
@@ -172,6 +172,18 @@ export class LinkBus implements Bus {
   #handlerThrew(who: string, cause: unknown): void {
     this.#options.report({ kind: 'handler_threw', message: `${who} threw: ${describeError(cause)}`, cause });
   }
+}
+
+/**
+ * Makes a bus of a link, with everything that does not depend on how bytes reach the broker: the publish queue,
+ * deadlines, subscriptions that are restored, statuses. For authors of an adapter.
+ * @example
+ * export function createSerialBus(options: BusOptions & { readonly path: string }): Bus {
+ *   return createLinkBus(new SerialLink(options.path), options);
+ * }
+ */
+export function createLinkBus(link: Link, options: BusOptions = {}): Bus {
+  return new LinkBus(link, options);
 }
 
 function stopped(): BusError {

@@ -1,4 +1,4 @@
-import type { BusFault, BusOptions, LastWill } from '../bus.ts';
+import type { BusFault, BusOptions, LastWill, OverflowPolicy } from '../bus.ts';
 import { describeError } from '../bus-error.ts';
 
 /** `BusOptions` with nothing left open. */
@@ -6,6 +6,7 @@ export interface ResolvedBusOptions {
   readonly maxMessageBytes: number;
   readonly outboxMaxMessages: number;
   readonly outboxMaxBytes: number;
+  readonly outboxPolicy: OverflowPolicy;
   readonly maxInFlight: number;
   readonly publishTimeoutMs: number;
   /** Tells `onFault`, whatever that does. */
@@ -18,6 +19,7 @@ export function resolveBusOptions(options: BusOptions): ResolvedBusOptions {
     maxMessageBytes: options.maxMessageBytes ?? 1_048_576 + 1024,
     outboxMaxMessages: options.outboxMaxMessages ?? 1000,
     outboxMaxBytes: options.outboxMaxBytes ?? 16_777_216,
+    outboxPolicy: options.outboxPolicy ?? 'refuse',
     maxInFlight: options.maxInFlight ?? 8,
     publishTimeoutMs: options.publishTimeoutMs ?? 30_000,
     report: (fault) => {

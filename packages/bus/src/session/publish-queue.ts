@@ -1,73 +1,45 @@
-import type { LinkMessage } from './link.ts';
-
-/** One QoS 1 message between the call of `publish` and its end. */
-export interface QueuedPublish extends LinkMessage {
-  /** What it counts against the bounds: topic, payload and properties. */
-  readonly bytes: number;
-  /** On the clock that `expire` is given. Entries must be offered in the order of their deadlines. */
-  readonly deadlineMs: number;
-  /** How many connections have closed while this message was under way on them. */
-  closes: number;
-  /** The caller has been told that the time is up; the message only still holds its place in the window. */
-  overdue: boolean;
-  /** Ends the caller's promise. */
-  readonly settle: (error?: Error) => void;
-}
-
-export interface PublishQueueLimits {
-  readonly maxMessages: number;
-  readonly maxBytes: number;
-}
+import type { Lane } from './publish-lane.ts';
+import { type QueuedPublish, WaitingLine } from './waiting-line.ts';
 
 /** A message is given up when this many connections have closed while it was under way. */
 export const maxCloses = 3;
 
 /**
- * The messages that wait, in order, and those under way. Pure: it has no clock, no timer and no connection.
+ * The QoS 1 messages that wait, in order, and those under way. Pure: it has no clock, no timer and no connection.
  *
  * A broker answers some messages by closing the connection, and can't say which one it meant. So after a close
  * every message that was under way is sent again alone: the guilty one is found, the innocent ones survive.
  */
 export class PublishQueue {
-  readonly #limits: PublishQueueLimits;
-  #queue: (QueuedPublish | undefined)[] = [];
-  #head = 0;
-  #waitingBytes = 0;
+  readonly #line = new WaitingLine();
+  readonly #inFlight = new Set<QueuedPublish>();
   #window = 0;
   /** A suspect is under way, alone. */
   #probing = false;
-  readonly #inFlight = new Set<QueuedPublish>();
-
-  constructor(limits: PublishQueueLimits) {
-    this.#limits = limits;
-  }
 
   get waiting(): number {
-    return this.#queue.length - this.#head;
-  }
-
-  get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#line.size;
   }
 
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** Nothing can be sent any more: each place in the window is held by a message that was never acknowledged. */
-  get isStuck(): boolean {
+  /** Nothing can be sent any more: the broker has been silent for too long about every message in the window. */
+  isStuck(nowMs: number): boolean {
     if (this.#inFlight.size === 0 || !(this.#probing || this.#inFlight.size >= this.#window)) return false;
-    for (const entry of this.#inFlight) if (!entry.overdue) return false;
+    for (const entry of this.#inFlight) if (entry.answerDueMs > nowMs) return false;
     return true;
   }
 
-  /** Adds a message at the end. `false`: the outbox is full. */
-  offer(entry: QueuedPublish): boolean {
-    if (this.waiting >= this.#limits.maxMessages) return false;
-    if (this.#waitingBytes + entry.bytes > this.#limits.maxBytes) return false;
-    this.#queue.push(entry);
-    this.#waitingBytes += entry.bytes;
-    return true;
+  /**
+   * Adds a message at the end. Returns the messages that it pushed out of its lane, or `undefined` if it is refused. The
+   * bounds are for what waits: they don't hold for a message that can be sent at once.
+   */
+  offer(entry: QueuedPublish): readonly QueuedPublish[] | undefined {
+    if (this.#line.size > 0 || !this.#hasRoom) return this.#line.offer(entry);
+    this.#line.push(entry);
+    return [];
   }
 
   /** A connection is there that takes `window` unacknowledged messages. */
@@ -75,23 +47,25 @@ export class PublishQueue {
     this.#window = window;
   }
 
-  /** Takes the next message that may be sent now. The caller sends it, then says `acknowledged` or `closed`. */
+  /** Takes the next message that may be sent now. The caller sends it, then calls `acknowledged` or `closed`. */
   next(): QueuedPublish | undefined {
-    if (this.#probing || this.#inFlight.size >= this.#window) return undefined;
-    const entry = this.#queue[this.#head];
-    if (!entry) return undefined;
+    const entry = this.#line.first;
+    if (!entry || !this.#hasRoom) return undefined;
     if (entry.closes > 0) {
       if (this.#inFlight.size > 0) return undefined;
       this.#probing = true;
     }
-    this.#shift(entry);
+    this.#line.shift();
     this.#inFlight.add(entry);
+    entry.lane.sent();
     return entry;
   }
 
-  /** The broker has answered, well or badly: the message's place in the window is free. */
+  /** The broker has accepted or refused the message: its place in the window is free. */
   acknowledged(entry: QueuedPublish): void {
-    if (this.#inFlight.delete(entry) && entry.closes > 0) this.#probing = false;
+    if (!this.#inFlight.delete(entry)) return;
+    entry.lane.ended();
+    if (entry.closes > 0) this.#probing = false;
   }
 
   /**
@@ -103,72 +77,75 @@ export class PublishQueue {
     const givenUp: QueuedPublish[] = [];
     for (const entry of this.#inFlight) {
       if (blame) entry.closes += 1;
-      if (entry.overdue) continue;
+      if (entry.isAbandoned) continue;
       (entry.closes >= maxCloses ? givenUp : again).push(entry);
     }
     this.#window = 0;
-    this.#probing = false;
-    this.#inFlight.clear();
-    this.#putBack(again);
+    this.#emptyWindow();
+    this.#line.putBack(again);
     return givenUp;
   }
 
-  /** Takes out what waits, and marks what is under way, with a deadline at or before `nowMs`. */
+  /** Takes out what waits, and abandons what is under way, with a deadline at or before `nowMs`. */
   expire(nowMs: number): QueuedPublish[] {
     const expired: QueuedPublish[] = [];
     for (const entry of this.#inFlight) {
-      if (entry.overdue || entry.deadlineMs > nowMs) continue;
-      entry.overdue = true;
+      if (entry.isAbandoned || entry.deadlineMs > nowMs) continue;
+      entry.isAbandoned = true;
       expired.push(entry);
     }
-    for (let entry = this.#queue[this.#head]; entry && entry.deadlineMs <= nowMs; entry = this.#queue[this.#head]) {
-      this.#shift(entry);
-      expired.push(entry);
-    }
+    expired.push(...this.#line.takeOut(({ deadlineMs }) => deadlineMs <= nowMs));
     return expired;
   }
 
-  /** When `expire` has something to do next. */
-  get nextDeadlineMs(): number | undefined {
-    for (const entry of this.#inFlight) if (!entry.overdue) return entry.deadlineMs;
-    return this.#queue[this.#head]?.deadlineMs;
+  /** Sends again what the broker has been silent about for too long; the first copy keeps its place in the window. */
+  retrySilent(nowMs: number): void {
+    const again: QueuedPublish[] = [];
+    for (const entry of this.#inFlight) {
+      if (entry.isAbandoned || entry.answerDueMs > nowMs) continue;
+      again.push({ ...entry });
+      entry.isAbandoned = true;
+    }
+    this.#line.putBack(again);
   }
 
-  /** Whether somebody still waits for an answer. */
+  /** When `expire`, `retrySilent` or `isStuck` can say something new. */
+  nextDeadlineMs(nowMs: number): number {
+    let next = this.#line.nextDeadlineMs;
+    for (const { isAbandoned, deadlineMs, answerDueMs } of this.#inFlight) {
+      if (!isAbandoned) next = Math.min(next, deadlineMs);
+      if (answerDueMs > nowMs) next = Math.min(next, answerDueMs);
+    }
+    return next;
+  }
+
+  /** No caller waits for the end of a message. */
   get isIdle(): boolean {
-    return this.nextDeadlineMs === undefined;
+    if (this.#line.size > 0) return false;
+    for (const { isAbandoned } of this.#inFlight) if (!isAbandoned) return false;
+    return true;
   }
 
-  /** Takes out everything that somebody still waits for. */
+  /** Takes out what waits on a lane. */
+  clearLane(lane: Lane): QueuedPublish[] {
+    return this.#line.takeOut((entry) => entry.lane === lane);
+  }
+
+  /** Takes out every message whose caller still waits. */
   clear(): QueuedPublish[] {
-    const left = [...this.#inFlight].filter((entry) => !entry.overdue);
-    for (const entry of this.#queue) if (entry) left.push(entry);
-    this.#inFlight.clear();
-    this.#probing = false;
-    this.#queue = [];
-    this.#head = 0;
-    this.#waitingBytes = 0;
+    const left = [...this.#inFlight].filter(({ isAbandoned }) => !isAbandoned);
+    left.push(...this.#line.takeOut(() => true));
+    this.#emptyWindow();
     return left;
   }
 
-  #shift(entry: QueuedPublish): void {
-    this.#queue[this.#head] = undefined;
-    this.#head += 1;
-    this.#waitingBytes -= entry.bytes;
-    if (this.#head === this.#queue.length) {
-      this.#queue.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 64 && this.#head * 2 > this.#queue.length) {
-      // Places are given back in strides, so that taking a message stays O(1).
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
+  get #hasRoom(): boolean {
+    return !this.#probing && this.#inFlight.size < this.#window;
   }
 
-  #putBack(entries: readonly QueuedPublish[]): void {
-    if (entries.length === 0) return;
-    this.#queue = [...entries, ...this.#queue.slice(this.#head)];
-    this.#head = 0;
-    for (const entry of entries) this.#waitingBytes += entry.bytes;
+  #emptyWindow(): void {
+    for (const { lane } of this.#inFlight) lane.ended();
+    this.#inFlight.clear();
+    this.#probing = false;
   }
 }

@@ -4,28 +4,40 @@ import { BusError, describeError } from '../bus-error.ts';
 import { refusePublish, refuseTopic } from './call-checks.ts';
 import type { Link, SessionLimits } from './link.ts';
 import type { ResolvedBusOptions } from './options.ts';
-import { maxCloses, PublishQueue, type QueuedPublish } from './publish-queue.ts';
+import { Lane } from './publish-lane.ts';
+import { maxCloses, PublishQueue } from './publish-queue.ts';
+import type { QueuedPublish } from './waiting-line.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** Header, remaining length, topic length, message id and property length of a PUBLISH, at their largest. */
 const packetOverheadBytes = 16;
 
-/** Everything that becomes of a message between `publish` and the answer to it. */
+/** A timer can't be set for later; it looks again then. */
+const longestTimerMs = 2_147_483_647;
+
+/** Takes messages from the call of `publish` to their end. */
 export class Publisher {
   readonly #link: Link;
   readonly #options: ResolvedBusOptions;
-  readonly #queue: PublishQueue;
-  /** QoS 0 messages handed to the link whose bytes are not written yet. */
-  readonly #writing = new Set<QueuedPublish>();
-  #writingBytes = 0;
+  /** Of the messages that are published without a lane. */
+  readonly #ownLane: Lane;
+  readonly #lanes = new WeakSet<Lane>();
+  readonly #queue = new PublishQueue();
+  readonly #writes = new WriteQueue();
   #connection: SessionLimits | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
+  #deadlineTimerAtMs = Number.POSITIVE_INFINITY;
   #drained: (() => void) | undefined;
   #isCut = false;
 
   constructor(link: Link, options: ResolvedBusOptions) {
     this.#link = link;
     this.#options = options;
-    this.#queue = new PublishQueue({ maxMessages: options.outboxMaxMessages, maxBytes: options.outboxMaxBytes });
+    this.#ownLane = new Lane({
+      maxMessages: options.outboxMaxMessages,
+      maxBytes: options.outboxMaxBytes,
+      overflow: options.outboxPolicy,
+    });
   }
 
   publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
@@ -36,20 +48,23 @@ export class Publisher {
     const refused = this.#check(topic, bytes);
     if (refused) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const entry: QueuedPublish = {
+      const { maxAgeMs = this.#options.publishTimeoutMs } = options;
+      this.#accept({
         topic,
         payload: body,
         qos: options.qos ?? 1,
         retain: options.retain ?? false,
         properties: options.properties && copyOf(options.properties),
+        lane: this.#laneOf(options),
         bytes,
-        deadlineMs: performance.now() + this.#options.publishTimeoutMs,
+        maxAgeMs,
+        deadlineMs: performance.now() + maxAgeMs,
         closes: 0,
-        overdue: false,
+        wasSent: false,
+        answerDueMs: Number.POSITIVE_INFINITY,
+        isAbandoned: false,
         settle: (error) => (error ? reject(error) : resolve()),
-      };
-      if (entry.qos === 0) this.#write(entry);
-      else this.#enqueue(entry);
+      });
     });
   }
 
@@ -62,11 +77,8 @@ export class Publisher {
   lost(blame: boolean): void {
     this.#connection = undefined;
     for (const entry of this.#queue.closed(blame)) entry.settle(refusedByClosing(entry));
-    const lost = [...this.#writing];
-    this.#writing.clear();
-    this.#writingBytes = 0;
-    for (const entry of lost) entry.settle(notConnected(entry.topic));
-    // Nothing more will be answered on this connection, and whoever stops doesn't wait for the next one.
+    for (const entry of this.#writes.clear()) entry.settle(notConnected(entry.topic));
+    // Nothing more will be answered on this connection, and `drain` doesn't wait for the next one.
     this.#drained?.();
   }
 
@@ -94,9 +106,7 @@ export class Publisher {
   stop(reason: BusError): void {
     this.#connection = undefined;
     clearTimeout(this.#deadlineTimer);
-    const left = [...this.#writing, ...this.#queue.clear()];
-    this.#writing.clear();
-    for (const entry of left) entry.settle(reason);
+    for (const entry of [...this.#writes.clear(), ...this.#queue.clear()]) entry.settle(reason);
   }
 
   #check(topic: string, bytes: number): BusError | undefined {
@@ -106,38 +116,48 @@ export class Publisher {
     return limit === undefined ? undefined : overBrokerLimit(topic, bytes, limit);
   }
 
-  #write(entry: QueuedPublish): void {
-    if (!this.#connection) {
-      entry.settle(notConnected(entry.topic));
-      return;
+  /** `refusePublish` has made sure that it is a lane of ours. */
+  #laneOf({ lane }: PublishOptions): Lane {
+    if (!(lane instanceof Lane)) return this.#ownLane;
+    if (!this.#lanes.has(lane)) {
+      this.#lanes.add(lane);
+      lane.onClosed(() => this.#closeLane(lane));
     }
-    const { outboxMaxMessages, outboxMaxBytes } = this.#options;
-    if (this.#writing.size >= outboxMaxMessages || this.#writingBytes + entry.bytes > outboxMaxBytes) {
-      entry.settle(outboxFull(entry.topic, this.#writing.size, this.#writingBytes));
-      return;
-    }
-    this.#writing.add(entry);
-    this.#writingBytes += entry.bytes;
-    this.#hand(entry, (error) => {
-      if (!this.#writing.delete(entry)) return;
-      this.#writingBytes -= entry.bytes;
-      entry.settle(error);
-      this.#noteDrained();
-    });
-    if (this.#writing.has(entry)) this.#watchDeadlines();
+    return lane;
   }
 
-  #enqueue(entry: QueuedPublish): void {
-    if (!this.#queue.offer(entry)) {
-      entry.settle(outboxFull(entry.topic, this.#queue.waiting, this.#queue.waitingBytes));
-      return;
-    }
-    this.#watchDeadlines();
+  #closeLane(lane: Lane): void {
+    const left = [...this.#writes.clearLane(lane), ...this.#queue.clearLane(lane)];
+    for (const entry of left) entry.settle(laneClosed(entry.topic));
+    this.#noteDrained();
+  }
+
+  #accept(entry: QueuedPublish): void {
+    const { lane, topic, qos } = entry;
+    if (lane.isClosed) return entry.settle(laneClosed(topic));
+    if (qos === 0 && !this.#connection) return entry.settle(notConnected(topic));
+    const pushedOut = (qos === 0 ? this.#writes : this.#queue).offer(entry);
+    if (!pushedOut) return entry.settle(lane.fullError(topic));
+    for (const oldest of pushedOut) oldest.settle(lane.fullError(oldest.topic));
+    this.#watch(entry.deadlineMs);
     this.#pump();
   }
 
   #pump(): void {
+    for (let entry = this.#writes.next(); entry; entry = this.#writes.next()) this.#write(entry);
     for (let entry = this.#queue.next(); entry; entry = this.#queue.next()) this.#send(entry);
+  }
+
+  #write(entry: QueuedPublish): void {
+    let isHanding = true;
+    this.#hand(entry, (error) => {
+      if (!this.#writes.written(entry)) return;
+      entry.settle(error);
+      // What ends within the call is followed by the next message in the loop of `#pump`.
+      if (!isHanding) this.#pump();
+      this.#noteDrained();
+    });
+    isHanding = false;
   }
 
   #send(entry: QueuedPublish): void {
@@ -148,13 +168,15 @@ export class Publisher {
       entry.settle(tooMuch);
       return;
     }
+    entry.answerDueMs = performance.now() + this.#options.publishTimeoutMs;
+    this.#watch(entry.answerDueMs);
     let isHanding = true;
     this.#hand(entry, (error) => {
-      // The connection that this message went over is gone, and the outbox has decided about it since.
+      // The connection that this message went over is gone, and the queue has decided about it since.
       if (this.#connection !== connection) return;
       this.#queue.acknowledged(entry);
-      if (!entry.overdue) entry.settle(error);
-      // What is refused within the call is followed by the next one in the loop of the caller, however many they are.
+      if (!entry.isAbandoned) entry.settle(error);
+      // What ends within the call is followed by the next message in the loop of `#pump`.
       if (!isHanding) this.#pump();
       this.#noteDrained();
     });
@@ -162,10 +184,11 @@ export class Publisher {
   }
 
   /**
-   * What is thrown here would end the process: it is often a timer or a connection that calls. Calls are checked, but
-   * payload and properties belong to the caller, who may have changed them since.
+   * Catches what the link throws: the caller is often a timer or a connection, and the error would end the process.
+   * Calls are checked, but payload and properties belong to the caller of `publish`, who may have changed them since.
    */
   #hand(entry: QueuedPublish, done: (error?: BusError) => void): void {
+    entry.wasSent = true;
     try {
       this.#link.publish(entry, (error) => done(error && refused(entry, describeError(error), error)));
     } catch (cause) {
@@ -174,47 +197,49 @@ export class Publisher {
   }
 
   get #isIdle(): boolean {
-    return this.#queue.isIdle && this.#writing.size === 0;
+    return this.#queue.isIdle && this.#writes.isIdle;
   }
 
   #noteDrained(): void {
     if (this.#drained && this.#isIdle) this.#drained();
   }
 
-  // One timer for all: deadlines come in the order of the calls, so the first one is always known.
-  #watchDeadlines(): void {
-    if (this.#deadlineTimer) return;
-    const [oldestWrite] = this.#writing;
-    const nextMs = Math.min(this.#queue.nextDeadlineMs ?? Infinity, oldestWrite?.deadlineMs ?? Infinity);
-    if (nextMs === Infinity) return;
-    const delayMs = Math.max(1, Math.ceil(nextMs - performance.now()));
-    // The connection keeps the process alive, not the wish to give up on a message.
-    this.#deadlineTimer = setTimeout(() => this.#deadlinePassed(), delayMs);
+  /** One timer for all messages, set for the earliest deadline. */
+  #watch(atMs: number): void {
+    if (atMs >= this.#deadlineTimerAtMs) return;
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimerAtMs = atMs;
+    const delayMs = Math.max(1, Math.ceil(atMs - performance.now()));
+    this.#deadlineTimer = setTimeout(() => this.#deadlinePassed(), Math.min(delayMs, longestTimerMs));
+    // A process must not be kept alive for the deadline of a message; the connection does that. Browsers give a number.
     this.#deadlineTimer.unref?.();
   }
 
   #deadlinePassed(): void {
-    this.#deadlineTimer = undefined;
+    this.#deadlineTimerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = performance.now();
-    const { publishTimeoutMs } = this.#options;
-    const wasConnected = this.#connection !== undefined;
-    for (const entry of [...this.#queue.expire(nowMs), ...this.#expiredWrites(nowMs)]) {
-      entry.settle(timedOut(entry.topic, publishTimeoutMs, wasConnected));
-    }
+    this.#expire(nowMs);
     this.#noteDrained();
-    if (this.#connection && this.#queue.isStuck) {
-      this.#link.drop(`no publish was acknowledged for ${publishTimeoutMs} ms`);
-    }
-    this.#watchDeadlines();
+    this.#dropOrRetry(nowMs);
+    this.#watch(Math.min(this.#queue.nextDeadlineMs(nowMs), this.#writes.nextDeadlineMs));
   }
 
-  #expiredWrites(nowMs: number): QueuedPublish[] {
-    const expired = [...this.#writing].filter((entry) => entry.deadlineMs <= nowMs);
-    for (const entry of expired) {
-      this.#writing.delete(entry);
-      this.#writingBytes -= entry.bytes;
+  #expire(nowMs: number): void {
+    const isConnected = this.#connection !== undefined;
+    for (const entry of [...this.#queue.expire(nowMs), ...this.#writes.expire(nowMs)]) {
+      entry.settle(timedOut(entry, isConnected));
     }
-    return expired;
+  }
+
+  /** A broker that has not answered in time about anything is left; about some messages, it gets those again. */
+  #dropOrRetry(nowMs: number): void {
+    if (!this.#connection) return;
+    if (this.#queue.isStuck(nowMs)) {
+      this.#link.drop(`no publish was acknowledged for ${this.#options.publishTimeoutMs} ms`);
+      return;
+    }
+    this.#queue.retrySilent(nowMs);
+    this.#pump();
   }
 }
 
@@ -241,13 +266,6 @@ function tooLarge(topic: string, bytes: number, limit: number, whose: string): B
   return new BusError('message_too_large', `${topic}: ${bytes} bytes are over the limit of ${limit} (${whose})`);
 }
 
-function outboxFull(topic: string, messages: number, bytes: number): BusError {
-  return new BusError(
-    'outbox_full',
-    `${topic}: ${messages} messages of ${bytes} bytes wait already; slow down, or raise outboxMaxMessages, outboxMaxBytes`,
-  );
-}
-
 function notConnected(topic: string): BusError {
   return new BusError(
     'not_connected',
@@ -255,12 +273,14 @@ function notConnected(topic: string): BusError {
   );
 }
 
-function timedOut(topic: string, timeoutMs: number, connected: boolean): BusError {
-  const why = connected ? 'the broker has not acknowledged it' : 'there is no connection to the broker';
-  return new BusError(
-    'publish_timeout',
-    `${topic}: ${why} within ${timeoutMs} ms; it may or may not have been received`,
-  );
+function timedOut({ topic, maxAgeMs, wasSent }: QueuedPublish, isConnected: boolean): BusError {
+  const why = isConnected ? 'the broker has not acknowledged it' : 'there is no connection to the broker';
+  const where = wasSent ? 'it may or may not have been received' : 'it was not sent';
+  return new BusError('publish_timeout', `${topic}: ${why} within ${maxAgeMs} ms; ${where}`, { maybeSent: wasSent });
+}
+
+function laneClosed(topic: string): BusError {
+  return new BusError('stopped', `${topic}: the lane of this message was closed`);
 }
 
 function refused({ topic }: QueuedPublish, reason: string, cause: Error): BusError {

@@ -1,8 +1,16 @@
-import type { BusFault, BusMessage, MessageHandler, SubscribeOptions, Subscription } from '../bus.ts';
+import type {
+  BusFault,
+  BusMessage,
+  MessageHandler,
+  PendingSubscription,
+  SubscribeOptions,
+  Subscription,
+} from '../bus.ts';
 import { BusError } from '../bus-error.ts';
 import { refuseFilter, refuseSubscribe } from './call-checks.ts';
 import { FilterRequests } from './filter-requests.ts';
 import type { Link } from './link.ts';
+import { awaitable } from './pending-subscription.ts';
 import { type FilterState, highestQoS, type Listener, Subscriptions } from './subscriptions.ts';
 
 /** Keeps the broker's idea of what this client wants to hear the same as ours. */
@@ -23,7 +31,7 @@ export class Subscriber {
     this.#handlerThrew = handlerThrew;
   }
 
-  subscribe(filter: string, handler: MessageHandler, options: SubscribeOptions = {}): Subscription {
+  subscribe(filter: string, handler: MessageHandler, options: SubscribeOptions = {}): PendingSubscription {
     const wrong = refuseFilter(filter) ?? refuseSubscribe(handler, options);
     if (wrong) throw wrong;
     const { qos = 1 } = options;
@@ -34,14 +42,14 @@ export class Subscriber {
     const state = this.#subscriptions.add(filter, listener);
     // Also for a filter that is there already: the new handler wants the retained messages too.
     if (this.#isConnected) this.#ask(state);
-    return {
+    return awaitable<Subscription>({
       ready: ready.promise,
       get refused() {
         return state.refused;
       },
       refresh: () => (listener.closed ? Promise.resolve() : this.#refresh(state)),
       close: () => this.#close(state, listener),
-    };
+    });
   }
 
   dispatch(message: BusMessage): void {

@@ -1,4 +1,5 @@
 import { type Bus, BusError, type BusOptions, type BusStatus, type Subscription } from '@setpoint/bus';
+import { awaitable } from '@setpoint/bus/internal';
 import { digestOf, isName, SetpointError } from '@setpoint/protocol';
 import type { z } from 'zod';
 import { Listeners } from '../configuration/guarded-callbacks.ts';
@@ -152,14 +153,11 @@ export function shareBus(bus: Bus, { will, onFault }: BusOptions): Bus {
         signal?.removeEventListener('abort', abort);
       });
     },
-    async publish(...message) {
-      if (phase === 'stopped') throw closedHere();
-      return bus.publish(...message);
-    },
+    publish: (...message) => (phase === 'stopped' ? Promise.reject(closedHere()) : bus.publish(...message)),
     subscribe(...wanted) {
       const subscription = bus.subscribe(...wanted);
       subscriptions.add(subscription);
-      return {
+      return awaitable<Subscription>({
         ready: subscription.ready,
         get refused() {
           return subscription.refused;
@@ -169,7 +167,7 @@ export function shareBus(bus: Bus, { will, onFault }: BusOptions): Bus {
           subscriptions.delete(subscription);
           return subscription.close();
         },
-      };
+      });
     },
     // Wrapped, so that a function that was added twice can be removed once.
     onStatus: (listener) => listeners.add((status) => listener(status)),

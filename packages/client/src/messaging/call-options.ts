@@ -1,4 +1,4 @@
-import { refuseTopic } from '@setpoint/bus';
+import { refuseTopic } from '@setpoint/bus/internal';
 import { type Fault, SetpointError } from '@setpoint/protocol';
 import {
   aFunction,

@@ -2,7 +2,7 @@ import type { TraceAttributes, TraceSpan, Tracing } from '@setpoint/participant'
 import { type Envelope, newMessageId } from '@setpoint/protocol';
 import { isThenable } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
-import type { PublishOutcome, PublishResult } from './outbox.ts';
+import type { PublishOutcome, PublishResult } from './message-publisher.ts';
 import type { MessageHandler } from './subscription.ts';
 
 /** What a message is, and what it is caused by; a message that is not traced gets an id of its own. */

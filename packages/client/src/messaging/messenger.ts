@@ -6,9 +6,15 @@ import { checkListening, checkSending, publishShape, requestShape, streamShape }
 import { createDeduplication } from './deduplication.ts';
 import type { OnFault } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
+import {
+  createMessagePublisher,
+  createPublishPromise,
+  type OutboxCounters,
+  type PublishPromise,
+  type PublishResult,
+} from './message-publisher.ts';
 import { createMessageSpans, type Traced } from './message-spans.ts';
 import { type MessagingOptions, resolveMessagingOptions } from './options.ts';
-import { createOutbox, type OutboxCounters, type PublishResult } from './outbox.ts';
 import { createReplier, type ReplyHandler } from './replier.ts';
 import { createInbox } from './reply-inbox.ts';
 import { createAsking, type RequestOptions, type StreamOptions } from './requester.ts';
@@ -28,7 +34,7 @@ export interface Messenger {
    * no connection, `dropped` or `expired` where it was given up. Only a message that can't be one is thrown.
    * @throws SetpointError `message_invalid`, `message_too_large`, `options_invalid`; BusError `topic_invalid`
    */
-  publish(topic: string, data: MessageData, options?: MessageOptions): Promise<PublishResult>;
+  publish(topic: string, data: MessageData, options?: MessageOptions): PublishPromise;
   /**
    * Calls `handler` for every message on a matching topic (`+`, `#`; a wildcard at the first level matches no `$` topic),
    * one after another in the order of arrival. A message that comes twice is handled once; one whose handler threw is not
@@ -138,7 +144,7 @@ export function createMessenger({
   const turn = createTurn();
   const hold = bus.holdBack && createHoldBudget(bus.holdBack.bind(bus));
   const subscriptions = new Set<OwnSubscription>();
-  const outbox = createOutbox({
+  const publisher = createMessagePublisher({
     bus,
     maxMessages: bounds.outboxMaxMessages,
     maxBytes: bounds.outboxMaxBytes,
@@ -152,7 +158,7 @@ export function createMessenger({
     open,
     onFault,
   });
-  const shared = { inbox, outbox, writer, service, defaultType: messageType };
+  const shared = { inbox, publisher, writer, service, defaultType: messageType };
   const asking = createAsking({
     ...shared,
     maxPending: bounds.maxPendingRequests,
@@ -167,14 +173,14 @@ export function createMessenger({
     stopping.abort(new SetpointError('stopped', 'the messenger was stopped'));
     const idle = [...subscriptions].map((subscription) => subscription.end());
     subscriptions.clear();
-    const done = Promise.all(idle).then(() => outbox.whenDrained());
+    const done = Promise.all(idle).then(() => publisher.whenDrained());
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([done, new Promise((settle) => (timer = setTimeout(settle, graceMs)))]);
     clearTimeout(timer);
-    outbox.stop();
+    publisher.stop();
   }
 
-  async function send(topic: string, data: MessageData, options: MessageOptions & Traced = {}): Promise<PublishResult> {
+  function send(topic: string, data: MessageData, options: MessageOptions & Traced = {}): Promise<PublishResult> {
     const {
       type = messageType,
       qos = 1,
@@ -185,7 +191,7 @@ export function createMessenger({
       id,
     } = options;
     const { bytes } = writer.seal({ type, subject: service, data, sequence, traceparent, id });
-    return outbox.publish(topic, bytes, { qos, retain, maxAgeMs });
+    return publisher.publish(topic, bytes, { qos, retain, maxAgeMs });
   }
 
   function subscribe(filter: string, handler: MessageHandler<unknown>, options: MessageSubscribeOptions = {}) {
@@ -209,10 +215,11 @@ export function createMessenger({
   const requestStream = spans?.requestStream(asking.requestStream) ?? asking.requestStream;
 
   const messenger: OwnMessenger = {
-    async publish(topic, data, options) {
-      checkSending(topic, options, publishShape);
-      return publish(topic, data, options);
-    },
+    publish: (topic, data, options) =>
+      createPublishPromise(() => {
+        checkSending(topic, options, publishShape);
+        return publish(topic, data, options);
+      }),
     subscribe(filter, handler, options) {
       checkListening('subscribe', handler, options);
       return subscribe(filter, handler as MessageHandler<unknown>, options);
@@ -234,7 +241,7 @@ export function createMessenger({
       const replier = createReplier(shared, handler) as MessageHandler<unknown>;
       return subscribe(filter, replier, { concurrency: replyConcurrency, ...options });
     },
-    stats: () => ({ ...outbox.counters(), pendingRequests: asking.pending, subscriptions: subscriptions.size }),
+    stats: () => ({ ...publisher.counters(), pendingRequests: asking.pending, subscriptions: subscriptions.size }),
     stop({ graceMs = 1000 } = {}) {
       stopped ??= stop(graceMs);
       return stopped;

@@ -1,9 +1,8 @@
 import { type Envelope, type EnvelopeWriter, type SealedEnvelope, SetpointError } from '@setpoint/protocol';
 import type { MessageData } from './message-data.ts';
-import type { Outbox } from './outbox.ts';
+import { type MessagePublisher, outcomeOf } from './message-publisher.ts';
 import type { Inbox } from './reply-inbox.ts';
-import { frameTypes, streamWindow } from './reply-protocol.ts';
-import { mirror, outcomeOf } from './requester.ts';
+import { frameTypes, mirror, streamWindow } from './reply-protocol.ts';
 
 /**
  * Answers a question: with an object, or with any number of them, as an async generator does. `signal` aborts when the
@@ -23,7 +22,7 @@ export class ReplyRefused extends Error {
 
 export interface ReplyingOptions {
   readonly inbox: Inbox;
-  readonly outbox: Outbox;
+  readonly publisher: MessagePublisher;
   readonly writer: EnvelopeWriter;
   readonly service: string;
   readonly defaultType: string;
@@ -36,7 +35,7 @@ const answerMaxAgeMs = 30_000;
 
 /** Makes of a handler that answers one that takes messages. */
 export function createReplier<T>(
-  { inbox, outbox, writer, service, defaultType }: ReplyingOptions,
+  { inbox, publisher, writer, service, defaultType }: ReplyingOptions,
   handler: ReplyHandler<T>,
 ): (message: Envelope, topic: string, signal: AbortSignal) => Promise<void> {
   function seal(to: Envelope, type: string, data: object, rest: FrameMembers): SealedEnvelope {
@@ -52,7 +51,7 @@ export function createReplier<T>(
   async function send(to: Envelope, type: string, data: object, rest: FrameMembers = {}): Promise<void> {
     const { bytes } = seal(to, type, data, rest);
     const properties = mirror({ correlationData: to.id });
-    const result = await outbox.publish(to.replyto as string, bytes, {
+    const result = await publisher.publish(to.replyto as string, bytes, {
       qos: 1,
       retain: false,
       maxAgeMs: answerMaxAgeMs,

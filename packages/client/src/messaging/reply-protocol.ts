@@ -1,3 +1,4 @@
+import type { MessageProperties } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
 
 /**
@@ -21,3 +22,19 @@ export const frameTypes = {
 export const streamWindow = 16;
 
 export const isControl = ({ type }: Envelope): boolean => type === frameTypes.credit || type === frameTypes.cancel;
+
+/** The MQTT 5 properties that say of a question or an answer what its envelope says too. */
+export function mirror(of: {
+  responseTopic?: string;
+  correlationData?: string;
+  timeoutMs?: number;
+}): MessageProperties {
+  const { responseTopic, correlationData, timeoutMs } = of;
+  return {
+    contentType: 'application/cloudevents+json',
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
+    // Nobody waits for the answer any more then.
+    ...(timeoutMs !== undefined && { messageExpirySeconds: Math.ceil(timeoutMs / 1000) }),
+  };
+}

@@ -1,10 +1,9 @@
-import type { PublishOptions } from '@setpoint/bus';
 import { type Envelope, type EnvelopeWriter, type JsonObject, SetpointError } from '@setpoint/protocol';
 import type { MessageData } from './message-data.ts';
+import { type MessagePublisher, outcomeOf } from './message-publisher.ts';
 import type { Traced } from './message-spans.ts';
-import type { Outbox, PublishOutcome, PublishResult } from './outbox.ts';
 import type { Inbox } from './reply-inbox.ts';
-import { frameTypes, streamWindow } from './reply-protocol.ts';
+import { frameTypes, mirror, streamWindow } from './reply-protocol.ts';
 
 export interface RequestOptions {
   /** The CloudEvents type of the question. @default "setpoint.message.v1" */
@@ -24,7 +23,7 @@ export interface StreamOptions extends RequestOptions {
 
 export interface AskingOptions {
   readonly inbox: Inbox;
-  readonly outbox: Outbox;
+  readonly publisher: MessagePublisher;
   readonly writer: EnvelopeWriter;
   readonly service: string;
   readonly defaultType: string;
@@ -52,7 +51,7 @@ interface Question extends Disposable {
 }
 
 export function createAsking(options: AskingOptions): Asking {
-  const { inbox, outbox, writer, service, defaultType, maxPending, isConnected, stopping } = options;
+  const { inbox, publisher, writer, service, defaultType, maxPending, isConnected, stopping } = options;
   let pending = 0;
 
   function ask(
@@ -73,7 +72,7 @@ export function createAsking(options: AskingOptions): Asking {
     const properties = mirror({ responseTopic: inbox.topic, correlationData: id, timeoutMs });
     inbox
       .listen()
-      .then(() => outbox.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: timeoutMs, properties }))
+      .then(() => publisher.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: timeoutMs, properties }))
       .then(outcomeOf)
       // A question that became too old is told by its own time.
       .then((outcome) => outcome.status === 'dropped' && answers.fail(outcome.error))
@@ -92,7 +91,7 @@ export function createAsking(options: AskingOptions): Asking {
     if (topic === undefined || correlationid === undefined) return;
     const { bytes } = writer.seal({ type, subject: service, data, correlationid });
     // Lost, it ends the stream by its idle time, here or there.
-    outbox.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: 5000 }).catch(() => {});
+    publisher.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: 5000 }).catch(() => {});
   };
 
   return {
@@ -186,25 +185,6 @@ function createAnswers(topic: string, isConnected: () => boolean, signals: reado
     },
   };
 }
-
-/** The MQTT 5 properties that say of a question or an answer what its envelope says too. */
-export function mirror(of: {
-  responseTopic?: string;
-  correlationData?: string;
-  timeoutMs?: number;
-}): NonNullable<PublishOptions['properties']> {
-  const { responseTopic, correlationData, timeoutMs } = of;
-  return {
-    contentType: 'application/cloudevents+json',
-    ...(responseTopic !== undefined && { responseTopic }),
-    ...(correlationData !== undefined && { correlationData }),
-    // Nobody waits for the answer any more then.
-    ...(timeoutMs !== undefined && { messageExpirySeconds: Math.ceil(timeoutMs / 1000) }),
-  };
-}
-
-export const outcomeOf = (result: PublishResult): PublishOutcome | Promise<PublishOutcome> =>
-  result.status === 'queued' ? result.outcome : result;
 
 function noAnswer(topic: string, timeoutMs: number, isConnected: boolean): SetpointError {
   const why = isConnected

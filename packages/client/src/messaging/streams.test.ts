@@ -276,6 +276,8 @@ describe('questions', () => {
     expect(asked.mock.calls[0]?.[2]).toEqual({
       qos: 1,
       retain: false,
+      maxAgeMs: 2500,
+      lane: expect.anything(),
       properties: {
         contentType: 'application/cloudevents+json',
         responseTopic: 'service/vad/reply/asker',

@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import { checkListening, checkOptions, publishShape, topicShape } from './call-options.ts';
 import { InvalidMessage } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
+import { createPublishPromise, type PublishPromise } from './message-publisher.ts';
 import type { MessageOptions, Messenger } from './messenger.ts';
-import type { PublishResult } from './outbox.ts';
 import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
 
 /** The names in the braces of a pattern: `{ sensor: string }` of `sensor/{sensor}/reading`. */
@@ -37,7 +37,7 @@ export interface TypedTopic<Pattern extends string, Schema extends z.ZodType> {
     params: TopicParams<Pattern>,
     data: z.input<Schema>,
     options?: MessageOptions,
-  ): Promise<PublishResult>;
+  ): PublishPromise;
   /**
    * Calls `handler` with what the schema makes of the data. A message that doesn't fit is reported, counted as
    * `invalid`, and harms no other.
@@ -120,13 +120,14 @@ export function defineTopic<const Pattern extends string, Schema extends z.ZodTy
     filter,
     topic: topicOf,
     params: paramsOf,
-    async publish(messenger, params, data, options) {
-      const topic = topicOf(params);
-      const { error } = schema.safeParse(data);
-      if (error) throw unfit(topic, error);
-      checkOptions(options, publishShape);
-      return messenger.publish(topic, data as MessageData, { ...defaults, ...options });
-    },
+    publish: (messenger, params, data, options) =>
+      createPublishPromise(() => {
+        const topic = topicOf(params);
+        const { error } = schema.safeParse(data);
+        if (error) throw unfit(topic, error);
+        checkOptions(options, publishShape);
+        return messenger.publish(topic, data as MessageData, { ...defaults, ...options });
+      }),
     subscribe(messenger, handler, options) {
       checkListening('subscribe', handler, options);
       return messenger.subscribe<JsonObject>(

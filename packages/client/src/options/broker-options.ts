@@ -1,4 +1,5 @@
-import { type Bus, type BusOptions, parseBrokerUrl } from '@setpoint/bus';
+import type { Bus, BusOptions } from '@setpoint/bus';
+import { parseBrokerUrl } from '@setpoint/bus/internal';
 import type { BrokerUrl, MqttTlsOptions } from '@setpoint/bus/mqtt';
 import { brokerSchemes } from '#runtime/broker-access';
 import {

@@ -1,4 +1,4 @@
-import { type BrokersOptions, findBrokerTlsFaults } from '@setpoint/bus';
+import { type BrokersOptions, findBrokerTlsFaults } from '@setpoint/bus/internal';
 import type { BrokerUrl, MqttTlsOptions } from '@setpoint/bus/mqtt';
 import { type BrokerOptions, brokerRules, tlsRules } from './broker-options.ts';
 import { type EnvironmentOptions, isSet, readEnvironment } from './environment.ts';
