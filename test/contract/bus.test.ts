@@ -1,4 +1,4 @@
+import { describeBusSuite } from '@setpoint/bus/suite';
 import { availableBrokers } from '@setpoint/test-support/brokers/brokers';
-import { describeBusContract } from '../../packages/bus/src/contract.ts';
 
-for (const broker of await availableBrokers()) describeBusContract(broker.name, broker.open);
+for (const broker of await availableBrokers()) describeBusSuite(broker.name, broker.open);

@@ -1,9 +1,9 @@
 import type { Bus, BusStatus } from '@setpoint/bus';
+import type { BrokerHarness } from '@setpoint/bus/suite';
 import { availableBrokers } from '@setpoint/test-support/brokers/brokers';
 import { hear, reached } from '@setpoint/test-support/heard';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BrokerHarness } from '../../packages/bus/src/contract.ts';
 import {
   type ConnectionEvent,
   type ConnectionState,

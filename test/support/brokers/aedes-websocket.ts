@@ -1,5 +1,5 @@
+import type { BrokerHarness } from '@setpoint/bus/suite';
 import { Aedes, type AedesOptions } from 'aedes';
-import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
 import { freePort } from '../free-port.ts';
 import { testCertificate } from '../tls.ts';
 import { connectTo } from './over-socket.ts';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
+import type { BrokerHarness } from '@setpoint/bus/suite';
 import { Aedes, type AedesOptions } from 'aedes';
-import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
 import { freePort } from '../free-port.ts';
 import { connectTo } from './over-socket.ts';
 

@@ -1,4 +1,4 @@
-import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
+import type { BrokerHarness } from '@setpoint/bus/suite';
 import { namedMachine, skipLoudly } from '../machine.ts';
 import { openAedes } from './aedes.ts';
 import { type BrokerProcess, openBrokerProcess } from './broker-process.ts';

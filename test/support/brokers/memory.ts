@@ -1,5 +1,5 @@
 import { createMemoryBroker, type MemoryBroker, type MemoryBrokerOptions } from '@setpoint/bus/memory';
-import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
+import type { BrokerHarness } from '@setpoint/bus/suite';
 
 export interface MemoryHarness extends BrokerHarness {
   readonly broker: MemoryBroker;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { MqttBus, MqttBusOptions } from '@setpoint/bus/mqtt';
-import type { BrokerHarness } from '../../../packages/bus/src/contract.ts';
+import type { BrokerHarness } from '@setpoint/bus/suite';
 import { freePort } from '../free-port.ts';
 import { mayUseBinary, mayUseContainers } from '../machine.ts';
 import { answersMqtt } from './answers-mqtt.ts';

@@ -1,9 +1,9 @@
+import { describeBusSuite } from '@setpoint/bus/suite';
 import { describe, expect, it } from 'vitest';
 import type { Bus, BusFault } from '../bus.ts';
-import { describeBusContract } from '../contract.ts';
 import { createMemoryBroker } from './memory-broker.ts';
 
-describeBusContract('memory', async () => {
+describeBusSuite('memory', async () => {
   const broker = createMemoryBroker();
   return { name: 'memory', url: undefined, ...broker, close: () => broker.stop() };
 });
