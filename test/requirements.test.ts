@@ -36,6 +36,9 @@ function collectCitations(): Map<string, string> {
 
 /** Does not look into `node_modules`: the packages link to one another there, in a circle. */
 function listTests(room: string): string[] {
-  const files = globSync(`${room}/**/*.test.ts`, { cwd: root, exclude: (path) => path.endsWith('node_modules') });
+  const files = globSync([`${room}/**/*.test.ts`, `${room}/*/suite/*.ts`], {
+    cwd: root,
+    exclude: (path) => path.endsWith('node_modules'),
+  });
   return files.filter((file) => file !== 'test/requirements.test.ts');
 }

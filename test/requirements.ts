@@ -177,6 +177,13 @@ export const requirements: Readonly<Record<string, string>> = {
   'Wire-13-Errors-Repeat-Nothing':
     'An error about a key or a message that can not be read does not repeat its text, which may be a secret.',
 
+  'House-10-Age-And-Overflow':
+    'bus.publish gives up each message at its own maxAgeMs, and outboxPolicy says whether the oldest message gives way or the new one.',
+  'House-11-Lanes': 'Messages of a lane have bounds of their own in the publish queue and push out no other messages.',
+  'House-12-Awaited-Subscription': 'A subscription that is awaited resolves when the broker has granted it.',
+  'House-13-Awaited-Outcome':
+    'The promise of messenger.publish has the outcome in the end, whether or not the message had to wait for a connection.',
+
   'House-80-Links-Resolve': 'Every link in the documentation leads to a file and a heading that exist.',
   'House-81-Architecture-Exists': 'Every file, folder and function that docs/architecture.md names exists.',
   'House-20-No-Schema':

@@ -56,7 +56,7 @@ export function describePublishing({ test, create, connect, stopBroker, startBro
       await expect(bus.publish(`${root}/a`, 'late')).rejects.toMatchObject({ code: 'publish_timeout' });
     });
 
-    test('gives up each message at its own maxAgeMs', async (root) => {
+    test('House-10-Age-And-Overflow: gives up each message at its own maxAgeMs', async (root) => {
       const bus = create();
       const old = bus.publish(`${root}/old`, 'x', { maxAgeMs: 20 });
       const young = bus.publish(`${root}/young`, 'x', { maxAgeMs: 60_000 });
@@ -80,7 +80,7 @@ export function describePublishing({ test, create, connect, stopBroker, startBro
       await patient;
     });
 
-    test('drops the oldest message when as many wait as outboxMaxMessages allows and outboxPolicy says so', async (root) => {
+    test('House-10-Age-And-Overflow: drops the oldest message when as many wait as outboxMaxMessages allows and outboxPolicy says so', async (root) => {
       const bus = create({ outboxMaxMessages: 2, outboxPolicy: 'drop-oldest' });
       const heard = recorder();
       bus.subscribe(`${root}/a`, heard.handler);
@@ -108,7 +108,7 @@ export function describePublishing({ test, create, connect, stopBroker, startBro
       await Promise.all([second, third]);
     });
 
-    test('bounds the messages of a lane apart from all others', async (root) => {
+    test('House-11-Lanes: bounds the messages of a lane apart from all others', async (root) => {
       const bus = create({ outboxMaxMessages: 1 });
       const lane = createPublishLane({ maxMessages: 1, maxBytes: 1000, overflow: 'drop-oldest' });
       const own = bus.publish(`${root}/own`, 'x');

@@ -87,7 +87,7 @@ export function describeSubscriptions({
       expect(text(await wild.next())).toBe('again too');
     });
 
-    test('resolves an awaited subscription when it is granted', async (root) => {
+    test('House-12-Awaited-Subscription: resolves an awaited subscription when it is granted', async (root) => {
       const bus = await connect();
       await bus.publish(`${root}/a`, 'kept', { retain: true });
       const heard = recorder();

@@ -181,7 +181,7 @@ describe('a published message', () => {
 });
 
 describe('the promise of publish', () => {
-  it('has the outcome in the end, whether or not the message was queued', async () => {
+  it('House-13-Awaited-Outcome: has the outcome in the end, whether or not the message was queued', async () => {
     const { send, sent, become } = openScripted(lost);
     const promise = createPublishPromise(() => send('a'));
     expect((await promise).status).toBe('queued');
