@@ -312,6 +312,6 @@ describe('stop', () => {
     await vi.waitUntil(() => authority.readiness().isReady, 5000);
     isRefused = true;
     await authority.stop();
-    expect(logs).toContain('the farewell was not published');
+    expect(logs).toContain('the last report was not sent');
   });
 });

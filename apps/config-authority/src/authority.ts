@@ -14,6 +14,7 @@ import {
   createEnvelopeWriter,
   createTopics,
   type EnvelopeWriter,
+  type Fault,
   type KeyRing,
   type Result,
   SetpointError,
@@ -22,16 +23,17 @@ import {
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { createBrokerLog, firstTry } from './broker/broker-log.ts';
+import { type CommitStep, openCommitStep } from './commit.ts';
 import type { InstanceView } from './instances/instance-view.ts';
-import { createInstanceWatch } from './instances/instance-watch.ts';
-import { createBeacon } from './publish/beacon.ts';
+import { createInstanceWatch, type InstanceWatch } from './instances/instance-watch.ts';
+import { type Beacon, createBeacon } from './publish/beacon.ts';
 import { readBack } from './publish/read-back.ts';
-import { createOutboxPublisher } from './publish/snapshot-publisher.ts';
-import { createStaleRepair } from './publish/stale-repair.ts';
+import { createSnapshotPublisher, type SnapshotPublisher } from './publish/snapshot-publisher.ts';
+import { createStaleRepair, type StaleRepair } from './publish/stale-repair.ts';
 import { fileProblem, type Readiness, readinessOf, refuseFaultyFirstStart } from './readiness.ts';
-import { createRequestHandler } from './requests/request-handler.ts';
+import { createRequestHandler, type RequestHandler } from './requests/request-handler.ts';
 import { createTracedRequests, type TracedRequests } from './requests/traced-requests.ts';
-import { startRetention } from './retention.ts';
+import { type Retention, startRetention } from './retention.ts';
 import { type OrganisationRules, openOrganisationRules, type RulesInForce } from './rules/organisation-rules.ts';
 import { openSources, type Sources, type SourcesOptions } from './sources/sources.ts';
 
@@ -45,22 +47,22 @@ export interface AuthorityOptions {
   /** Makes the connection to the broker; the authority starts and stops it. */
   readonly openBus: (options: BusOptions) => Bus;
   readonly signer: Signer;
-  /** Believes what `signer` signed. */
+  /** Accepts what `signer` signed. */
   readonly ownKeys: KeyRing;
-  /** Whose requests to carry out. @default whoever the broker lets publish them */
+  /** The operators whose requests are accepted. @default anyone whom the broker lets publish them */
   readonly operatorKeys?: KeyRing | undefined;
-  /** The folder with the services' files. @default none */
+  /** The folder with the files of the services. @default none */
   readonly configDir?: string;
-  /** The folder with rules of the household. @default `_rules` in `configDir` */
+  /** The folder with the rules of the organisation. @default `_rules` in `configDir` */
   readonly rulesDir?: string | undefined;
   /** The variables that may hold settings, and that files may name. @default none */
   readonly environment?: SourcesOptions['environment'];
-  /** A dotenv file with more of them. @default `.env` in the folder, where there is one */
+  /** A dotenv file with more of them. @default `.env` in `configDir`, if it exists */
   readonly envFile?: string | undefined;
-  /** The settings that go before all others, by service. @default none */
+  /** The settings with the highest precedence, by service. @default none */
   readonly arguments?: SourcesOptions['arguments'];
   readonly logger: Logger;
-  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default none is recorded, and traces pass through */
+  /** `openTelemetry()` of `@setpoint/client/opentelemetry`. @default records nothing and passes traces on */
   readonly tracing?: Tracing;
   /** Bytes. @default 1048576 */
   readonly maxEnvelopeBytes?: number;
@@ -72,91 +74,310 @@ export interface AuthorityOptions {
 
 /** A running authority. */
 export interface Authority extends AsyncDisposable {
-  /** What concerns every service is addressed to this name. */
+  /** Requests that concern every service are addressed to this name. */
   readonly id: string;
   readonly engine: Engine;
-  /** Asks the engine for what somebody else has asked for, in the trace of that. */
+  /** Has the engine decide a request, in the trace of its requester. */
   readonly perform: TracedRequests['perform'];
   readonly instances: InstanceView;
   readiness(): Readiness;
   /**
-   * Resolves when the broker was reached, or with why it was not at the first attempt; it is tried again. Waits 2 seconds
-   * at most.
+   * Resolves when the first attempt to reach the broker has ended: with undefined, or with the reason of its failure.
+   * Waits 2 seconds at most. Attempts go on in any case.
    */
   reached(): Promise<string | undefined>;
-  /** Reads the sources of a service again. Resolves when they are taken in, with what has become of them. */
+  /** Reads the files of a service again. Resolves to the result once they were taken in. */
   reload(service: string): Promise<Result>;
-  /** The same for every service, and for the env file. */
+  /** Reads the files of every service and the env file again. */
   reloadAll(): Promise<void>;
   /**
-   * Stops: takes no more requests, answers those under way, publishes what is decided, says `shutdown`, disconnects.
-   * What could not be published by then is published by the next start. Can be called twice.
+   * Stops: takes no more requests, answers those under way, publishes what is decided, reports `shutdown`, disconnects.
+   * The next start publishes what could not be published. May be called twice.
    */
   stop(): Promise<void>;
 }
 
-/** What is under way and what is decided get this long when the authority stops, however slow the broker. Milliseconds. */
+/** How long a stop waits for requests under way and for publications, however slow the broker is. Milliseconds. */
 const flushMs = 2000;
-/** Whoever started it is told where things are after this long, whatever the broker does. Milliseconds. */
+/** How long `reached` waits for the broker. Milliseconds. */
 const firstTryMs = 2000;
-/** The last report gets this long after it. Milliseconds. */
+/** How long the last report may take after that. Milliseconds. */
 const farewellMs = 1000;
+/** Room for the topic and the header of a packet. Bytes. */
+const topicBytes = 1024;
 
 /**
- * Starts an authority. Resolves when its files are taken in and it is connecting; with a broker that is not there it
- * goes on connecting, and what is decided meanwhile is published then.
- * @throws whatever the store or the folder says
+ * Starts an authority. Resolves when its files were taken in and it is connecting. While the broker is not there it goes
+ * on connecting, and publishes then what it decided meanwhile.
+ * @throws SetpointError `file_invalid` for a new service whose files are faulty, `options_invalid`; whatever the store or
+ * the folder throws
+ *
+ * @example
+ * await using store = await openSqliteStore({ file: 'setpoint.db' });
+ * const keys = await openAuthorityKeys('.setpoint');
+ * await using authority = await startAuthority({
+ *   store,
+ *   openBus: (options) => createMqttBus({ url: 'mqtt://127.0.0.1:1883', ...options }),
+ *   signer: keys.signer,
+ *   ownKeys: keys.own,
+ *   configDir: 'config',
+ *   logger: pino(),
+ * });
  */
 export async function startAuthority(options: AuthorityOptions): Promise<Authority> {
-  const parts = await openParts(options);
-  const { bus, health, logger } = parts;
-  const { outbox, requests, instances, repair, files, organisationRules } = await startParts(options, parts);
-  // The policy is in force by now.
-  const retention = startRetention(parts.engine, logger);
-  let stopping: Promise<void> | undefined;
+  const running = new RunningAuthority(options, await openEngine(options));
+  await running.start();
+  return running;
+}
 
-  async function stop(): Promise<void> {
-    await Promise.all([files?.stop(), organisationRules?.stop(), retention.stop()]);
-    const late = AbortSignal.timeout(flushMs);
-    await Promise.race([requests.stop(), untilAborted(late)]);
-    await outbox.flush(late).catch(() => {
-      logger.warn('stopping with snapshots that no broker has acknowledged; the next start publishes them');
+/** The engine, with what the rest of the authority puts into it: contracts, instances, policies and rules. */
+interface EngineParts {
+  readonly engine: Engine;
+  readonly contracts: ContractRegistry;
+  readonly tracker: ConvergenceTracker;
+  readonly inForce: RulesInForce;
+}
+
+async function openEngine({ store, id, now, maxEnvelopeBytes }: AuthorityOptions): Promise<EngineParts> {
+  const contracts = createContractRegistry();
+  const tracker = createConvergenceTracker();
+  const inForce: RulesInForce = {};
+  const engine = await createEngine({
+    store,
+    ...(id !== undefined && { id }),
+    ...(now !== undefined && { now }),
+    ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }),
+    contracts,
+    instances: () => tracker.instances(),
+    policies: () => inForce.policies,
+    rules: () => inForce.rules,
+  });
+  return { engine, contracts, tracker, inForce };
+}
+
+/** Wires the engine to a bus, its files and its rules. Started in the order of its parts, stopped in reverse. */
+class RunningAuthority implements Authority {
+  readonly id: string;
+  readonly engine: Engine;
+  readonly perform: TracedRequests['perform'];
+  readonly #options: AuthorityOptions;
+  readonly #inForce: RulesInForce;
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #topics: Topics;
+  readonly #writer: EnvelopeWriter;
+  readonly #beacon: Beacon;
+  readonly #health: HealthReporter;
+  readonly #bus: Bus;
+  readonly #traced: TracedRequests;
+  readonly #publisher: SnapshotPublisher;
+  readonly #instances: InstanceWatch;
+  readonly #requests: RequestHandler;
+  #rules: OrganisationRules | undefined;
+  #sources: Sources | undefined;
+  #retention: Retention | undefined;
+  #repair: StaleRepair | undefined;
+  #commits: CommitStep | undefined;
+  #isListening = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AuthorityOptions, { engine, contracts, tracker, inForce }: EngineParts) {
+    const { id = 'config-authority', prefix = '', store, signer, logger, now = Date.now, maxEnvelopeBytes } = options;
+    const { tracing = untraced, operatorKeys } = options;
+    this.#options = options;
+    this.id = id;
+    this.engine = engine;
+    this.#inForce = inForce;
+    this.#logger = logger;
+    this.#now = now;
+    this.#topics = createTopics(prefix);
+    this.#writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
+    this.#beacon = createBeacon(() => store.commitCount);
+    this.#health = this.#createHealth();
+    this.#bus = options.openBus({
+      will: () => this.#health.will(),
+      ...(maxEnvelopeBytes !== undefined && { maxMessageBytes: maxEnvelopeBytes + topicBytes }),
+      onFault: ({ kind, message, cause }) => logger.warn({ kind, err: cause }, message),
     });
-    outbox.stop();
-    repair.stop();
-    await instances.stop();
-    const farewell = health
-      .close()
-      .catch((cause: unknown) => logger.debug({ err: cause }, 'the farewell was not published'));
-    await Promise.race([farewell, after(farewellMs)]);
-    await bus.stop();
+    const shared = { bus: this.#bus, topics: this.#topics, writer: this.#writer, logger, now };
+    this.#traced = createTracedRequests(engine, tracing);
+    this.perform = this.#traced.perform;
+    this.#publisher = createSnapshotPublisher({ ...shared, store, tracing });
+    contracts.onLiveChange((service) => this.#sources?.retype(service));
+    this.#instances = createInstanceWatch({ ...shared, contracts, tracker, id, tracing });
+    this.#requests = createRequestHandler({ ...shared, engine, operatorKeys, perform: this.perform });
   }
 
-  const authority: Authority = {
-    id: parts.id,
-    engine: parts.engine,
-    perform: parts.traced.perform,
-    instances,
-    readiness: () =>
-      readinessOf({
-        bus,
-        engine: parts.engine,
-        isListening: parts.isListening(),
-        ruleFaults: organisationRules?.problems() ?? [],
-      }),
-    reached: () => firstTry(bus, firstTryMs),
-    async reload(service) {
-      if (files) return files.reload(service);
-      throw new SetpointError('options_invalid', 'this authority has no folder of files that could be read again');
-    },
-    reloadAll: async () => files?.reloadAll(),
-    stop() {
-      stopping ??= stop();
-      return stopping;
-    },
-    [Symbol.asyncDispose]: () => authority.stop(),
-  };
-  return authority;
+  get instances(): InstanceView {
+    return this.#instances;
+  }
+
+  /** @throws what opening the files throws, after everything that was started has been stopped */
+  async start(): Promise<void> {
+    try {
+      await this.#followCommits();
+      await this.#openFiles();
+    } catch (cause) {
+      await this.#abandon();
+      throw cause;
+    }
+    this.#connect();
+    // The policy is in force by now.
+    this.#retention = startRetention(this.engine, this.#logger);
+  }
+
+  readiness(): Readiness {
+    return readinessOf({
+      bus: this.#bus,
+      engine: this.engine,
+      isListening: this.#isListening,
+      ruleFaults: this.#ruleFaults,
+    });
+  }
+
+  reached(): Promise<string | undefined> {
+    return firstTry(this.#bus, firstTryMs);
+  }
+
+  async reload(service: string): Promise<Result> {
+    if (this.#sources) return this.#sources.reload(service);
+    throw new SetpointError('options_invalid', 'this authority has no folder of files that could be read again');
+  }
+
+  async reloadAll(): Promise<void> {
+    await this.#sources?.reloadAll();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #createHealth(): HealthReporter {
+    const { id } = this;
+    return createHealthReporter({
+      topics: this.#topics,
+      writer: this.#writer,
+      instance: id,
+      service: id,
+      contract: undefined,
+      keepaliveIntervalMs: this.#options.keepaliveIntervalMs ?? 5000,
+      now: this.#now,
+      config: () => undefined,
+      beacon: () => this.#beacon.read(),
+      onDouble: () => this.#logger.error({ id }, 'another authority uses this id on this broker; stop one of them'),
+      onFailed: (cause) => this.#logger.debug({ err: cause }, 'a report was not published'),
+    });
+  }
+
+  /** Publishes every version from its commit on, and again when a broker or an instance has an older one. */
+  async #followCommits(): Promise<void> {
+    const { store, ownKeys: keys } = this.#options;
+    const commits = await openCommitStep({
+      store,
+      engine: this.engine,
+      publisher: this.#publisher,
+      beacon: this.#beacon,
+      traced: this.#traced,
+    });
+    const reassert = (record: VersionRecord): void => {
+      const { service } = record.snapshot;
+      this.#logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
+      this.#publisher.enqueue(record);
+    };
+    const repair = createStaleRepair({ latest: commits.latest, reassert });
+    this.#repair = repair;
+    this.#instances.onHealth((health) => repair.hear(health));
+    commits.follow({ instances: this.#instances, repair });
+    const logBroker = createBrokerLog(this.#logger, () => performance.now());
+    this.#bus.onStatus((status) => {
+      logBroker(status);
+      if (status.kind !== 'connected') return;
+      readBack({ bus: this.#bus, topics: this.#topics, keys, latest: commits.all, reassert, now: this.#now }).catch(
+        (cause) => this.#logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
+      );
+    });
+    // A commit may also mend the problem of another service.
+    this.engine.onCommit(() => this.#reportFiles());
+    this.#commits = commits;
+  }
+
+  /** Rules before sources, so that they count for the first documents too. */
+  async #openFiles(): Promise<void> {
+    const { configDir, rulesDir, environment = {}, envFile, arguments: given = new Map() } = this.#options;
+    if (configDir === undefined) return;
+    const onRead = (): void => this.#reportFiles();
+    this.#rules = await openOrganisationRules({
+      configDir,
+      rulesDir,
+      inForce: this.#inForce,
+      logger: this.#logger,
+      onRead,
+    });
+    this.#sources = await openSources({
+      engine: this.engine,
+      logger: this.#logger,
+      directory: configDir,
+      environment,
+      envFile,
+      arguments: given,
+      onLoaded: onRead,
+    });
+    refuseFaultyFirstStart(this.engine, (service) => this.#commits?.latest(service) !== undefined);
+  }
+
+  #connect(): void {
+    this.#health.attach(this.#bus);
+    this.#bus.start().catch(() => undefined);
+    this.#requests.ready.then(
+      () => {
+        this.#isListening = true;
+        this.#reportFiles();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Reports ready, or degraded while files are faulty. */
+  #reportFiles(): void {
+    if (!this.#isListening) return;
+    const problem = fileProblem(this.engine, this.#ruleFaults);
+    if (problem) this.#health.report('degraded', 'degraded', problem);
+    else if (this.#health.health().state !== 'ready') this.#health.report('ready', 'ready');
+  }
+
+  get #ruleFaults(): readonly Fault[] {
+    return this.#rules?.problems() ?? [];
+  }
+
+  /** Undoes a start that failed. */
+  async #abandon(): Promise<void> {
+    await Promise.all([this.#sources?.stop(), this.#rules?.stop()]);
+    this.#publisher.stop();
+    await Promise.all([this.#requests.stop(), this.#instances.stop()]);
+    await this.#bus.stop();
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([this.#sources?.stop(), this.#rules?.stop(), this.#retention?.stop()]);
+    const late = AbortSignal.timeout(flushMs);
+    await Promise.race([this.#requests.stop(), untilAborted(late)]);
+    await this.#publisher.flush(late).catch(() => {
+      this.#logger.warn('stopping with snapshots that no broker has acknowledged; the next start publishes them');
+    });
+    this.#publisher.stop();
+    this.#repair?.stop();
+    await this.#instances.stop();
+    const farewell = this.#health
+      .close()
+      .catch((cause: unknown) => this.#logger.debug({ err: cause }, 'the last report was not sent'));
+    await Promise.race([farewell, resolveAfter(farewellMs)]);
+    await this.#bus.stop();
+  }
 }
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
@@ -165,207 +386,5 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => settle(), { once: true });
   });
 
-/** Resolves after a time; does not keep the process alive. */
-const after = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms).unref());
-
-interface Parts {
-  readonly engine: Engine;
-  readonly contracts: ContractRegistry;
-  readonly tracker: ConvergenceTracker;
-  readonly inForce: RulesInForce;
-  readonly traced: TracedRequests;
-  readonly bus: Bus;
-  readonly topics: Topics;
-  readonly writer: EnvelopeWriter;
-  readonly health: HealthReporter;
-  readonly beacon: ReturnType<typeof createBeacon>;
-  readonly logger: Logger;
-  readonly now: () => number;
-  readonly id: string;
-  readonly isListening: () => boolean;
-  readonly setListening: () => void;
-}
-
-async function openParts(options: AuthorityOptions): Promise<Parts> {
-  const { id = 'config-authority', prefix = '', store, signer, logger, now = Date.now, maxEnvelopeBytes } = options;
-  const topics = createTopics(prefix);
-  const writer = createEnvelopeWriter({ source: `/authority/${id}`, signer, maxEnvelopeBytes, now });
-  const contracts = createContractRegistry();
-  const tracker = createConvergenceTracker();
-  const inForce: RulesInForce = {};
-  const engine = await createEngine({
-    store,
-    id,
-    now,
-    ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }),
-    contracts,
-    instances: () => tracker.instances(),
-    policies: () => inForce.policies,
-    rules: () => inForce.rules,
-  });
-  const traced = createTracedRequests(engine, options.tracing ?? untraced);
-  const beacon = createBeacon(() => store.commitCount);
-  const health = createHealthReporter({
-    topics,
-    writer,
-    instance: id,
-    service: id,
-    contract: undefined,
-    keepaliveIntervalMs: options.keepaliveIntervalMs ?? 5000,
-    now,
-    config: () => undefined,
-    beacon: () => beacon.read(),
-    onDouble: () => logger.error({ id }, 'another authority uses this id on this broker; stop one of them'),
-    onFailed: (cause) => logger.debug({ err: cause }, 'a report was not published'),
-  });
-  const bus = options.openBus({
-    will: () => health.will(),
-    ...(maxEnvelopeBytes !== undefined && { maxMessageBytes: maxEnvelopeBytes + topicBytes }),
-    onFault: ({ kind, message, cause }) => logger.warn({ kind, err: cause }, message),
-  });
-  let isListening = false;
-  return {
-    engine,
-    contracts,
-    tracker,
-    inForce,
-    traced,
-    bus,
-    topics,
-    writer,
-    health,
-    beacon,
-    logger,
-    now,
-    id,
-    isListening: () => isListening,
-    setListening: () => {
-      isListening = true;
-    },
-  };
-}
-
-/** Room for the topic and the packet's header. */
-const topicBytes = 1024;
-
-async function startParts(options: AuthorityOptions, parts: Parts) {
-  const { engine, contracts, tracker, bus, topics, writer, health, beacon, logger, now, id } = parts;
-  const { store, operatorKeys, ownKeys: keys, configDir, tracing } = options;
-  let files: Sources | undefined;
-  let organisationRules: OrganisationRules | undefined;
-  const stored = new Map((await store.services()).map(({ service, latest }) => [service, latest]));
-  const pending = await store.pendingOutbox();
-  const outbox = createOutboxPublisher({ bus, store, topics, writer, logger, tracing });
-  contracts.onLiveChange((service) => files?.retype(service));
-  const instances = createInstanceWatch({ bus, contracts, tracker, topics, writer, id, logger, now, tracing });
-
-  const reassert = (record: VersionRecord): void => {
-    const { service } = record.snapshot;
-    logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
-    outbox.enqueue(record);
-  };
-  const repair = createStaleRepair({ latest: (service) => stored.get(service), reassert });
-  instances.onHealth((health) => repair.hear(health));
-
-  for (const { snapshot, deleted } of stored.values()) if (!deleted) instances.target(snapshot);
-  // Before it was killed it may have told nobody yet, and a broker may keep older ones.
-  for (const { snapshot } of newest([...stored.values()])) beacon.changed(snapshot.service, snapshot);
-  for (const { service } of pending) {
-    const record = stored.get(service);
-    if (record) outbox.enqueue(record);
-  }
-  engine.onCommit((record: VersionRecord, requestId) => {
-    const { service } = record.snapshot;
-    stored.set(service, record);
-    outbox.enqueue(record, parts.traced.traceOf(requestId));
-    beacon.changed(service, record.snapshot);
-    repair.changed(service);
-    if (record.deleted) instances.release(service);
-    else instances.target(record.snapshot);
-  });
-
-  const requests = createRequestHandler({
-    bus,
-    engine,
-    topics,
-    writer,
-    operatorKeys,
-    logger,
-    now,
-    perform: parts.traced.perform,
-  });
-  const tellOfBroker = createBrokerLog(logger, () => performance.now());
-  bus.onStatus((status) => {
-    tellOfBroker(status);
-    if (status.kind !== 'connected') return;
-    readBack({ bus, topics, keys, latest: () => [...stored.values()], reassert, now }).catch((cause) =>
-      logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
-    );
-  });
-
-  const report = (): void => {
-    if (!parts.isListening()) return;
-    const problem = fileProblem(engine, organisationRules?.problems() ?? []);
-    const said = health.health();
-    if (!problem && said.state === 'ready') return;
-    if (problem) health.report('degraded', 'degraded', problem);
-    else health.report('ready', 'ready');
-  };
-  // A version may also come of one of another service.
-  engine.onCommit(report);
-  files = await openFiles();
-
-  async function openFiles(): Promise<Sources | undefined> {
-    if (configDir === undefined) return undefined;
-    const { environment = {}, envFile, arguments: given = new Map() } = options;
-    let opened: Sources | undefined;
-    try {
-      // Before any document is taken in, so that they count for the first ones too.
-      organisationRules = await openOrganisationRules({
-        configDir,
-        rulesDir: options.rulesDir,
-        inForce: parts.inForce,
-        logger,
-        onRead: report,
-      });
-      opened = await openSources({
-        directory: configDir,
-        environment,
-        envFile,
-        arguments: given,
-        engine,
-        logger,
-        onLoaded: report,
-      });
-      refuseFaultyFirstStart(engine, (service) => stored.has(service));
-      return opened;
-    } catch (cause) {
-      await Promise.all([opened?.stop(), organisationRules?.stop()]);
-      outbox.stop();
-      await Promise.all([requests.stop(), instances.stop()]);
-      await bus.stop();
-      throw cause;
-    }
-  }
-
-  health.attach(bus);
-  bus.start().catch(() => undefined);
-  requests.ready.then(
-    () => {
-      parts.setListening();
-      report();
-    },
-    () => undefined,
-  );
-  return { outbox, requests, instances, repair, files, organisationRules };
-}
-
-/** Services that the first beacons name, whatever is in the store. */
-const namedAtStart = 100;
-
-/** The services that changed last, the very last one at the end. */
-const newest = (records: readonly VersionRecord[]): VersionRecord[] =>
-  records
-    .filter(({ deleted }) => !deleted)
-    .sort((a, b) => (a.snapshot.committedAt < b.snapshot.committedAt ? -1 : 1))
-    .slice(-namedAtStart);
+/** Resolves after a time, without keeping the process alive. */
+const resolveAfter = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms).unref());

@@ -6,7 +6,7 @@ import { type HeldBus, type HeldPublish, holdPublishes } from '@setpoint/test-su
 import { midnight, snapshotOf } from '@setpoint/test-support/samples';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createOutboxPublisher } from './snapshot-publisher.ts';
+import { createSnapshotPublisher } from './snapshot-publisher.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;
@@ -46,7 +46,7 @@ async function open(options: { store?: Store; start?: boolean } = {}) {
       },
     } as Partial<Store> as Store);
   const writer = createEnvelopeWriter({ source: '/authority/config-authority', now: () => midnight });
-  const outbox = createOutboxPublisher({ bus, store, topics: createTopics(), writer, logger });
+  const outbox = createSnapshotPublisher({ bus, store, topics: createTopics(), writer, logger });
   stack.defer(() => outbox.stop());
   return { bus, outbox, sent };
 }

@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
  * those that wait only the newest.
  * @see docs/protocol.md#9-what-an-authority-does
  */
-export interface OutboxPublisher {
+export interface SnapshotPublisher {
   /** Publishes this version, which is durable, as soon as there is a connection; in the trace that caused it. */
   enqueue(record: VersionRecord, traceparent?: string): void;
   /** Is there anything that no broker has acknowledged? */
@@ -19,7 +19,7 @@ export interface OutboxPublisher {
   stop(): void;
 }
 
-export interface OutboxOptions {
+export interface SnapshotPublisherOptions {
   readonly bus: Bus;
   readonly store: Store;
   readonly topics: Topics;
@@ -36,7 +36,7 @@ interface Waiting {
   readonly traceparent: string | undefined;
 }
 
-export function createOutboxPublisher(options: OutboxOptions): OutboxPublisher {
+export function createSnapshotPublisher(options: SnapshotPublisherOptions): SnapshotPublisher {
   const { bus, store, topics, writer, logger, tracing = untraced } = options;
   const waiting = new Map<string, Waiting>();
   const publishing = new Set<string>();
