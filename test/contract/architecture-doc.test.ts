@@ -71,6 +71,6 @@ function stepsOf(text: string): { readonly file: string; readonly functions: rea
 
 /** Whether the source has a function, a method or a constant of this name. */
 function declares(source: string, name: string): boolean {
-  const declaration = `(?:function\\*? |const |^\\s+(?:async )?)${name}(?:<[^(]*>)?(?: = |\\()`;
+  const declaration = `(?:function\\*? |const |^\\s+(?:async )?)${name}(?:<[^(]*>)?(?: = |: |\\()`;
   return new RegExp(declaration, 'm').test(source);
 }
