@@ -1,5 +1,5 @@
 // Writes docs/asyncapi.yaml: channels and operations as they are listed here, payloads from the schemas that the code
-// checks messages with. test/contract/asyncapi.test.ts fails when the file in the repository is another one.
+// checks messages with. test/docs/asyncapi.test.ts fails when the file in the repository is another one.
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type MessageType, messageSchemas } from '@setpoint/protocol';

@@ -1,4 +1,4 @@
-// Writes docs/openapi.json: what the HTTP API says of itself. test/contract/openapi.test.ts fails when the file in the
+// Writes docs/openapi.json: what the HTTP API says of itself. test/docs/openapi.test.ts fails when the file in the
 // repository is another one.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -24,7 +24,7 @@ it('a connection can be stopped in every state', () => {
   }
 });
 
-// After a change of the table: vitest run test/contract/client-states --update
+// After a change of the table: vitest run test/docs/connection-states --update
 it('docs/guide/connection-states.md draws the transition table as it is', async () => {
   const page = `# The states of a connection
 
