@@ -1,5 +1,4 @@
-import { type Connection, connect } from '@setpoint/client';
-import { z } from 'zod';
+import { connect, type ParticipantConnection } from '@setpoint/client';
 
 interface Callbacks {
   onConnect?(session: number): void;
@@ -8,7 +7,7 @@ interface Callbacks {
 }
 
 /** Offers a connection as callbacks. Returns a function that removes them. */
-function listen(connection: Connection<unknown>, filter: string, callbacks: Callbacks): () => Promise<void> {
+function listen(connection: ParticipantConnection, filter: string, callbacks: Callbacks): () => Promise<void> {
   const { bus, messenger } = connection;
   if (bus.status.kind === 'connected') callbacks.onConnect?.(bus.status.session);
   const endStatus = bus.onStatus((status) => {
@@ -22,12 +21,7 @@ function listen(connection: Connection<unknown>, filter: string, callbacks: Call
   };
 }
 
-await using connection = await connect({
-  service: 'doorbell',
-  schema: z.object({}),
-  environment: process.env,
-  startTimeoutMs: 500,
-});
+await using connection = await connect({ service: 'doorbell', environment: process.env });
 const isBack = Promise.withResolvers<void>();
 const hasRung = Promise.withResolvers<void>();
 const end = listen(connection, 'door/+/bell', {

@@ -1,13 +1,7 @@
 import type { MqttBus } from '@setpoint/bus/mqtt';
 import { connect } from '@setpoint/client';
-import { z } from 'zod';
 
-await using connection = await connect({
-  service: 'meter',
-  schema: z.object({}),
-  environment: process.env,
-  startTimeoutMs: 500,
-});
+await using connection = await connect({ service: 'meter', environment: process.env });
 
 // Connected by a URL, the bus has the MQTT.js client, with all its events and properties. Read it and listen to it, but publish and
 // subscribe through the messenger or the bus, which restore subscriptions after a loss.

@@ -1,8 +1,6 @@
 import { connect } from '@setpoint/client';
-import { z } from 'zod';
 
-const schema = z.object({});
-await using connection = await connect({ service: 'adder', schema, environment: process.env, startTimeoutMs: 500 });
+await using connection = await connect({ service: 'adder', environment: process.env });
 const { messenger } = connection;
 
 await messenger.reply<{ a: number; b: number }>('adder/add', ({ a, b }) => ({ sum: a + b })).ready;

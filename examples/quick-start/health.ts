@@ -1,7 +1,6 @@
 import { connect } from '@setpoint/client';
-import { z } from 'zod';
 
-const common = { schema: z.object({}), environment: process.env, startTimeoutMs: 500 };
+const common = { environment: process.env };
 await using porch = await connect({ ...common, service: 'porch' });
 const fan = await connect({ ...common, service: 'fan', instance: 'fan-1' });
 console.log(`the fan says of itself: ${fan.health().state}`);

@@ -1,8 +1,6 @@
 import { connect } from '@setpoint/client';
-import { z } from 'zod';
 
-const schema = z.object({});
-await using connection = await connect({ service: 'bell', schema, environment: process.env, startTimeoutMs: 500 });
+await using connection = await connect({ service: 'bell', environment: process.env });
 const { messenger } = connection;
 
 const rung = Promise.withResolvers<void>();

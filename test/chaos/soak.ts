@@ -6,7 +6,6 @@ import { connect } from '@setpoint/client';
 import { openAedes } from '@setpoint/test-support/brokers/aedes';
 import { hasMosquitto, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
 import { pino } from 'pino';
-import { z } from 'zod';
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 30);
 const perSecond = Number(process.env.SOAK_RATE ?? 1000);
@@ -19,8 +18,7 @@ const collect: () => void = (globalThis as { gc?: () => void }).gc ?? (() => und
 const broker = process.env.SOAK_URL ? undefined : await ((await hasMosquitto()) ? openMosquitto() : openAedes());
 const url = process.env.SOAK_URL ?? String(broker?.url);
 const logger = pino({ level: 'warn' });
-const open = (service: string) =>
-  connect({ url, service, schema: z.object({}), cacheDir: false, prefix: 'soak', startTimeoutMs: 0, logger });
+const open = (service: string) => connect({ url, service, prefix: 'soak', logger });
 
 const [sender, receiver] = await Promise.all([open('sender'), open('receiver')]);
 let received = 0;
