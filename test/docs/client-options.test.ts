@@ -56,7 +56,7 @@ describe('docs/configuration.md names every option of', () => {
     ['broker', 'packages/client/src/options/broker-options.ts', ['BrokerOptions'], []],
     ['tls', 'packages/bus/src/mqtt/mqtt-options.ts', ['MqttTlsOptions'], []],
     ['messaging', 'packages/client/src/messaging/options.ts', ['MessagingOptions'], []],
-    ['publish', 'packages/client/src/messaging/messenger.ts', ['MessageOptions'], []],
+    ['publish', 'packages/client/src/messaging/message-publisher.ts', ['MessageOptions'], []],
     ['request', 'packages/client/src/messaging/requester.ts', ['RequestOptions', 'StreamOptions'], []],
     ['bus', 'packages/bus/src/bus.ts', ['BusOptions'], []],
   ] as const)('%s', async (table, path, interfaces, more) => {

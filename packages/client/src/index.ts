@@ -21,9 +21,15 @@ export type { Change, ChangeHandler, HandlerContext } from './transaction/handle
 
 export type { DeliveryCounters } from './messaging/delivery.ts';
 export type { MessageData } from './messaging/message-data.ts';
-export type { OutboxCounters, PublishOutcome, PublishPromise, PublishResult } from './messaging/message-publisher.ts';
+export type {
+  MessageOptions,
+  OutboxCounters,
+  PublishOutcome,
+  PublishPromise,
+  PublishResult,
+} from './messaging/message-publisher.ts';
 export type { QueuePolicy } from './messaging/message-queue.ts';
-export type { MessageOptions, Messenger, MessengerStats } from './messaging/messenger.ts';
+export type { Messenger, MessengerStats } from './messaging/messenger.ts';
 export type { MessagingOptions } from './messaging/options.ts';
 export type { ReplyHandler } from './messaging/replier.ts';
 export { ReplyRefused } from './messaging/replier.ts';

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { createHoldBudget } from './backpressure-budget.ts';
+import { createBackpressureBudget } from './backpressure-budget.ts';
 
 it('holds a connection back for two seconds in one go, and for a fifth of the time, whoever asks', () => {
   let nowMs = 0;
   let held = 0;
-  const { tryHold, isSpent } = createHoldBudget(
+  const { tryHold, isSpent } = createBackpressureBudget(
     () => {
       held += 1;
       return () => {

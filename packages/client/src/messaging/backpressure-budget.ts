@@ -1,20 +1,25 @@
-/** Holds nothing back where the connection has been held for too long of late: then there is nothing to let go. */
-export type TryHold = () => (() => void) | undefined;
+/** How long the connection may be held back, shared by all its subscriptions. */
+export interface BackpressureBudget {
+  /** Holds the connection back until the returned function is called. Returns nothing if the budget is spent. */
+  tryHold(): (() => void) | undefined;
+  isSpent(): boolean;
+}
 
-/** What it may be held in one go, however many take part. Milliseconds. */
-const mostMs = 2000;
-/** And of all the time: what the broker says of itself, and the configuration, come behind the messages. */
+/** The longest hold, however many subscriptions take part. Milliseconds. */
+const maxHoldMs = 2000;
+/** The largest share of all time: signs of life of the broker, and the configuration, wait behind the messages. */
 const shareOfTime = 0.2;
 
 /**
- * One budget for all subscriptions of a connection. It is spent while anybody holds the connection back, and comes back by a
- * fifth of the time that passes. `now` counts milliseconds and never goes back.
+ * The budget is spent while any subscription holds the connection back, and comes back by a fifth of the time that
+ * passes.
+ * @param now a clock that never goes back. Milliseconds.
  */
-export function createHoldBudget(
+export function createBackpressureBudget(
   holdBack: () => () => void,
   now: () => number = () => performance.now(),
-): { readonly tryHold: TryHold; readonly isSpent: () => boolean } {
-  let leftMs = mostMs;
+): BackpressureBudget {
+  let leftMs = maxHoldMs;
   let atMs = now();
   let holders = 0;
 
@@ -22,7 +27,7 @@ export function createHoldBudget(
     const nowMs = now();
     const passedMs = nowMs - atMs;
     atMs = nowMs;
-    leftMs = Math.min(mostMs, leftMs + passedMs * (holders > 0 ? -1 : shareOfTime));
+    leftMs = Math.min(maxHoldMs, leftMs + passedMs * (holders > 0 ? -1 : shareOfTime));
   }
 
   const isSpent = (): boolean => {

@@ -14,7 +14,7 @@ import {
   reportUnknownNames,
   wholeFrom,
 } from '../options/option-rules.ts';
-import type { MessageOptions } from './messenger.ts';
+import type { MessageOptions } from './message-publisher.ts';
 import type { RequestOptions, StreamOptions } from './requester.ts';
 import type { MessageSubscribeOptions, QueueOptions } from './subscription.ts';
 

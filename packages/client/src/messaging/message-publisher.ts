@@ -9,6 +9,21 @@ import {
   type QoS,
 } from '@setpoint/bus';
 
+export interface MessageOptions {
+  /** The CloudEvents type. @default "setpoint.message.v1" */
+  readonly type?: string;
+  /** 0: sent now or not at all. @default 1 */
+  readonly qos?: QoS;
+  /** @default false */
+  readonly retain?: boolean;
+  /** How old it may become before the broker has it. Milliseconds. @default `messaging.maxAgeMs`, 30000 */
+  readonly maxAgeMs?: number;
+  /** The CloudEvents extension: a receiver knows a message by type, source and sequence, too. */
+  readonly sequence?: string;
+  /** W3C Trace Context, of what the message is caused by. */
+  readonly traceparent?: string;
+}
+
 /** What became of a message in the end. */
 export type PublishOutcome =
   /** The broker has acknowledged it (QoS 1), or it is written (QoS 0). */

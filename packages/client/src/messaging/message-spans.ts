@@ -1,7 +1,7 @@
 import type { TraceAttributes, TraceSpan, Tracing } from '@setpoint/participant';
 import { type Envelope, newMessageId } from '@setpoint/protocol';
-import { isThenable } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
+import { isThenable } from './message-handling.ts';
 import type { PublishOutcome, PublishResult } from './message-publisher.ts';
 import type { MessageHandler } from './subscription.ts';
 

@@ -1,14 +1,15 @@
-import type { Bus, QoS } from '@setpoint/bus';
+import type { Bus } from '@setpoint/bus';
 import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
-import { createHoldBudget } from './backpressure-budget.ts';
+import { createBackpressureBudget } from './backpressure-budget.ts';
 import { checkListening, checkSending, publishShape, requestShape, streamShape } from './call-options.ts';
 import { createDeduplication } from './deduplication.ts';
-import type { OnFault } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
+import type { OnFault } from './message-handling.ts';
 import {
   createMessagePublisher,
   createPublishPromise,
+  type MessageOptions,
   type OutboxCounters,
   type PublishPromise,
   type PublishResult,
@@ -17,7 +18,7 @@ import { createMessageSpans, type Traced } from './message-spans.ts';
 import { type MessagingOptions, resolveMessagingOptions } from './options.ts';
 import { createReplier, type ReplyHandler } from './replier.ts';
 import { createInbox } from './reply-inbox.ts';
-import { createAsking, type RequestOptions, type StreamOptions } from './requester.ts';
+import { createRequester, type RequestOptions, type StreamOptions } from './requester.ts';
 import {
   type MessageHandler,
   type MessageSubscribeOptions,
@@ -25,7 +26,7 @@ import {
   type OwnSubscription,
   openSubscription,
 } from './subscription.ts';
-import { createTurn } from './time-slice.ts';
+import { createTimeSlice } from './time-slice.ts';
 
 /** Messages between services, over the connection that configuration comes on. Each is a CloudEvent. */
 export interface Messenger {
@@ -77,21 +78,6 @@ export interface Messenger {
   stats(): MessengerStats;
 }
 
-export interface MessageOptions {
-  /** The CloudEvents type. @default "setpoint.message.v1" */
-  readonly type?: string;
-  /** 0: sent now or not at all. @default 1 */
-  readonly qos?: QoS;
-  /** @default false */
-  readonly retain?: boolean;
-  /** How old it may become before the broker has it. Milliseconds. @default `messaging.maxAgeMs`, 30000 */
-  readonly maxAgeMs?: number;
-  /** The CloudEvents extension: a receiver knows a message by type, source and sequence, too. */
-  readonly sequence?: string;
-  /** W3C Trace Context, of what the message is caused by. */
-  readonly traceparent?: string;
-}
-
 export interface MessengerStats extends OutboxCounters {
   readonly pendingRequests: number;
   readonly subscriptions: number;
@@ -141,8 +127,8 @@ export function createMessenger({
   const bounds = resolveMessagingOptions(messaging);
   const writer = createEnvelopeWriter({ source: `/instance/${sourceName}`, now });
   const stopping = new AbortController();
-  const turn = createTurn();
-  const hold = bus.holdBack && createHoldBudget(bus.holdBack.bind(bus));
+  const timeSlice = createTimeSlice();
+  const backpressure = bus.holdBack && createBackpressureBudget(bus.holdBack.bind(bus));
   const subscriptions = new Set<OwnSubscription>();
   const publisher = createMessagePublisher({
     bus,
@@ -159,7 +145,7 @@ export function createMessenger({
     onFault,
   });
   const shared = { inbox, publisher, writer, service, defaultType: messageType };
-  const asking = createAsking({
+  const requester = createRequester({
     ...shared,
     maxPending: bounds.maxPendingRequests,
     isConnected: () => bus.status.kind === 'connected',
@@ -201,7 +187,7 @@ export function createMessenger({
     });
     const onClosed = (closed: OwnSubscription): void => void subscriptions.delete(closed);
     const opened = openSubscription(
-      { bus, hold, turn, deduplication, open, onFault, onClosed },
+      { bus, backpressure, timeSlice, deduplication, open, onFault, onClosed },
       filter,
       spans?.process(filter, handler) ?? handler,
       options,
@@ -211,8 +197,8 @@ export function createMessenger({
   }
 
   const publish = spans?.publish(send) ?? send;
-  const request = spans?.request(asking.request) ?? asking.request;
-  const requestStream = spans?.requestStream(asking.requestStream) ?? asking.requestStream;
+  const request = spans?.request(requester.request) ?? requester.request;
+  const requestStream = spans?.requestStream(requester.requestStream) ?? requester.requestStream;
 
   const messenger: OwnMessenger = {
     publish: (topic, data, options) =>
@@ -241,7 +227,7 @@ export function createMessenger({
       const replier = createReplier(shared, handler) as MessageHandler<unknown>;
       return subscribe(filter, replier, { concurrency: replyConcurrency, ...options });
     },
-    stats: () => ({ ...publisher.counters(), pendingRequests: asking.pending, subscriptions: subscriptions.size }),
+    stats: () => ({ ...publisher.counters(), pendingRequests: requester.pending, subscriptions: subscriptions.size }),
     stop({ graceMs = 1000 } = {}) {
       stopped ??= stop(graceMs);
       return stopped;

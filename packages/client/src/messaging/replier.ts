@@ -20,7 +20,7 @@ export class ReplyRefused extends Error {
   override readonly name = 'ReplyRefused';
 }
 
-export interface ReplyingOptions {
+export interface ReplierOptions {
   readonly inbox: Inbox;
   readonly publisher: MessagePublisher;
   readonly writer: EnvelopeWriter;
@@ -35,7 +35,7 @@ const answerMaxAgeMs = 30_000;
 
 /** Makes of a handler that answers one that takes messages. */
 export function createReplier<T>(
-  { inbox, publisher, writer, service, defaultType }: ReplyingOptions,
+  { inbox, publisher, writer, service, defaultType }: ReplierOptions,
   handler: ReplyHandler<T>,
 ): (message: Envelope, topic: string, signal: AbortSignal) => Promise<void> {
   function seal(to: Envelope, type: string, data: object, rest: FrameMembers): SealedEnvelope {

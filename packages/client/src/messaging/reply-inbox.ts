@@ -1,6 +1,6 @@
 import type { Bus } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
-import type { OnFault } from './delivery.ts';
+import type { OnFault } from './message-handling.ts';
 import { isControl } from './reply-protocol.ts';
 
 type Listener = (frame: Envelope) => void;

@@ -21,7 +21,7 @@ export interface StreamOptions extends RequestOptions {
   readonly idleTimeoutMs?: number;
 }
 
-export interface AskingOptions {
+export interface RequesterOptions {
   readonly inbox: Inbox;
   readonly publisher: MessagePublisher;
   readonly writer: EnvelopeWriter;
@@ -33,7 +33,7 @@ export interface AskingOptions {
   readonly stopping: AbortSignal;
 }
 
-export interface Asking {
+export interface Requester {
   request(topic: string, data: MessageData, options?: RequestOptions & Traced): Promise<JsonObject>;
   requestStream(
     topic: string,
@@ -50,7 +50,7 @@ interface Question extends Disposable {
   next(timeoutMs: number): Promise<Envelope>;
 }
 
-export function createAsking(options: AskingOptions): Asking {
+export function createRequester(options: RequesterOptions): Requester {
   const { inbox, publisher, writer, service, defaultType, maxPending, isConnected, stopping } = options;
   let pending = 0;
 

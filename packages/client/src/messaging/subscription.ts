@@ -1,10 +1,11 @@
 import type { Bus, QoS, Subscription } from '@setpoint/bus';
 import type { Envelope } from '@setpoint/protocol';
-import type { createHoldBudget } from './backpressure-budget.ts';
+import type { BackpressureBudget } from './backpressure-budget.ts';
 import type { Deduplication } from './deduplication.ts';
-import { createDelivery, type DeliveryCounters, type OnFault } from './delivery.ts';
+import { createDelivery, type DeliveryCounters } from './delivery.ts';
+import type { OnFault } from './message-handling.ts';
 import { createMessageQueue, type QueuePolicy } from './message-queue.ts';
-import type { Turn } from './time-slice.ts';
+import type { TimeSlice } from './time-slice.ts';
 
 /** Told of every message on a matching topic. `signal` aborts when the subscription is closed or this process ends. */
 export type MessageHandler<T> = (message: Envelope<T>, topic: string, signal: AbortSignal) => unknown;
@@ -54,8 +55,8 @@ export interface MessageSubscription extends AsyncDisposable {
 export interface SubscriptionOptions {
   readonly bus: Pick<Bus, 'subscribe'>;
   /** Of the connection; undefined where the bus can't be held back. */
-  readonly hold?: ReturnType<typeof createHoldBudget> | undefined;
-  readonly turn: Turn;
+  readonly backpressure?: BackpressureBudget | undefined;
+  readonly timeSlice: TimeSlice;
   readonly deduplication: Deduplication;
   /** @throws what `onFault` is told */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
@@ -78,7 +79,7 @@ const restMs = 100;
  * @throws BusError `topic_invalid`, `stopped`
  */
 export function openSubscription(
-  { bus, hold, turn, deduplication, open, onFault, onClosed }: SubscriptionOptions,
+  { bus, backpressure, timeSlice, deduplication, open, onFault, onClosed }: SubscriptionOptions,
   filter: string,
   handler: MessageHandler<unknown>,
   {
@@ -98,8 +99,8 @@ export function openSubscription(
     queue,
     concurrency,
     deduplication,
-    turn,
-    hold,
+    timeSlice,
+    backpressure,
     open,
     onFault: (message, cause, kind) => onFault(message, cause, `${kind} ${filter}`),
     handler: (message, topic) => handler(message, topic, signal),

@@ -1,31 +1,31 @@
 /**
- * Shares the event loop between handlers and everything else: messages that wait are handled for one slice of time
- * without a break, then timers and sockets have their turn. Without it a thousand waiting messages at 5 ms each would
- * hold back every heartbeat for 5 s.
+ * Shares the event loop between handlers and everything else: waiting messages are handled for one time slice without
+ * a break, then timers and sockets have their turn. Without it a thousand waiting messages at 5 ms each would delay every
+ * keepalive by 5 s.
  */
-export interface Turn {
-  /** Whether this turn of the event loop has had its slice. */
+export interface TimeSlice {
+  /** Whether the time slice of this turn of the event loop is used up. */
   isOver(): boolean;
-  /** Resolves in a later turn; one waiter a turn, in their order. */
+  /** Resolves in a later turn; one waiting caller a turn, in their order. */
   next(): Promise<void>;
 }
 
-/** @param sliceMs longer than this only one single call of a handler can hold the event loop. Milliseconds. */
-export function createTurn(sliceMs = 10): Turn {
-  const waiters: (() => void)[] = [];
+/** @param sliceMs only a single call of a handler can block the event loop for longer. Milliseconds. */
+export function createTimeSlice(sliceMs = 10): TimeSlice {
+  const waiting: (() => void)[] = [];
   let begunAtMs: number | undefined;
 
   function begin(): void {
     begunAtMs = performance.now();
-    laterTurn(end);
+    inLaterTurn(end);
   }
 
   function end(): void {
     begunAtMs = undefined;
-    const waiter = waiters.shift();
-    if (!waiter) return;
+    const resolve = waiting.shift();
+    if (!resolve) return;
     begin();
-    waiter();
+    resolve();
   }
 
   return {
@@ -35,13 +35,13 @@ export function createTurn(sliceMs = 10): Turn {
       return false;
     },
     next: () =>
-      new Promise((settle) => {
-        waiters.push(settle);
+      new Promise((resolve) => {
+        waiting.push(resolve);
         if (begunAtMs === undefined) begin();
       }),
   };
 }
 
 /** Calls it in the next turn of the event loop. Browsers have no `setImmediate`. */
-export const laterTurn: (call: () => void) => unknown =
+export const inLaterTurn: (call: () => void) => unknown =
   typeof setImmediate === 'function' ? (call) => setImmediate(call) : (call) => setTimeout(call, 0);

@@ -1,10 +1,10 @@
 import { type Envelope, type JsonObject, SetpointError } from '@setpoint/protocol';
 import type { z } from 'zod';
 import { checkListening, checkOptions, publishShape, topicShape } from './call-options.ts';
-import { InvalidMessage } from './delivery.ts';
 import type { MessageData } from './message-data.ts';
-import { createPublishPromise, type PublishPromise } from './message-publisher.ts';
-import type { MessageOptions, Messenger } from './messenger.ts';
+import { InvalidMessage } from './message-handling.ts';
+import { createPublishPromise, type MessageOptions, type PublishPromise } from './message-publisher.ts';
+import type { Messenger } from './messenger.ts';
 import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
 
 /** The names in the braces of a pattern: `{ sensor: string }` of `sensor/{sensor}/reading`. */
