@@ -121,7 +121,8 @@ async function checkContents({ name, filename, files }: Packed): Promise<void> {
     // What makes documents for users' own tests is made of fast-check.
     const ofTests = name === '@setpoint/testing' ? /from 'vitest'/ : /from '(vitest|fast-check)'/;
     // Suites for authors of adapters are part of what is published.
-    if (ofTests.test(text) && !path.includes('/suite/')) faults.push(`${path} is part of a test suite`);
+    const isSuite = /\/(suite|store-suite)\//.test(path);
+    if (ofTests.test(text) && !isSuite) faults.push(`${path} is part of a test suite`);
     if (/(from|import) '\.[^']*(?<!\.js)'/.test(text)) faults.push(`${path} imports a file that is not a .js`);
   }
   if (faults.length > 0) throw new Error(`${name}: ${faults.join('; ')}`);

@@ -33,14 +33,27 @@ export type { ParsedRules } from './rule/rule-file.ts';
 export { parseRuleFile } from './rule/rule-file.ts';
 export type { CompiledSchema, SchemaExtras } from './schema.ts';
 export { compileSchema } from './schema.ts';
+
+// For authors of stores.
 export type {
   AppendResult,
   AuditEntry,
+  Backup,
+  Bookmark,
   Commit,
+  HistoryEntry,
+  HistoryFilter,
   HistoryPage,
+  HistoryQuery,
   OutboxRow,
+  PruneCounts,
+  PrunedRange,
+  Retention as StoreRetention,
   Store,
+  StoredDraft,
+  StoredLayers,
   StoredService,
+  StoredSources,
   VersionRecord,
   VersionSummary,
 } from './store/store.ts';

@@ -1,8 +1,8 @@
+import { answer, clock, commit, describeStore, tagOf } from '@setpoint/engine/store-suite';
 import { expect, it } from 'vitest';
-import { answer, clock, commit, describeStoreContract, tagOf } from './contract.ts';
 import { createMemoryStore } from './memory.ts';
 
-describeStoreContract('the store in memory', async () => createMemoryStore({ now: clock }));
+describeStore('the store in memory', async () => createMemoryStore({ now: clock }));
 
 it('takes its epoch from the clock of the machine where none is given', async () => {
   const before = Math.floor(Date.now() / 1000);

@@ -13,7 +13,7 @@ import type { Override } from '../layer/overrides.ts';
 
 /**
  * Keeps every version of every service, what was answered to whom, and what is still to be published. One process
- * writes to a store. Every adapter runs the suite in `contract.ts`.
+ * writes to a store. Every adapter runs the suite of `@setpoint/engine/store-suite`.
  *
  * Every method rejects with SetpointError `stopped` once the store was disposed of; those that read reject with
  * `store_unavailable` when it could not be read and `store_damaged` when what is in it is not what was written.

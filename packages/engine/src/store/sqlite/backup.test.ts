@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, trunc
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { clock, commit } from '@setpoint/engine/store-suite';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { clock, commit } from '../contract.ts';
 import { openSqliteStore } from './index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'setpoint-backup-'));

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
+import { clock, commit, tagOf } from '@setpoint/engine/store-suite';
 import { SetpointError } from '@setpoint/protocol';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { clock, commit, tagOf } from '../contract.ts';
 import type { Store } from '../store.ts';
 import { openSqliteStore, restoreSqliteStore } from './index.ts';
 

@@ -15,9 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { answer, clock, commit, describeStore, tagOf } from '@setpoint/engine/store-suite';
 import { SetpointError } from '@setpoint/protocol';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { answer, clock, commit, describeStoreContract, tagOf } from '../contract.ts';
 import type { Store } from '../store.ts';
 import { openSqliteStore, type SqliteStoreOptions } from './index.ts';
 import { migrate } from './migrations.ts';
@@ -39,8 +39,8 @@ function newFile(): string {
 const open = (options: Partial<SqliteStoreOptions> = {}): Promise<Store> =>
   openSqliteStore({ file, now: clock, ...options });
 
-describeStoreContract('the store in SQLite', () => openSqliteStore({ file: newFile(), now: clock }));
-describeStoreContract('the store in SQLite, opened again after every write', () => openAgainAndAgain(newFile()));
+describeStore('the store in SQLite', () => openSqliteStore({ file: newFile(), now: clock }));
+describeStore('the store in SQLite, opened again after every write', () => openAgainAndAgain(newFile()));
 
 describe('a file that is opened again', () => {
   it('keeps its epoch', async () => {
