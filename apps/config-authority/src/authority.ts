@@ -269,7 +269,8 @@ class RunningAuthority implements Authority {
       now: this.#now,
       config: () => undefined,
       beacon: () => this.#beacon.read(),
-      onDouble: () => this.#logger.error({ id }, 'another authority uses this id on this broker; stop one of them'),
+      onNameConflict: () =>
+        this.#logger.error({ id }, 'another authority uses this id on this broker; stop one of them'),
       onFailed: (cause) => this.#logger.debug({ err: cause }, 'a report was not published'),
     });
   }

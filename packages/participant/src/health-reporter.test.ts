@@ -304,43 +304,43 @@ describe('the Last Will', () => {
 });
 
 describe('another process of the same instance name', () => {
-  const openWatched = async () => {
-    let doubles = 0;
-    const opened = await openReporter({ onDouble: () => void doubles++ });
-    return { ...opened, doubles: () => doubles };
+  const openWatchingNames = async () => {
+    let conflicts = 0;
+    const opened = await openReporter({ onNameConflict: () => void conflicts++ });
+    return { ...opened, conflicts: () => conflicts };
   };
 
   it('another process of the same name is reported', async () => {
-    const { heard, doubles } = await openWatched();
+    const { heard, conflicts } = await openWatchingNames();
     await impersonate({ ok: true, state: 'ready', event: 'ready' });
     await heard.next();
     await new Promise(setImmediate);
-    expect(doubles()).toBe(1);
+    expect(conflicts()).toBe(1);
   });
 
   it('another process of the same name is reported only once a minute', async () => {
-    const { heard, doubles } = await openWatched();
+    const { heard, conflicts } = await openWatchingNames();
     for (let index = 0; index < 5; index += 1) {
       await impersonate({ ok: true, state: 'ready', event: 'ready' });
       await heard.next();
     }
     await new Promise(setImmediate);
-    expect(doubles()).toBe(1);
+    expect(conflicts()).toBe(1);
   });
 
   it('a retained report of an earlier run does not count as another process', async () => {
     await impersonate({ state: 'offline', event: 'shutdown' });
-    let doubles = 0;
-    const reporter = createReporter({ onDouble: () => void doubles++ });
+    let conflicts = 0;
+    const reporter = createReporter({ onNameConflict: () => void conflicts++ });
     const bus = connect({ will: () => reporter.will() });
     reporter.attach(bus);
     await bus.start();
     await reporter.close();
-    expect(doubles).toBe(0);
+    expect(conflicts).toBe(0);
   });
 
   it('a late report of an earlier session does not count as another process', async () => {
-    const { reporter, bus, heard, doubles } = await openWatched();
+    const { reporter, bus, heard, conflicts } = await openWatchingNames();
     const { session } = reporter.health();
     const back = reconnected(bus);
     bus.reconnect('a test');
@@ -348,11 +348,11 @@ describe('another process of the same instance name', () => {
     await impersonate({ session, ok: true, state: 'ready', event: 'ready' }, false);
     while ((await heard.next()).event !== 'ready');
     await new Promise(setImmediate);
-    expect(doubles()).toBe(0);
+    expect(conflicts()).toBe(0);
   });
 
   it('an unreadable report does not count as another process', async () => {
-    const { heard, reporter, doubles } = await openWatched();
+    const { heard, reporter, conflicts } = await openWatchingNames();
     const mischief = await started(connect());
     await mischief.publish('system/health/other', 'no health');
     const raw = await listen(topic, (bytes) => Buffer.from(bytes).toString());
@@ -360,7 +360,7 @@ describe('another process of the same instance name', () => {
     while ((await raw.next()) !== 'no health');
     reporter.report('ready', 'ready');
     while (heard.all.at(-1)?.event !== 'ready') await heard.next();
-    expect(doubles()).toBe(0);
+    expect(conflicts()).toBe(0);
   });
 });
 
@@ -458,19 +458,19 @@ describe('the wire form of an error', () => {
 describe('a process with reports or keepalives switched off', () => {
   it('a process without health reports still numbers its sessions and sends keepalives', async () => {
     const heard = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
-    const beats = await listen('system/keepalive/vad-1', readKeepalive);
+    const keepalives = await listen('system/keepalive/vad-1', readKeepalive);
     const reporter = createReporter({ reports: false });
     const bus = connect({ clientId: 'vad-1' });
     reporter.attach(bus);
     await bus.start();
     reporter.report('ready', 'ready');
     reporter.refresh();
-    const first = await beats.next();
+    const first = await keepalives.next();
     expect(first.session).toMatch(/^[0-9a-f-]{36}$/);
     const back = reconnected(bus);
     bus.reconnect('another session');
     await back;
-    const second = await beats.next();
+    const second = await keepalives.next();
     expect(second).toMatchObject({ sequence: 0 });
     expect(second.session).not.toBe(first.session);
     await reporter.close();
@@ -479,7 +479,7 @@ describe('a process with reports or keepalives switched off', () => {
 
   it('a process without keepalives still reports its health', async () => {
     const types = await listen('system/#', (bytes) => JSON.parse(String(bytes)).type as string);
-    const { reporter, heard } = await openReporter({ beats: false });
+    const { reporter, heard } = await openReporter({ keepalives: false });
     vi.advanceTimersByTime(60_000);
     reporter.report('ready', 'ready');
     expect(await heard.next()).toMatchObject({ event: 'ready' });

@@ -29,7 +29,7 @@ export interface HealthReporterOptions {
   /** Whether to publish health reports and a Last Will. @default true */
   readonly reports?: boolean;
   /** Whether to send keepalives. @default true */
-  readonly beats?: boolean;
+  readonly keepalives?: boolean;
   /** Unix time in milliseconds. */
   readonly now: () => number;
   /** Returns the configuration part of the next report; undefined for a process without configuration. */
@@ -39,7 +39,7 @@ export interface HealthReporterOptions {
   /** Returns what an authority adds to its keepalives. */
   readonly beacon?: () => Pick<Keepalive, 'recent' | 'commit'>;
   /** Called when another process publishes under this instance's name; at most once a minute. */
-  readonly onDouble?: () => void;
+  readonly onNameConflict?: () => void;
   /** Called when a report or keepalive could not be published. Reports are retried. */
   readonly onFailed?: (error: Error) => void;
 }
@@ -67,7 +67,7 @@ export interface HealthReporter {
 /** Earlier sessions of this process whose messages may still arrive. */
 const rememberedSessions = 16;
 /** Milliseconds. */
-const doubleNoticeEveryMs = 60_000;
+const nameConflictEveryMs = 60_000;
 
 /**
  * Creates the reporter of one process. Nothing is published before `attach`.
@@ -80,7 +80,18 @@ const doubleNoticeEveryMs = 60_000;
  * health.report('ready', 'ready');
  */
 export function createHealthReporter(options: HealthReporterOptions): HealthReporter {
-  const { topics, writer, instance, service, contract, now, config, beacon, reports = true, beats = true } = options;
+  const {
+    topics,
+    writer,
+    instance,
+    service,
+    contract,
+    now,
+    config,
+    beacon,
+    reports = true,
+    keepalives = true,
+  } = options;
   const topic = topics.health(instance);
   const startedAt = new Date(now()).toISOString();
   const sessions: string[] = [];
@@ -92,7 +103,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   let sequence = 0;
-  let nextDoubleNoticeMs = 0;
+  let nextNameConflictMs = 0;
 
   const compose = (state: HealthState, event: HealthEvent, error?: Problem): Health => {
     const report = config();
@@ -135,7 +146,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   });
 
   function sendKeepalive(): void {
-    if (!beats || bus?.status.kind !== 'connected') return;
+    if (!keepalives || bus?.status.kind !== 'connected') return;
     const data: Keepalive = {
       instance,
       session: sessions.at(-1) ?? 'none',
@@ -148,11 +159,11 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
   }
 
   /** Two processes of one name disconnect each other for ever; without a limit each reconnect would give notice. */
-  function noticeDouble(): void {
+  function noticeNameConflict(): void {
     const nowMs = performance.now();
-    if (nowMs < nextDoubleNoticeMs) return;
-    nextDoubleNoticeMs = nowMs + doubleNoticeEveryMs;
-    options.onDouble?.();
+    if (nowMs < nextNameConflictMs) return;
+    nextNameConflictMs = nowMs + nameConflictEveryMs;
+    options.onNameConflict?.();
   }
 
   /** The Last Will of an earlier session may arrive after this session's first report, and must not stay retained. */
@@ -160,7 +171,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
     const heard = tryOpenMessage(healthType, payload, { now: now() })?.data;
     if (!heard || isClosed || heard.session === sessions.at(-1)) return;
     if (heard.event === 'lost') publish();
-    else if (!retained && !sessions.includes(heard.session)) noticeDouble();
+    else if (!retained && !sessions.includes(heard.session)) noticeNameConflict();
   }
 
   function announceSession(): void {
@@ -183,7 +194,7 @@ export function createHealthReporter(options: HealthReporterOptions): HealthRepo
       bus.onStatus(({ kind }) => {
         if (kind === 'connected') announceSession();
       });
-      if (beats) timer = setInterval(sendKeepalive, options.keepaliveIntervalMs);
+      if (keepalives) timer = setInterval(sendKeepalive, options.keepaliveIntervalMs);
     },
     health: () => compose(last.state, last.event, last.error),
     report(state, event, error) {

@@ -70,11 +70,11 @@ export class ProcessConnection {
       contract: options.contract?.digest,
       keepaliveIntervalMs: options.heartbeatIntervalMs,
       reports: options.enableHealth,
-      beats: options.enableHeartbeat,
+      keepalives: options.enableHeartbeat,
       now: options.now,
       config: given.config,
       traceparent: given.traceparent,
-      onDouble: () =>
+      onNameConflict: () =>
         logger.error(
           { instance: options.instance },
           'another process uses this instance name, and each says that the other is lost; give each an instance and a client id of its own, or leave both out',
