@@ -194,4 +194,7 @@ export const requirements: Readonly<Record<string, string>> = {
     'SETPOINT_TEST_MACHINE decides which brokers the tests use, and a run that lacks one it was promised fails.',
   'House-21-Errors-Exported':
     '`@setpoint/client` exports the error classes that its users catch, `SetpointError` and `BusError`, and their codes as unions.',
+
+  'House-60-Operator':
+    'connectOperator has one method for each operation, each with its own result type; a refusal is a value with a status, and no answer in time is an error with a code.',
 };

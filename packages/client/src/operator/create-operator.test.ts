@@ -15,7 +15,7 @@ import {
 } from '@setpoint/protocol';
 import { createInbox } from '@setpoint/test-support/samples';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createOperator, type Operator, type OperatorOptions } from './operator.ts';
+import { createOperator, type Operator, type OperatorOptions } from './create-operator.ts';
 
 let broker: MemoryBroker;
 let stack: AsyncDisposableStack;
