@@ -24,7 +24,7 @@ export interface DocumentStateOptions {
 
 /** Which document is in force, which was applied, and what this process reports about both. */
 export class DocumentState<T> {
-  readonly attempts = new ApplyAttempts();
+  readonly attempts: ApplyAttempts = new ApplyAttempts();
   readonly #options: DocumentStateOptions;
   readonly #staleness: StalenessWatch;
   #client: ClientState = 'starting';
