@@ -1,5 +1,6 @@
 import { type Envelope, type JsonObject, SetpointError } from '@setpoint/protocol';
 import type { z } from 'zod';
+import { definitionOf, isZodSchema } from '../options/schema-places.ts';
 import { checkListening, checkOptions, publishShape, topicShape } from './call-options.ts';
 import type { MessageData } from './message-data.ts';
 import { InvalidMessage } from './message-handling.ts';
@@ -148,19 +149,8 @@ type Level =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'any' };
 
-/** The parts of zod's own description that say what stands at the root. */
-interface Def {
-  readonly type: string;
-  readonly innerType?: z.ZodType;
-  readonly in?: z.ZodType;
-  readonly options?: readonly z.ZodType[];
-  readonly left?: z.ZodType;
-  readonly right?: z.ZodType;
-  readonly getter?: () => z.ZodType;
-}
-
 function checkSchema(pattern: string, schema: z.ZodType): void {
-  if (typeof (schema as Partial<z.ZodType> | null)?.safeParse !== 'function' || !('_zod' in schema)) {
+  if (!isZodSchema(schema)) {
     throw new SetpointError('options_invalid', `the schema of ${JSON.stringify(pattern)} must be a zod schema`);
   }
   const root = rootOf(schema);
@@ -169,28 +159,45 @@ function checkSchema(pattern: string, schema: z.ZodType): void {
   throw new SetpointError('options_invalid', message);
 }
 
-const noObjects: readonly string[] = [
-  ...['string', 'number', 'int', 'bigint', 'boolean', 'symbol', 'undefined', 'null', 'void', 'never', 'nan'],
-  ...['date', 'array', 'tuple', 'map', 'set', 'promise', 'function', 'file', 'enum', 'literal', 'template_literal'],
-];
-
 /**
- * What a schema takes instead of an object; undefined where it takes one, or depends on code. It is the input side that
- * is sent: what a transform makes of it is the receiver's own.
+ * Returns the kind of value that a schema accepts instead of an object; undefined if it accepts one, or if that depends on
+ * code. It looks at the input side, which is what is sent: the result of a transform is the receiver's own.
  */
-function rootOf(schema: z.ZodType, isWithin: readonly z.ZodType[] = []): string | undefined {
-  // A schema that refers to itself adds nothing to what the others say.
-  if (isWithin.includes(schema)) return undefined;
-  const path = [...isWithin, schema];
-  const { type, innerType, in: input, options, left, right, getter } = schema._zod.def as unknown as Def;
-  if (noObjects.includes(type)) return type;
-  if (options) {
-    const roots = options.map((option) => rootOf(option, path));
-    return roots.includes(undefined) ? undefined : roots.join(', ');
+function rootOf(schema: z.core.$ZodType, outer: readonly z.core.$ZodType[] = []): string | undefined {
+  // A schema that contains itself adds nothing to what its other parts say.
+  if (outer.includes(schema)) return undefined;
+  const path = [...outer, schema];
+  const definition = definitionOf(schema);
+  switch (definition.type) {
+    case 'object':
+    case 'record':
+    case 'any':
+    case 'unknown':
+    case 'custom':
+    case 'transform':
+      return undefined;
+    case 'union': {
+      const roots = definition.options.map((option) => rootOf(option, path));
+      return roots.includes(undefined) ? undefined : roots.join(', ');
+    }
+    case 'intersection':
+      return rootOf(definition.left, path) ?? rootOf(definition.right, path);
+    case 'pipe':
+      return rootOf(definition.in, path);
+    case 'lazy':
+      return rootOf(definition.getter(), path);
+    case 'optional':
+    case 'nullable':
+    case 'nonoptional':
+    case 'default':
+    case 'prefault':
+    case 'readonly':
+    case 'catch':
+    case 'success':
+      return rootOf(definition.innerType, path);
+    default:
+      return definition.type;
   }
-  if (left && right) return rootOf(left, path) ?? rootOf(right, path);
-  const inner = innerType ?? input ?? getter?.();
-  return inner && rootOf(inner, path);
 }
 
 function parsePattern(pattern: string): readonly Level[] {

@@ -13,7 +13,7 @@ import {
   type TrustedKeys,
 } from '@setpoint/protocol';
 import { v4 as newId } from 'uuid';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { resolveCacheDir } from '#runtime/last-good';
 import { deriveContract } from '../connect/contract.ts';
 import { type ResolvedMessagingOptions, resolveMessagingOptions } from '../messaging/options.ts';
@@ -38,7 +38,7 @@ import {
 } from './option-rules.ts';
 import { type Policy, type PolicyOptions, policyRules, resolvePolicy } from './policy.ts';
 import { type ResolvedBrokerOptions, resolveBrokerOptions } from './resolve-broker-options.ts';
-import { isOutside } from './schema-places.ts';
+import { isOutside, isZodSchema } from './schema-places.ts';
 
 /** Options that only make sense with a schema. */
 const documentOptions: readonly string[] = [
@@ -173,11 +173,6 @@ function checkPolicy(options: PolicyOptions, schema: z.ZodType | undefined, faul
 
 function aName(): Rule {
   return mustBe('must be 1 to 63 of a–z, 0–9, "_" and "-"', (name) => typeof name === 'string' && isName(name));
-}
-
-/** True also for a schema of another copy of zod 4, which works as well. */
-function isZodSchema(schema: unknown): boolean {
-  return isRecord(schema) && typeof schema.safeParse === 'function' && schema instanceof z.core.$ZodType;
 }
 
 /** Refuses an empty name, which would be the working directory itself. */

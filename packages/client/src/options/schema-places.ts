@@ -1,5 +1,16 @@
 import { type Pointer, parsePointer } from '@setpoint/protocol';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { isRecord } from './option-rules.ts';
+
+/** What a schema is made of: the union of all kinds of schemas, which zod publishes for those who walk them. */
+export type Definition = z.core.$ZodTypes['_zod']['def'];
+
+export const definitionOf = (schema: z.core.$ZodType): Definition => (schema as z.core.$ZodTypes)._zod.def;
+
+/** Whether a value is a zod schema. True also for a schema of another copy of zod 4, which works as well. */
+export function isZodSchema(value: unknown): value is z.ZodType {
+  return isRecord(value) && typeof value.safeParse === 'function' && value instanceof z.core.$ZodType;
+}
 
 /** Which side of a schema to look at: what is published ("in"), or what the schema makes of it ("out"). */
 export type Side = 'in' | 'out';
@@ -36,11 +47,6 @@ export function schemaAt(
       return undefined;
   }
 }
-
-type Definition = z.core.$ZodTypes['_zod']['def'];
-
-/** The definition of a schema, by the union of all kinds that zod publishes for those who walk schemas. */
-const definitionOf = (schema: z.core.$ZodType): Definition => (schema as z.core.$ZodTypes)._zod.def;
 
 /** The definition of the value itself, without the wrappers that only say whether it may be missing or what replaces it. */
 function unwrapped(schema: z.core.$ZodType, side: Side): Definition {
