@@ -9,7 +9,7 @@ describeBusSuite('memory', async () => {
 });
 
 describe('the memory broker', () => {
-  it('loses the one message that a test wants lost, and a refresh brings the retained copy', async () => {
+  it('the memory broker loses the message that intercept drops, and a refresh brings the retained copy', async () => {
     let lost = 0;
     const broker = createMemoryBroker({
       intercept: ({ to, retained }) => {
@@ -30,7 +30,7 @@ describe('the memory broker', () => {
     expect(await heard.next()).toBe('v2');
   });
 
-  it('refuses what it is told to refuse', async () => {
+  it('the memory broker refuses what allow refuses', async () => {
     const faults: BusFault[] = [];
     const broker = createMemoryBroker({ allow: ({ topic }) => topic !== 'secret' });
     await using bus = await started(broker.connect({ onFault: (fault) => faults.push(fault) }));
@@ -60,7 +60,7 @@ describe('the memory broker', () => {
     expect(subscription.refused).toBeUndefined();
   });
 
-  it('ends a client on request, whose Last Will is sent and which comes back', async () => {
+  it('the memory broker disconnects a client, sends its Last Will, and lets it come back', async () => {
     const broker = createMemoryBroker();
     await using watcher = await started(broker.connect());
     const heard = listen(watcher, 'will');
@@ -75,7 +75,7 @@ describe('the memory broker', () => {
     expect(bus.status).toEqual({ kind: 'connected', session: 2 });
   });
 
-  it('lets a second client of one id take over, and both say so', async () => {
+  it('the memory broker lets a second client of one id take over, and both report it', async () => {
     const fault = Promise.withResolvers<BusFault>();
     const broker = createMemoryBroker();
     await using _first = await started(broker.connect({ clientId: 'twin', onFault: fault.resolve }));

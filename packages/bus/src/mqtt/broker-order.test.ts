@@ -11,19 +11,19 @@ const walk = (count: number, ends: readonly boolean[]): number[] => {
   return indexes;
 };
 
-it('goes round in order while attempts fail', () => {
+it('the broker order goes round while attempts fail', () => {
   expect(walk(3, [false, false, false, false])).toEqual([0, 1, 2, 0, 1]);
 });
 
-it('begins with the first again when a connection that held is lost, whichever it was', () => {
+it('the broker order begins with the first again when a connection that held is lost, whichever it was', () => {
   expect(walk(3, [false, false, true])).toEqual([0, 1, 2, 0]);
   expect(walk(3, [true])).toEqual([0, 0]);
 });
 
-it('leaves a broker that accepts and hangs up', () => {
+it('the broker order leaves a broker that accepts and hangs up', () => {
   expect(walk(2, [false, true, false, true])).toEqual([0, 1, 0, 1, 0]);
 });
 
-it('has nowhere else to go with one', () => {
+it('the broker order stays with a single broker', () => {
   expect(walk(1, [false, true, false])).toEqual([0, 0, 0, 0]);
 });

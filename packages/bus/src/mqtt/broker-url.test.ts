@@ -4,7 +4,7 @@ import { createMqttBus } from '../mqtt.ts';
 import { parseBrokerUrl, parseBrokerUrls, redactUrl } from './broker-url.ts';
 
 describe('a broker URL', () => {
-  it('names host and port, and has the usual port otherwise', () => {
+  it('a broker URL names host and port, and has the usual port otherwise', () => {
     expect(parseBrokerUrl('mqtt://broker.example:1999')).toMatchObject({
       host: 'broker.example',
       port: 1999,
@@ -16,25 +16,25 @@ describe('a broker URL', () => {
     expect(parseBrokerUrl('ssl://broker.example')).toMatchObject({ secure: true });
   });
 
-  it('may hold an IPv6 address', () => {
+  it('a broker URL may hold an IPv6 address', () => {
     expect(parseBrokerUrl('mqtt://[::1]:1884')).toMatchObject({ host: '::1', port: 1884 });
   });
 
-  it('may be one of a WebSocket, whose path and query are never shown', () => {
+  it('a broker URL of a WebSocket never shows its path and query', () => {
     expect(parseBrokerUrl('ws://broker.example')).toMatchObject({ over: 'websocket', port: 80, path: '/' });
     const address = parseBrokerUrl('wss://ann:secret@broker.example/mqtt?token=abc');
     expect(address).toMatchObject({ over: 'websocket', secure: true, port: 443, path: '/mqtt?token=abc' });
     expect(address).toMatchObject({ username: 'ann', password: 'secret', display: 'wss://broker.example:443' });
   });
 
-  it('may be one of several, which have to be at least one', () => {
+  it('a list of broker URLs has at least one', () => {
     const addresses = parseBrokerUrls(['mqtt://a.example', 'wss://b.example/mqtt']);
     expect(addresses.map(({ display }) => display)).toEqual(['mqtt://a.example:1883', 'wss://b.example:443']);
     expect(() => parseBrokerUrls([])).toThrow('there is none');
     expect(() => parseBrokerUrls(['mqtt://a.example', 'http://b.example'])).toThrow('it must begin with mqtt://');
   });
 
-  it('may hold user and password, percent-encoded', () => {
+  it('a broker URL may hold user and password, percent-encoded', () => {
     const address = parseBrokerUrl('mqtt://us%40er:p%3Ass%2Fw%C3%B6rd@broker.example');
     expect(address.username).toBe('us@er');
     expect(address.password).toBe('p:ss/wörd');

@@ -25,7 +25,7 @@ describe('the TLS options', () => {
     { cert: `${testCertificate}${testKey}`, key: `${testCertificate}${testKey}` },
     { servername: 'broker.test', alpn: ['mqtt', 'x-amzn-mqtt-ca'] },
     { alpn: ['x'.repeat(255)] },
-  ])('may be right: %#', (tls) => {
+  ])('valid TLS options have no fault: %#', (tls) => {
     expect(faultsOf(tls)).toEqual([]);
   });
 
@@ -58,14 +58,14 @@ describe('the TLS options', () => {
     [{ alpn: [''] }, 'tls/alpn', 'must be a list of protocol names of 1 to 255 bytes'],
     [{ alpn: ['ä'.repeat(128)] }, 'tls/alpn', 'must be a list of protocol names of 1 to 255 bytes'],
     [{ alpn: [5] }, 'tls/alpn', 'must be a list of protocol names of 1 to 255 bytes'],
-  ])('may be wrong: %#', (tls, option, message) => {
+  ])('invalid TLS options are reported: %#', (tls, option, message) => {
     expect(faultsOf(tls)).toEqual([[option, message]]);
     const create = () => createMqttBus({ url: 'mqtts://broker', clientId: 'a', tls: tls as never });
     expect(create).toThrow(expect.objectContaining({ code: 'tls_invalid' }));
     expect(create).toThrow(`can't use the TLS options: ${option} ${message}`);
   });
 
-  it('are told with all their faults, those beside a URL too', () => {
+  it('TLS options are refused with all their faults, those beside a URL too', () => {
     const url = ['mqtts://a', { url: 'wss://b', tls: { alpn: [] } }, { url: 'mqtts://c', tls: { cert: 'x' } }];
     expect(faultsOf({ ca: 'x', servername: 5, key: testKey }, url).map(([option]) => option)).toEqual([
       'tls/ca',
@@ -76,7 +76,7 @@ describe('the TLS options', () => {
     ]);
   });
 
-  it('are not for a URL in plain text, whose traffic they would not cover', () => {
+  it('TLS options are refused beside a URL in plain text', () => {
     const common =
       'is given, and a URL is plain text; write mqtts:// or wss://, or give it beside its URL alone: { url, tls }';
     const own = 'is given, and its URL is plain text; write mqtts:// or wss://';
@@ -89,7 +89,7 @@ describe('the TLS options', () => {
     expect(faultsOf({}, 'mqtt://broker')).toEqual([]);
   });
 
-  it('offer no protocol to WebSockets alone but beside their URL', () => {
+  it('ALPN protocols are offered to a WebSocket only when they stand beside its URL', () => {
     const message = 'is for mqtts://; to a wss:// offer it beside the URL: { url, tls: { alpn } }';
     expect(faultsOf({ alpn: ['mqtt'] }, 'wss://broker')).toEqual([['tls/alpn', message]]);
     expect(faultsOf({ alpn: ['mqtt'] }, ['mqtts://a', 'wss://b'])).toEqual([]);
@@ -97,7 +97,7 @@ describe('the TLS options', () => {
 });
 
 describe('each broker', () => {
-  it('has what is said for all, and what is said beside its URL before that', () => {
+  it('a broker has the TLS options of all brokers, overridden by those beside its URL', () => {
     const brokers = resolveBrokers({
       url: [
         'mqtts://first.example',

@@ -4,7 +4,7 @@ import { parseBrokerUrl } from './broker-url.ts';
 import { createDialer } from './dialer.ts';
 
 it.each(['mqtt://127.0.0.1', 'mqtts://127.0.0.1'])(
-  'makes a failed attempt of what is thrown at dialling %s',
+  'an error thrown while dialling %s counts as a failed attempt',
   async (url) => {
     const dial = createDialer({ ...parseBrokerUrl(url), port: 65_536 });
     const stream = dial(undefined as never);

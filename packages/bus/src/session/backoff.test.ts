@@ -5,25 +5,25 @@ import { backoffDelayMs } from './backoff.ts';
 const almostOne = 1 - Number.EPSILON;
 
 describe('the delay before an attempt', () => {
-  it('is at most a tenth of a second for the first one', () => {
+  it('the delay before the first attempt is at most a tenth of a second', () => {
     expect(backoffDelayMs(0, 0)).toBe(0);
     expect(backoffDelayMs(0, 0.5)).toBe(50);
     expect(backoffDelayMs(0, almostOne)).toBe(99);
   });
 
-  it('doubles from half a second to five', () => {
+  it('the delay before an attempt doubles from half a second to five seconds', () => {
     expect([1, 2, 3, 4, 5, 6, 50].map((attempt) => backoffDelayMs(attempt, 0.5))).toEqual([
       250, 500, 1000, 2000, 2500, 2500, 2500,
     ]);
   });
 
-  it('takes other bounds', () => {
+  it('messaging options accept other bounds', () => {
     expect(backoffDelayMs(1, 0.5, { minDelayMs: 20, maxDelayMs: 60 })).toBe(10);
     expect(backoffDelayMs(9, 0.5, { minDelayMs: 20, maxDelayMs: 60 })).toBe(30);
     expect(backoffDelayMs(0, 0.5, { maxDelayMs: 10 })).toBe(5);
   });
 
-  it('never leaves its bounds, however long the outage', () => {
+  it('the delay stays within its bounds, however long the outage', () => {
     fc.assert(
       fc.property(fc.nat({ max: 100_000 }), fc.double({ min: 0, max: almostOne, noNaN: true }), (attempt, random) => {
         const delayMs = backoffDelayMs(attempt, random);
@@ -34,7 +34,7 @@ describe('the delay before an attempt', () => {
     );
   });
 
-  it('grows with chance and with the attempt, and is less than the longest that was asked for', () => {
+  it('the delay grows with randomness and attempt, and stays below the maximum', () => {
     const delays = fc.record({
       minDelayMs: fc.integer({ min: 100, max: 5000 }),
       factor: fc.integer({ min: 1, max: 50 }),

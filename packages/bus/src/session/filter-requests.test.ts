@@ -25,7 +25,7 @@ function connection(requests: FilterRequests, nowMs: number): { asked: string; r
 }
 
 describe('asking for filters', () => {
-  it('asks for all at once, and again after a close', () => {
+  it('the subscriber asks for all filters at once, and again after a close', () => {
     const requests = new FilterRequests();
     expect(requests.opened(all, 0)).toEqual(all);
     expect(requests.opened(all, 0)).toEqual(all);
@@ -39,7 +39,7 @@ describe('asking for filters', () => {
     expect(connection(requests, 0)).toEqual({ asked: 'good late', refused: [] });
   });
 
-  it('asks again for a filter that was left out when a second is over', () => {
+  it('a filter that was left out is asked for again after a second', () => {
     const requests = new FilterRequests();
     for (let times = 0; times < 3; times += 1) connection(requests, 1000);
     connection(requests, 1000);
@@ -54,7 +54,7 @@ describe('asking for filters', () => {
     expect(requests.opened(all, 2000)).toEqual(all);
   });
 
-  it('asks ever more rarely for a filter that makes the broker hang up each time', () => {
+  it('a filter that makes the broker hang up each time is asked for ever more rarely', () => {
     const requests = new FilterRequests();
     for (let times = 0; times < 3; times += 1) connection(requests, 0);
     const askedAtMs: number[] = [];
@@ -67,7 +67,7 @@ describe('asking for filters', () => {
     expect(askedAtMs).toEqual([1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000, 183_000, 243_000]);
   });
 
-  it('blames nothing for a close that had another cause', () => {
+  it('a close that had another cause counts against no filter', () => {
     const requests = new FilterRequests();
     for (let times = 0; times < 5; times += 1) {
       expect(requests.opened(all, 0)).toEqual(all);
@@ -76,7 +76,7 @@ describe('asking for filters', () => {
     }
   });
 
-  it('forgets a filter that nobody wants any more', () => {
+  it('a filter without subscriptions is forgotten', () => {
     const requests = new FilterRequests();
     for (let times = 0; times < 3; times += 1) connection(requests, 0);
     requests.forget(bad);

@@ -20,7 +20,7 @@ function open() {
 }
 
 describe('a message that no packet can be made of', () => {
-  it('is refused, and neither the connection nor the messages behind it hear of it', async () => {
+  it('a message that no packet can be made of is refused, and disturbs neither the connection nor later messages', async () => {
     const { publisher, connect, sent, answers } = open();
     const bad = Array.from({ length: 20 }, (_, n) => publisher.publish(`bad/${n}`, 'x'));
     const good = publisher.publish('good', 'x');
@@ -37,7 +37,7 @@ describe('a message that no packet can be made of', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('is refused at QoS 0 too, and takes no place', async () => {
+  it('a QoS 0 message that no packet can be made of is refused and takes no place', async () => {
     const { publisher, connect } = open();
     connect();
     for (let n = 0; n < 1001; n += 1) {
@@ -47,7 +47,7 @@ describe('a message that no packet can be made of', () => {
   });
 });
 
-it('sends the properties that it was called with, whatever becomes of them since', async () => {
+it('publish sends the properties it was called with, although the caller changes them later', async () => {
   const { publisher, connect, sent, answers } = open();
   const properties = { contentType: 'text/plain', user: { a: 'b' } };
   const published = publisher.publish('a', 'x', { properties });
@@ -60,22 +60,25 @@ it('sends the properties that it was called with, whatever becomes of them since
 
 describe('a call that can not be right', () => {
   it.each([undefined, null, 5, 10n, Symbol('a'), {}, ['a'], '', 'a/+', '#', 'a\0', '\ud800', 'x'.repeat(65_536)])(
-    'has no topic (%#)',
+    'a publish without a valid topic is refused (%#)',
     async (topic) => {
       const { publisher } = open();
       await expect(publisher.publish(topic as string, 'x')).rejects.toMatchObject({ code: 'topic_invalid' });
     },
   );
 
-  it.each([undefined, null, 5, {}, ['a'], new Uint16Array(1)])('has no payload (%#)', async (payload) => {
-    const { publisher } = open();
-    await expect(publisher.publish('a', payload as string)).rejects.toMatchObject({
-      code: 'options_invalid',
-      message: 'publish was called with wrong options: payload must be bytes or a text',
-    });
-  });
+  it.each([undefined, null, 5, {}, ['a'], new Uint16Array(1)])(
+    'a publish without a valid payload is refused (%#)',
+    async (payload) => {
+      const { publisher } = open();
+      await expect(publisher.publish('a', payload as string)).rejects.toMatchObject({
+        code: 'options_invalid',
+        message: 'publish was called with wrong options: payload must be bytes or a text',
+      });
+    },
+  );
 
-  it('is told all its faults at once', async () => {
+  it('a publish with wrong options rejects with all faults at once', async () => {
     const { publisher } = open();
     const properties = { contentType: 5, responseTopic: 'a/#', messageExpirySeconds: 0.5, user: { a: 5 }, foo: 'a' };
     const options = { qos: 2, retain: 'yes', properties, bogus: 1 } as never;

@@ -7,17 +7,17 @@ const topicLevels = fc.array(levelText, { minLength: 1, maxLength: 6 }).filter((
 
 describe('a topic', () => {
   it.each(['a', 'a/b', '/', '/a', 'a//b', 'config/orders-api/snapshot', '$SYS/broker', 'é/日本', ' '])(
-    'may be %j',
+    '%j is a valid topic',
     (topic) => {
       expect(isValidTopic(topic)).toBe(true);
     },
   );
 
-  it.each(['', '+', 'a/+', '#', 'a/#', 'a+b', 'a#', 'a\0b', '\ud800'])('may not be %j', (topic) => {
+  it.each(['', '+', 'a/+', '#', 'a/#', 'a+b', 'a#', 'a\0b', '\ud800'])('%j is not a valid topic', (topic) => {
     expect(isValidTopic(topic)).toBe(false);
   });
 
-  it('holds at most 65535 bytes', () => {
+  it('a topic holds at most 65535 bytes', () => {
     expect(isValidTopic('a'.repeat(65_535))).toBe(true);
     expect(isValidTopic('a'.repeat(65_536))).toBe(false);
     expect(isValidTopic('é'.repeat(32_768))).toBe(false);
@@ -25,15 +25,18 @@ describe('a topic', () => {
 });
 
 describe('a filter', () => {
-  it.each(['a', '#', '+', 'a/#', 'a/+', '+/a/+', '+/#', '/#', 'a//b', '$SYS/#'])('may be %j', (filter) => {
-    expect(isValidFilter(filter)).toBe(true);
-  });
+  it.each(['a', '#', '+', 'a/#', 'a/+', '+/a/+', '+/#', '/#', 'a//b', '$SYS/#'])(
+    '%j is a valid filter',
+    (filter) => {
+      expect(isValidFilter(filter)).toBe(true);
+    },
+  );
 
-  it.each(['', 'a#', '#/a', 'a/#/b', 'a+', 'a/b+/c', '+#', 'a\0'])('may not be %j', (filter) => {
+  it.each(['', 'a#', '#/a', 'a/#/b', 'a+', 'a/b+/c', '+#', 'a\0'])('%j is not a valid filter', (filter) => {
     expect(isValidFilter(filter)).toBe(false);
   });
 
-  it('has a wildcard only where + or # stands', () => {
+  it('a filter has a wildcard only where + or # stands', () => {
     expect(hasWildcard('a/b')).toBe(false);
     expect(hasWildcard('a/+')).toBe(true);
     expect(hasWildcard('a/#')).toBe(true);
@@ -67,7 +70,7 @@ describe('a filter matches', () => {
     expect(matchesFilter(filter, topic)).toBe(expected);
   });
 
-  it('its own spelling', () => {
+  it('a filter without wildcards matches its own spelling', () => {
     fc.assert(
       fc.property(topicLevels, (levels) => {
         expect(matchesFilter(levels.join('/'), levels.join('/'))).toBe(true);
@@ -75,7 +78,7 @@ describe('a filter matches', () => {
     );
   });
 
-  it('any topic whose levels differ only where it says +', () => {
+  it('a filter matches any topic whose levels differ only where it says +', () => {
     fc.assert(
       fc.property(topicLevels, fc.nat(), levelText, (levels, at, other) => {
         const index = at % levels.length;
@@ -88,7 +91,7 @@ describe('a filter matches', () => {
     );
   });
 
-  it('everything at and below the level where it says #', () => {
+  it('a filter matches everything at and below the level where it says #', () => {
     fc.assert(
       fc.property(topicLevels, fc.array(levelText, { maxLength: 4 }), (levels, below) => {
         const filter = [...levels, '#'].join('/');

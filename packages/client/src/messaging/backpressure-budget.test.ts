@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createBackpressureBudget } from './backpressure-budget.ts';
 
-it('holds a connection back for two seconds in one go, and for a fifth of the time, whoever asks', () => {
+it('the backpressure budget allows two seconds in one go and a fifth of all time, for all subscriptions together', () => {
   let nowMs = 0;
   let held = 0;
   const { tryHold, isSpent } = createBackpressureBudget(

@@ -33,7 +33,7 @@ const invalid = (message: string) =>
 describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
   const noTopics = [undefined, null, 5, 10n, Symbol('a'), {}, '', 'a/+', '#', 'a\0', '\ud800', 'x'.repeat(65_536)];
 
-  it.each(noTopics)('that has no topic is refused, with a connection and without (%#)', async (topic) => {
+  it.each(noTopics)('a call without a valid topic is refused, with a connection and without (%#)', async (topic) => {
     const { messenger } = await open();
     const { publish, request, requestStream, subscribe } = untyped(messenger);
     const refusal = expect.objectContaining({ name: 'BusError', code: 'topic_invalid' });
@@ -47,7 +47,7 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
     expect(messenger.stats()).toMatchObject({ sent: 0, dropped: 0, waiting: 0, pendingRequests: 0, subscriptions: 0 });
   });
 
-  it('of publish is told all its faults at once', async () => {
+  it('a publish with wrong options rejects with all faults at once', async () => {
     const { messenger } = await open();
     const options = { qos: 2, retain: 'yes', maxAgeMs: 0, type: '', sequence: 5, traceparent: 'nope', maxAgeMS: 1 };
     await expect(untyped(messenger).publish('a', {}, options)).rejects.toMatchObject({
@@ -77,7 +77,7 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
   ];
 
   it.each(wrongOptions.map((options) => [options]))(
-    'of publish with %o is refused, and the next connection is not ended by it',
+    'publish refuses %o, and the next connection is not ended by it',
     async (options) => {
       const { bus, messenger } = await open();
       await expect(untyped(messenger).publish('a', {}, options)).rejects.toMatchObject({ code: 'options_invalid' });
@@ -89,7 +89,7 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
     },
   );
 
-  it('of publish may have every option that there is', async () => {
+  it('publish accepts every option together', async () => {
     const { messenger } = await open();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const all = { type: 'a.v1', qos: 0, retain: false, maxAgeMs: 1, sequence: '1', traceparent } as const;
@@ -98,7 +98,7 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
     expect(await untyped(messenger).publish('a', {}, none)).toEqual({ status: 'sent' });
   });
 
-  it('of request and requestStream is told all its faults at once', async () => {
+  it('request and requestStream reject wrong options with all faults at once', async () => {
     const { messenger } = await open();
     const { request, requestStream } = untyped(messenger);
     const rest = 'timeoutMs must be 1 to 2147483647; signal must be an AbortSignal';
@@ -115,24 +115,27 @@ describe('Client-45-Wrong-Calls-Are-Told: a call', () => {
     expect(messenger.stats().pendingRequests).toBe(0);
   });
 
-  it.each(['subscribe', 'reply'] as const)('of %s is told all its faults at once', async (call) => {
-    const { messenger } = await open();
-    const listen = untyped(messenger)[call];
-    const queue = { limit: 0, maxBytes: -1, policy: 'x', bogus: 1 };
-    expect(() => listen('a', undefined, { qos: 2, concurrency: 1.5, queue, retain: true })).toThrow(
-      invalid(
-        `${call} was called with wrong options: handler must be a function; qos is 0 or 1; ` +
-          'queue/limit must be a whole number from 1 to 1000000; ' +
-          'queue/maxBytes must be a whole number from 1 to 4294967296; ' +
-          'queue/policy must be drop-oldest, latest-per-topic or back-pressure; queue/bogus is no option; ' +
-          'concurrency must be a whole number from 1 to 10000; retain is no option',
-      ),
-    );
-    for (const options of [null, 5, { queue: 5 }]) {
-      expect(() => listen('a', () => ({}), options)).toThrow(expect.objectContaining({ code: 'options_invalid' }));
-    }
-    expect(messenger.stats().subscriptions).toBe(0);
-  });
+  it.each(['subscribe', 'reply'] as const)(
+    'a call of %s with wrong options throws with all faults at once',
+    async (call) => {
+      const { messenger } = await open();
+      const listen = untyped(messenger)[call];
+      const queue = { limit: 0, maxBytes: -1, policy: 'x', bogus: 1 };
+      expect(() => listen('a', undefined, { qos: 2, concurrency: 1.5, queue, retain: true })).toThrow(
+        invalid(
+          `${call} was called with wrong options: handler must be a function; qos is 0 or 1; ` +
+            'queue/limit must be a whole number from 1 to 1000000; ' +
+            'queue/maxBytes must be a whole number from 1 to 4294967296; ' +
+            'queue/policy must be drop-oldest, latest-per-topic or back-pressure; queue/bogus is no option; ' +
+            'concurrency must be a whole number from 1 to 10000; retain is no option',
+        ),
+      );
+      for (const options of [null, 5, { queue: 5 }]) {
+        expect(() => listen('a', () => ({}), options)).toThrow(expect.objectContaining({ code: 'options_invalid' }));
+      }
+      expect(messenger.stats().subscriptions).toBe(0);
+    },
+  );
 });
 
 describe('Client-46-Data-Is-An-Object: data', () => {
@@ -214,7 +217,7 @@ describe('Client-47-Replies-Say-What-Is-Wrong: an answer', () => {
     expect(replying.stats()).toMatchObject({ received: 1, failed: 1 });
   });
 
-  it('that is forgotten does not compile', async () => {
+  it('a reply handler that returns nothing, a list or a stream of numbers does not compile', async () => {
     const { messenger } = await open();
     // @ts-expect-error nothing is returned
     messenger.reply('a', async () => {});

@@ -15,7 +15,7 @@ function open(ttlMs = 1000, maxEntries = 2) {
 }
 
 describe('a message is known', () => {
-  it('by its id, of one source', () => {
+  it('deduplication knows a message by its id and source', () => {
     const { deduplication } = open();
     deduplication.add(of('1'));
     expect(deduplication.has(of('1'))).toBe(true);
@@ -23,7 +23,7 @@ describe('a message is known', () => {
     expect(deduplication.has(of('1', { source: '/instance/b' }))).toBe(false);
   });
 
-  it('by type, source and sequence, where it has one', () => {
+  it('deduplication knows a message by type, source and sequence, if it has one', () => {
     const { deduplication } = open();
     deduplication.add(of('1', { sequence: '7' }));
     expect(deduplication.has(of('2', { sequence: '7' }))).toBe(true);
@@ -33,7 +33,7 @@ describe('a message is known', () => {
     expect(deduplication.has(of('6'))).toBe(false);
   });
 
-  it('for its time and not longer', () => {
+  it('deduplication knows a message for ttlMs and no longer', () => {
     const { clock, deduplication } = open();
     deduplication.add(of('1'));
     clock.nowMs = 999;
@@ -42,20 +42,20 @@ describe('a message is known', () => {
     expect(deduplication.has(of('1'))).toBe(false);
   });
 
-  it('until more have come than there is room for', () => {
+  it('deduplication forgets the oldest message when more than maxEntries have come', () => {
     const { deduplication } = open();
     for (const id of ['1', '2', '3']) deduplication.add(of(id));
     expect(['1', '2', '3'].map((id) => deduplication.has(of(id)))).toEqual([false, true, true]);
   });
 
-  it('never, where that is turned off', () => {
+  it('deduplication knows no message when it is turned off', () => {
     const { deduplication } = open(0);
     deduplication.add(of('1', { sequence: '1' }));
     expect(deduplication.has(of('1', { sequence: '1' }))).toBe(false);
   });
 });
 
-it('knows exactly those that a list of all would know, whatever comes and however time goes', () => {
+it('deduplication knows exactly what a list of all messages would, whatever comes and however time passes', () => {
   const ids = fc.constantFrom('1', '2', '3', '4', '5', '6');
   const sequences = fc.option(fc.constantFrom('1', '2', '3'), { nil: undefined });
   const step = fc.record({ id: ids, sequence: sequences, afterMs: fc.nat(400), isAdded: fc.boolean() });

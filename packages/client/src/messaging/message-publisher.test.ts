@@ -91,7 +91,7 @@ async function endOf(result: PublishResult) {
 }
 
 describe('a published message', () => {
-  it('is sent when the bus has published it', async () => {
+  it('a published message is sent when the bus has published it', async () => {
     const { send, sent, publisher } = openScripted();
     const result = send('a');
     sent[0]?.done();
@@ -99,7 +99,7 @@ describe('a published message', () => {
     expect(publisher.counters()).toMatchObject({ sent: 1, dropped: 0, expired: 0 });
   });
 
-  it('takes its age and a lane of the publisher along', async () => {
+  it('a published message carries its age and the lane of the publisher', async () => {
     const { send, sent } = openScripted();
     void send('a');
     void send('b');
@@ -108,7 +108,7 @@ describe('a published message', () => {
     expect(second?.lane).toBe(first?.lane);
   });
 
-  it('is queued at once without a connection, and sent when there is one', async () => {
+  it('a message is queued at once without a connection, and sent when there is one', async () => {
     const { send, sent, become } = openScripted(lost);
     const results = [await send('a'), await send('b')];
     become(connected);
@@ -116,7 +116,7 @@ describe('a published message', () => {
     expect(await Promise.all(results.map(endOf))).toEqual([{ status: 'sent' }, { status: 'sent' }]);
   });
 
-  it('is queued when the connection is lost while it is under way', async () => {
+  it('a message is queued when the connection is lost while it is under way', async () => {
     const { send, sent, become } = openScripted();
     const publishing = send('a');
     become(lost);
@@ -125,7 +125,7 @@ describe('a published message', () => {
     expect(await endOf(result)).toEqual({ status: 'sent' });
   });
 
-  it('of QoS 0 is never queued', async () => {
+  it('a QoS 0 message is never queued', async () => {
     const { send, sent, become } = openScripted();
     const publishing = send('a', 0);
     become(lost);
@@ -146,7 +146,7 @@ describe('a published message', () => {
     expect(publisher.counters()).toMatchObject({ expired: 1 });
   });
 
-  it('is dropped with the reason when the broker refuses it', async () => {
+  it('a message that the broker refuses is dropped with the reason', async () => {
     const { send, sent } = openScripted();
     const result = send('a');
     const error = new BusError('publish_refused', 'no');
@@ -154,14 +154,14 @@ describe('a published message', () => {
     expect(await result).toEqual({ status: 'dropped', reason: 'publish_refused', error });
   });
 
-  it.each(['', 'a/+', '#', 'a\0'])('with the topic %j rejects', async (topic) => {
+  it.each(['', 'a/+', '#', 'a\0'])('a message to the topic %j rejects', async (topic) => {
     await using opened = openInMemory();
     await expect(opened.publish(topic)).rejects.toMatchObject({ code: 'topic_invalid' });
     expect(opened.publisher.counters()).toMatchObject({ dropped: 0, waiting: 0 });
   });
 
   it.each([new TypeError('no packet'), undefined, 'a text'])(
-    'is dropped when the bus throws %s, and disturbs no other message',
+    'a message is dropped when the bus throws %s, and disturbs no other message',
     async (cause) => {
       const { publisher, send } = openScripted(connected, async (topic) => {
         if (topic === 'bad') throw cause;
@@ -216,7 +216,7 @@ describe('messages that wait in the bus', () => {
     vi.useRealTimers();
   });
 
-  it('expire each at its own age', async () => {
+  it('waiting messages expire each at its own age', async () => {
     await using opened = openInMemory();
     const { publish, publisher, connect, answerAll } = opened;
     const old = await publish('a', { maxAgeMs: 500 });
@@ -232,7 +232,7 @@ describe('messages that wait in the bus', () => {
     expect(await endOf(young)).toEqual({ status: 'sent' });
   });
 
-  it('that expire under way say that they may have been sent', async () => {
+  it('a message that expires under way says that it may have been sent', async () => {
     await using opened = openInMemory();
     const { publish, publisher, connect, answerAll } = opened;
     await connect();
@@ -244,7 +244,7 @@ describe('messages that wait in the bus', () => {
     expect(publisher.counters()).toMatchObject({ sent: 0, expired: 1, underWay: 0 });
   });
 
-  it('are sent again when the broker is silent about them, up to their age', async () => {
+  it('a message is sent again when the broker is silent about it, up to its age', async () => {
     await using opened = openInMemory();
     const { publish, connect, answers, answerAll } = opened;
     await connect();
@@ -256,7 +256,7 @@ describe('messages that wait in the bus', () => {
     expect(await result).toEqual({ status: 'sent' });
   });
 
-  it('push out the oldest when there are too many', async () => {
+  it('a new message pushes out the oldest when as many wait as allowed', async () => {
     await using opened = openInMemory();
     const { publish, publisher } = opened;
     const [first] = [await publish('a'), await publish('b'), await publish('c'), await publish('d')];
@@ -270,7 +270,7 @@ describe('messages that wait in the bus', () => {
     expect(publisher.counters()).toMatchObject({ dropped: 1, waiting: 3 });
   });
 
-  it('leave no room for a new one where the policy is to refuse', async () => {
+  it('a new message is refused when as many wait as allowed and the policy is to refuse', async () => {
     await using opened = openInMemory({ policy: 'refuse' });
     const { publish, publisher } = opened;
     for (const topic of ['a', 'b', 'c']) await publish(topic);
@@ -278,7 +278,7 @@ describe('messages that wait in the bus', () => {
     expect(publisher.counters()).toMatchObject({ dropped: 1, waiting: 3 });
   });
 
-  it('are bounded by bytes too, and one that is larger than the bound is refused', async () => {
+  it('waiting messages are bounded by bytes too, and a message larger than the bound is refused', async () => {
     await using opened = openInMemory();
     const { publish, publisher } = opened;
     await publish('a', { bytes: 59 });
@@ -287,7 +287,7 @@ describe('messages that wait in the bus', () => {
     expect(await publish('c', { bytes: 100 })).toMatchObject({ status: 'dropped', reason: 'outbox_full' });
   });
 
-  it('are bounded while connected too, behind those that the broker has not acknowledged', async () => {
+  it('waiting messages are bounded while connected too, behind those that the broker has not acknowledged', async () => {
     await using opened = openInMemory();
     const { publish, publisher, connect, answerAll } = opened;
     await connect();
@@ -302,7 +302,7 @@ describe('messages that wait in the bus', () => {
     ]);
   });
 
-  it('do not push out what others publish on the same bus', async () => {
+  it('waiting messages do not push out what others publish on the same bus', async () => {
     await using opened = openInMemory();
     const { publish, bus, connect, answerAll } = opened;
     const report = bus.publish('report', 'alive');
@@ -312,7 +312,7 @@ describe('messages that wait in the bus', () => {
     await report;
   });
 
-  it('are dropped when the publisher is stopped, and so is every later message', async () => {
+  it('waiting messages are dropped when the publisher is stopped, and so is every later message', async () => {
     await using opened = openInMemory();
     const { publish, publisher } = opened;
     const waiting = await publish('a');

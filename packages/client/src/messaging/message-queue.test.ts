@@ -6,7 +6,7 @@ const message = (topic: string, bytes = 1): WaitingMessage => ({ topic, payload:
 const limits = (policy: QueuePolicy, maxMessages: number, maxBytes = 1000) => ({ policy, maxMessages, maxBytes });
 
 describe('a queue', () => {
-  it('drops the oldest when it is full', () => {
+  it('a full message queue drops the oldest message', () => {
     const queue = createMessageQueue(limits('drop-oldest', 2));
     expect([queue.put(message('a')), queue.put(message('b')), queue.isFull]).toEqual([
       { replaced: false, dropped: 0 },
@@ -17,7 +17,7 @@ describe('a queue', () => {
     expect([queue.take()?.topic, queue.take()?.topic, queue.take()]).toEqual(['b', 'c', undefined]);
   });
 
-  it('keeps the latest of each topic, in the place of the one before', () => {
+  it('a latest-per-topic queue keeps the latest message of each topic in the place of the one before', () => {
     const queue = createMessageQueue(limits('latest-per-topic', 2));
     queue.put(message('a', 1));
     queue.put(message('b', 1));
@@ -27,7 +27,7 @@ describe('a queue', () => {
     expect([queue.take()?.topic, queue.take()?.topic]).toEqual(['b', 'c']);
   });
 
-  it('lets a message that is larger than all its room wait alone', () => {
+  it('a message larger than the whole queue waits alone', () => {
     const queue = createMessageQueue(limits('drop-oldest', 10, 4));
     queue.put(message('a', 3));
     expect(queue.put(message('b', 9))).toEqual({ replaced: false, dropped: 1 });
@@ -37,7 +37,7 @@ describe('a queue', () => {
     expect([queue.clear(), queue.size, queue.bytes]).toEqual([1, 0, 0]);
   });
 
-  it('never holds more than its bounds, loses none without saying so, and keeps the order', () => {
+  it('a message queue stays within its bounds, counts every message that it drops, and keeps the order', () => {
     const policy = fc.constantFrom<QueuePolicy>('drop-oldest', 'latest-per-topic', 'back-pressure');
     const step = fc.oneof(
       fc.record({ topic: fc.constantFrom('a', 'b', 'c', 'd', 'e'), bytes: fc.nat(40) }),

@@ -76,7 +76,7 @@ describe('messages between services', () => {
     );
   });
 
-  it('are described as the semantic conventions for messaging have it, and by no value', async () => {
+  it('spans carry the attributes of the semantic conventions for messaging, and no value of a message', async () => {
     const [sensor, lamp] = [await open('sensor-1'), await open('lamp-1')];
     await lamp.subscribe('sensor/+/motion', () => {}).ready;
     await sensor.publish('sensor/hall/motion', { secret: 'hunter2' });
@@ -104,7 +104,7 @@ describe('messages between services', () => {
     });
   });
 
-  it('say why they failed', async () => {
+  it('spans of failed calls say why they failed', async () => {
     const [sensor, lamp] = [await open('sensor-1'), await open('lamp-1')];
     await lamp.subscribe('broken', () => {
       throw new RangeError('too bright');
@@ -213,7 +213,7 @@ describe('a tracing library that throws', () => {
     },
   });
 
-  it.each(['start', 'run', 'end'] as const)('at %s costs no message', async (what) => {
+  it.each(['start', 'run', 'end'] as const)('a tracing library that throws at %s costs no message', async (what) => {
     const [sender, receiver] = [await open('a', broken(what)), await open('b', broken(what))];
     const heard = Promise.withResolvers<unknown>();
     const subscription = receiver.subscribe('x/y', ({ data }) => heard.resolve(data));

@@ -55,7 +55,7 @@ const seal = (id: string, data: object = {}, replyto?: string): Uint8Array =>
   writer.seal({ id, type: 'a.type', subject: 'vad', data, replyto }).bytes;
 
 describe('a message', () => {
-  it('is a CloudEvent of its sender', async () => {
+  it('a message is a CloudEvent of its sender', async () => {
     const { bus, messenger } = await open();
     const { next } = await collect(bus, messenger, 'audio/in');
     await messenger.publish('audio/in', { frames: 3 });
@@ -72,21 +72,21 @@ describe('a message', () => {
     expect((await next()).message.type).toBe('audio.v1');
   });
 
-  it('is kept by the broker where that was asked for', async () => {
+  it('a message is retained by the broker when the call says so', async () => {
     const { bus, messenger } = await open();
     await messenger.publish('audio/state', { on: true }, { retain: true, qos: 0 });
     const { next } = await collect(bus, messenger, 'audio/state');
     expect((await next()).message.data).toEqual({ on: true });
   });
 
-  it('that is too large is refused', async () => {
+  it('a message that is too large is refused', async () => {
     const { messenger } = await open();
     await expect(messenger.publish('audio/in', { text: 'x'.repeat(1_100_000) })).rejects.toMatchObject({
       code: 'message_too_large',
     });
   });
 
-  it('reaches every subscription that matches, each once', async () => {
+  it('a message reaches every matching subscription once', async () => {
     const { bus, messenger } = await open();
     const one = await collect(bus, messenger, 'audio/+/frames');
     const all = await collect(bus, messenger, 'audio/#');
@@ -102,7 +102,7 @@ describe('a message', () => {
     expect(one.all).toHaveLength(2);
   });
 
-  it('that comes twice is delivered once', async () => {
+  it('a message that comes twice is delivered once', async () => {
     const { bus, messenger } = await open();
     const { next, all } = await collect(bus, messenger, 'audio/in');
     for (const id of ['a', 'a', 'b', 'a', 'c']) await bus.publish('audio/in', seal(id));
@@ -110,7 +110,7 @@ describe('a message', () => {
     expect(all.map(({ message }) => message.id)).toEqual(['a', 'b', 'c']);
   });
 
-  it('that is no CloudEvent is told, and the next one is delivered', async () => {
+  it('a message that is no CloudEvent is reported, and the next one is delivered', async () => {
     const { bus, messenger, faults } = await open();
     const { next } = await collect(bus, messenger, 'audio/in');
     await bus.publish('audio/in', 'hello');
@@ -121,7 +121,7 @@ describe('a message', () => {
 });
 
 describe('a handler', () => {
-  it('is called for one message after another, in their order', async () => {
+  it('a handler is called for one message after another, in their order', async () => {
     const { bus, messenger } = await open();
     const steps = createInbox<string>();
     messenger.subscribe<{ n: number }>('audio/in', async ({ data }) => {
@@ -135,7 +135,7 @@ describe('a handler', () => {
     expect(steps.all).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3']);
   });
 
-  it('that throws is told; its message is not counted as delivered, and nobody else misses one', async () => {
+  it('a handler that throws is reported, its message does not count as handled, and no other handler misses a message', async () => {
     const { bus, messenger, faults } = await open();
     const delivered = createInbox<string>();
     let throws = 2;
@@ -152,7 +152,7 @@ describe('a handler', () => {
     expect(faults.all).toEqual(['the handler of audio/in threw: not yet', 'the handler of audio/in threw: not yet']);
   });
 
-  it('that is too slow loses the oldest that waits, and is told of it', async () => {
+  it('a slow handler loses the oldest waiting messages, which is reported', async () => {
     const { bus, messenger, faults } = await open();
     const begun = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
@@ -178,7 +178,7 @@ describe('a handler', () => {
     expect(subscription.stats()).toMatchObject({ received: 1003, dropped: 2, waiting: 0 });
   });
 
-  it('is not called any more once its subscription has ended, not even for what waits', async () => {
+  it('a handler is not called after its subscription has ended, not even for waiting messages', async () => {
     const { bus, messenger } = await open();
     const begun = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
@@ -202,7 +202,7 @@ describe('a handler', () => {
 });
 
 describe('a question', () => {
-  it('is answered by the one who replies', async () => {
+  it('a request gets the reply of the replier', async () => {
     const asking = await open('vad-1', 'acme/prod');
     const answering = await open('asr-1', 'acme/prod');
     answering.messenger.reply<{ n: number }>('math/double', ({ n }, topic) => ({ twice: n * 2, topic }));
@@ -210,7 +210,7 @@ describe('a question', () => {
     expect(await asking.messenger.request('math/double', { n: 21 })).toEqual({ twice: 42, topic: 'math/double' });
   });
 
-  it('gets its own answer among many, in whatever order they come', async () => {
+  it('a request gets its own reply among many, in whatever order they come', async () => {
     const { bus, messenger } = await open();
     const replier = await startBus();
     const asked: Envelope<{ n: number }>[] = [];
@@ -230,7 +230,7 @@ describe('a question', () => {
     expect(answers.map(({ twice }) => twice)).toEqual(Array.from({ length: 20 }, (_, n) => n * 2));
   });
 
-  it('listens for answers on a topic of its own instance', async () => {
+  it('a requester listens for replies on a topic of its own instance', async () => {
     const { bus, messenger } = await open('vad-1', 'acme');
     const heard = await collect(bus, messenger, 'math/double');
     const asking = messenger.request('math/double', {});
@@ -245,7 +245,7 @@ describe('a question', () => {
     expect(await asking).toEqual({ right: true });
   });
 
-  it('that nobody answers ends after its time', async () => {
+  it('a request that nobody answers rejects after its timeout', async () => {
     const { bus, messenger } = await open();
     const heard = await collect(bus, messenger, 'math/double');
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -263,7 +263,7 @@ describe('a question', () => {
     expect(await again).toEqual({});
   });
 
-  it('that can not be sent says why', async () => {
+  it('a request that can not be sent rejects with the reason', async () => {
     const { bus, messenger } = await open();
     await expect(messenger.request('math/+', {})).rejects.toMatchObject({ code: 'topic_invalid' });
     await expect(messenger.request('math/double', { text: 'x'.repeat(1_100_000) })).rejects.toMatchObject({
@@ -273,7 +273,7 @@ describe('a question', () => {
     await expect(messenger.request('math/double', {})).rejects.toMatchObject({ code: 'stopped' });
   });
 
-  it('whose handler throws is told that, without the reason, and the next one gets an answer', async () => {
+  it('a request whose handler throws is refused without the reason, and the next one gets a reply', async () => {
     const asking = await open('vad-1');
     const answering = await open('asr-1');
     answering.messenger.reply<{ n: number }>('math/invert', async ({ n }) => {
@@ -293,7 +293,7 @@ describe('a question', () => {
     expect(await asking.messenger.request('math/invert', { n: 4 })).toEqual({ inverse: 0.25 });
   });
 
-  it('is not seen in a message that wants no answer, and not answered on a topic that is none', async () => {
+  it('a replier ignores a message that wants no reply, and sends none to an invalid topic', async () => {
     const { bus, messenger, faults } = await open();
     const called: unknown[] = [];
     const end = messenger.reply('math/double', (data) => {

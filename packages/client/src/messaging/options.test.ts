@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { resolveMessagingOptions } from './options.ts';
 
-it('has a bound for everything that nobody set', () => {
+it('messaging options have a default for every bound', () => {
   expect(resolveMessagingOptions()).toEqual({
     outboxMaxMessages: 1000,
     outboxMaxBytes: 16_777_216,

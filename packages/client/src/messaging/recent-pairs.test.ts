@@ -10,7 +10,7 @@ const step = fc.record({
   afterMs: fc.constantFrom(0, 0, 1, 9, 50),
 });
 
-it('knows what a list of the last pairs knows, at any bounds', () => {
+it('recent pairs know what a list of the last pairs knows, at any bounds', () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 400 }),
@@ -36,7 +36,7 @@ it('knows what a list of the last pairs knows, at any bounds', () => {
   );
 });
 
-it('finds each of many, and none that was never added', () => {
+it('recent pairs find each of many pairs, and none that was never added', () => {
   const pairs = createRecentPairs(1000, 10_000);
   for (let n = 0; n < 10_000; n += 1) pairs.add(`${n}`, 'a', 0);
   const known = Array.from({ length: 10_000 }, (_, n) => pairs.has(`${n}`, 'a', 1));

@@ -53,14 +53,14 @@ const until = async (isThere: () => boolean): Promise<void> => {
 };
 
 describe('a stream', () => {
-  it.each([0, 1, 16, 17, 100])('of %i items arrives whole and in order', async (length) => {
+  it.each([0, 1, 16, 17, 100])('a stream of %i items arrives whole and in order', async (length) => {
     const { asker, subscription } = await openPair(() => countTo(length));
     expect(await drain(asker)).toEqual(Array.from({ length }, (_, n) => n));
     expect(asker.stats().pendingRequests).toBe(0);
     await until(() => subscription.stats().handled === 1);
   });
 
-  it('of one is what a plain answer is, and its first item is what a plain question gets', async () => {
+  it('a plain reply reads as a stream of one item, and a plain request gets the first item of a stream', async () => {
     const ended = Promise.withResolvers<void>();
     const { asker } = await openPair((data) => {
       if (data.plain === true) return { n: 7 };
@@ -79,7 +79,7 @@ describe('a stream', () => {
     await ended.promise;
   });
 
-  it('is at most 16 items ahead of the one who reads it', async () => {
+  it('a stream is at most 16 items ahead of its reader', async () => {
     let made = 0;
     const { asker } = await openPair(async function* () {
       for (;;) yield { n: made++ };
@@ -95,7 +95,7 @@ describe('a stream', () => {
     expect(read).toBe(40);
   });
 
-  it('is ended at its source when the loop is left early', async () => {
+  it('a stream is ended at its source when the loop is left early', async () => {
     const ended = Promise.withResolvers<unknown>();
     const { asker, subscription } = await openPair(async function* (_, signal) {
       try {
@@ -111,7 +111,7 @@ describe('a stream', () => {
     await until(() => subscription.stats().running === 0);
   });
 
-  it('ends at its source when the signal of the asker aborts, or its subscription is closed', async () => {
+  it('a stream ends at its source when the signal of the requester aborts, or the subscription is closed', async () => {
     const ends = createInbox<unknown>();
     const { asker, subscription } = await openPair(async function* (_, signal) {
       signal.addEventListener('abort', () => ends.put((signal.reason as Error).message));
@@ -133,7 +133,7 @@ describe('a stream', () => {
     await expect(second.next()).rejects.toMatchObject({ code: 'no_answer' });
   });
 
-  it('that fails says so after what came before, without the reason unless that was meant to be told', async () => {
+  it('a stream that fails rejects after the items before, with the reason only of a ReplyRefused', async () => {
     const { asker, replier } = await openPair(async function* (data) {
       yield { n: 0 };
       if (data.refused === true) throw new ReplyRefused('no more of them');
@@ -151,7 +151,7 @@ describe('a stream', () => {
     await expect(refused.next()).rejects.toThrow('the service that replies on count failed: no more of them');
   });
 
-  it('that nobody answers ends after its time, and one that falls silent after its idle time', async () => {
+  it('a stream that nobody answers rejects after its timeout, and one that falls silent after its idle timeout', async () => {
     const { asker } = await openPair(async function* () {
       yield { n: 0 };
       await new Promise(() => {});
@@ -193,7 +193,7 @@ describe('frames', () => {
     return { stream, first, question, item: (n: number) => send('setpoint.stream.item.v1', n), send };
   }
 
-  it('that come twice are given once', async () => {
+  it('an item that comes twice is yielded once', async () => {
     const { stream, first, item, send } = await openByHand();
     for (const n of [0, 0, 1, 0, 1]) await item(n);
     await send('setpoint.stream.end.v1', 2);
@@ -204,7 +204,7 @@ describe('frames', () => {
     ]);
   });
 
-  it('of which one is missing break the stream, the end included', async () => {
+  it('a stream rejects when one of its items, or its end, is missing', async () => {
     const one = await openByHand();
     await one.item(0);
     await one.item(2);
@@ -220,7 +220,7 @@ describe('frames', () => {
     await expect(two.stream.next()).rejects.toMatchObject({ code: 'stream_broken' });
   });
 
-  it('that come faster than they were asked for break the stream and are not kept', async () => {
+  it('a stream rejects when items come faster than they were asked for, and does not keep them', async () => {
     const { stream, first, item } = await openByHand();
     await item(0);
     await first;
@@ -238,7 +238,7 @@ describe('frames', () => {
 });
 
 describe('questions', () => {
-  it('are not asked beyond their bound', async () => {
+  it('no more requests wait at once than maxPendingRequests allows', async () => {
     const asker = await open('asker', { maxPendingRequests: 2 });
     const controller = new AbortController();
     const { signal } = controller;
@@ -249,7 +249,7 @@ describe('questions', () => {
     expect(asker.stats().pendingRequests).toBe(0);
   });
 
-  it('that can not be asked say so', async () => {
+  it('a stream request that can not be sent rejects with the reason', async () => {
     const asker = await open('asker');
     await broker.stop();
     await until(() => asker.bus.status.kind !== 'connected');
@@ -259,7 +259,7 @@ describe('questions', () => {
     });
   });
 
-  it('end when the messenger stops', async () => {
+  it('pending requests reject when the messenger stops', async () => {
     const asker = await open('asker');
     const waiting = asker.request('a', {});
     const stopping = asker.stop();
@@ -267,7 +267,7 @@ describe('questions', () => {
     await stopping;
   });
 
-  it('carry their reply topic and id in MQTT properties too, and no longer than they are waited for', async () => {
+  it('a request carries reply topic and id as MQTT properties too, and expires when nobody waits for the reply', async () => {
     const { asker, replier } = await openPair(() => ({}));
     const asked = vi.spyOn(asker.bus, 'publish');
     const answered = vi.spyOn(replier.bus, 'publish');

@@ -52,7 +52,7 @@ const until = async (isThere: () => boolean): Promise<void> => {
 };
 
 describe('a subscription', () => {
-  it('hears what its filter matches, and no topic of the broker through a wildcard', async () => {
+  it('a subscription gets what its filter matches, and no topic of the broker through a wildcard', async () => {
     const { bus, messenger } = await open();
     const filters = ['#', '+/b', 'a/#', 'a/b', '$SYS/#', '+/+', '+'];
     const heard = new Map<string, string[]>();
@@ -73,7 +73,7 @@ describe('a subscription', () => {
     });
   });
 
-  it('aborts the signal of its handler when it is closed', async () => {
+  it('aborts the signal of its handler when the subscription is closed', async () => {
     const { bus, messenger } = await open();
     const entered = createInbox<AbortSignal>();
     const ended = Promise.withResolvers<unknown>();
@@ -95,7 +95,7 @@ describe('a subscription', () => {
     expect(messenger.stats().subscriptions).toBe(0);
   });
 
-  it('aborts it when the messenger stops, and is not waited for longer than its grace', async () => {
+  it('aborts the signal of a handler when the messenger stops, and waits for the handler no longer than the grace time', async () => {
     const { bus, messenger } = await open();
     const entered = createInbox<AbortSignal>();
     const subscription = messenger.subscribe('a', (_, __, signal) => {
@@ -111,7 +111,7 @@ describe('a subscription', () => {
     await messenger.stop();
   });
 
-  it('handles as many at once as it was told, and two copies of one message never', async () => {
+  it('a subscription handles as many messages at once as concurrency says, and never two copies of one message', async () => {
     const { bus, messenger } = await open();
     const gate = createGate<string>();
     const subscription = messenger.subscribe('a', ({ id }) => gate.enter(id), { concurrency: 3 });
@@ -127,7 +127,7 @@ describe('a subscription', () => {
     expect(gate.entered.all).toEqual(['1', '2', '3']);
   });
 
-  it('gives the second copy to the handler when the first one failed, also while both are there', async () => {
+  it('the second copy of a message reaches the handler when the first one failed, also when both wait', async () => {
     const { bus, messenger, faults } = await open();
     const gate = createGate<string>();
     let calls = 0;
@@ -211,7 +211,7 @@ describe('a burst', () => {
     expect(all).toEqual(Array.from({ length: 10_000 }, (_, n) => n));
   });
 
-  it('is handled to the last one by all who are quick, though each has to wait for the others', async () => {
+  it('a burst is handled to the last message by every quick handler, although each waits for the others', async () => {
     const { bus, messenger, faults } = await open();
     const subscriptions = ['t/+', '#', 't/+'].map((filter) => messenger.subscribe(filter, () => {}));
     for (const { ready } of subscriptions) await ready;
@@ -221,7 +221,7 @@ describe('a burst', () => {
     expect(faults.all).toEqual([]);
   });
 
-  it('of one topic leaves the latest where that is the policy, and nobody waits', async () => {
+  it('a burst on one topic leaves the latest message where that is the policy, and holds nothing back', async () => {
     const { bus, messenger } = await open();
     const gate = createGate<number>();
     const subscription = messenger.subscribe<{ n: number }>('t/+', ({ data }) => gate.enter(data.n), {
@@ -236,7 +236,7 @@ describe('a burst', () => {
     expect(gate.entered.all).toEqual([0, 996, 997, 998, 999, 995]);
   });
 
-  it('holds up the connection for a moment only, and says what came and what was taken', async () => {
+  it('a burst holds the connection back for a moment only, and the report says what came and what was taken', async () => {
     const { bus, messenger, faults } = await open();
     const gate = createGate<number>();
     const subscription = messenger.subscribe<{ n: number }>('t/+', ({ data }) => gate.enter(data.n));
@@ -256,7 +256,7 @@ describe('a burst', () => {
 });
 
 describe('a slow handler', () => {
-  it('gets the latest of each topic where that is its policy', async () => {
+  it('a subscription with latest-per-topic gets the latest message of each topic', async () => {
     const { bus, messenger, faults } = await open();
     const gate = createGate<string>();
     const subscription = messenger.subscribe<{ n: number }>(
@@ -279,7 +279,7 @@ describe('a slow handler', () => {
     expect(faults.all).toEqual([]);
   });
 
-  it('has its filter taken back at the broker under back-pressure, and hears what was retained meanwhile', async () => {
+  it('a subscription with back-pressure unsubscribes at the broker, and gets afterwards what was retained meanwhile', async () => {
     const { bus, messenger } = await open();
     const gate = createGate<number>();
     const subscription = messenger.subscribe<{ n: number }>('t/#', ({ data }) => gate.enter(data.n), {
@@ -301,7 +301,7 @@ describe('a slow handler', () => {
     expect(other).toEqual(['kept', 'lost']);
   });
 
-  it('holds up no other one', async () => {
+  it('a slow handler delays no other handler', async () => {
     const { bus, messenger } = await open();
     const slow = createGate<string>();
     const subscription = messenger.subscribe('a', ({ id }) => slow.enter(id));
@@ -315,7 +315,7 @@ describe('a slow handler', () => {
   });
 });
 
-it('accounts for every message, whatever its handler does', async () => {
+it('the counters account for every message, whatever its handler does', async () => {
   const { bus, messenger } = await open();
   let calls = 0;
   const subscription: MessageSubscription = messenger.subscribe(

@@ -18,7 +18,7 @@ async function open(stack: AsyncDisposableStack) {
 }
 
 describe('a typed topic', () => {
-  it('gives the handler the names of the topic and what the schema makes of the data', async () => {
+  it('a typed topic passes the names in the topic and the parsed data to the handler', async () => {
     await using stack = new AsyncDisposableStack();
     const { messenger } = await open(stack);
     const heard = createInbox<unknown>();
@@ -40,7 +40,7 @@ describe('a typed topic', () => {
     ]);
   });
 
-  it('isolates and counts what does not fit', async () => {
+  it('a typed topic reports and counts a message that does not fit its schema', async () => {
     await using stack = new AsyncDisposableStack();
     const { messenger, faults } = await open(stack);
     const heard = createInbox<number>();
@@ -53,7 +53,7 @@ describe('a typed topic', () => {
     expect(subscription.stats()).toMatchObject({ received: 2, invalid: 1, failed: 0, handled: 1 });
   });
 
-  it('publishes nothing that does not fit, and says every fault', async () => {
+  it('a typed topic refuses to publish data that does not fit, with every fault', async () => {
     await using stack = new AsyncDisposableStack();
     const { messenger } = await open(stack);
     const wrong = { celsius: 'warm', at: 'yesterday' } as never;
@@ -74,7 +74,7 @@ describe('a typed topic', () => {
     expect(() => reading.subscribe(messenger, undefined as never)).toThrow('handler must be a function');
   });
 
-  it('has defaults for what is published on it', async () => {
+  it('a typed topic publishes with its defaults', async () => {
     await using stack = new AsyncDisposableStack();
     const { messenger } = await open(stack);
     const state = defineTopic('lamp/{lamp}/state', z.object({ on: z.boolean() }), { type: 'lamp.v1', retain: true });
@@ -129,7 +129,7 @@ describe('a schema', () => {
     );
   });
 
-  it('that no message can fit does not compile', () => {
+  it('a schema that no message can fit does not compile', () => {
     // @ts-expect-error a list
     expect(() => defineTopic('a', z.array(object))).toThrow();
     // @ts-expect-error a text
@@ -139,7 +139,7 @@ describe('a schema', () => {
     }
   });
 
-  it('has defaults beside it that can be right', () => {
+  it('a typed topic refuses wrong defaults', () => {
     expect(() => defineTopic('a', object, { qos: 2, retained: true } as never)).toThrow(
       'defineTopic was called with wrong options: qos is 0 or 1; retained is no option; did you mean retain?',
     );
@@ -147,7 +147,7 @@ describe('a schema', () => {
 });
 
 describe('a pattern', () => {
-  it('gives a filter, a topic of names, and the names of a topic', () => {
+  it('a typed topic has a filter, makes a topic of names, and reads the names of a topic', () => {
     const pair = defineTopic('{room}/x/{lamp_2}', z.object({}));
     expect(pair.filter).toBe('+/x/+');
     expect(pair.topic({ room: 'hall', lamp_2: 'b' })).toBe('hall/x/b');
@@ -161,7 +161,7 @@ describe('a pattern', () => {
     expect(() => pair.topic({ room: 'hall' })).toThrow('"" can not stand for {lamp_2}');
   });
 
-  it('with a level that nobody names can only be subscribed to', () => {
+  it('a typed topic with an unnamed level can only be subscribed to', () => {
     const any = defineTopic('sensor/+/reading', z.object({}));
     expect([any.filter, any.params('sensor/a/reading')]).toEqual(['sensor/+/reading', {}]);
     expect(() => any.topic({})).toThrow('"+" stands for no topic');
@@ -171,7 +171,7 @@ describe('a pattern', () => {
     expect(() => defineTopic(pattern, z.object({}))).toThrow(/is no topic pattern/);
   });
 
-  it('gets back every name that a topic can carry, and refuses every other one', () => {
+  it('a typed topic reads back every name that a topic can carry, and refuses every other one', () => {
     const topic = defineTopic('a/{one}/{two}', z.object({}));
     fc.assert(
       fc.property(fc.string(), fc.string(), (one, two) => {
