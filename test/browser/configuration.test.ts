@@ -388,7 +388,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     expect(error).toEqual({
       code: 'options_invalid',
       message:
-        "connect was called with wrong options: MQTT_URL must be ws:// or wss:// with a host, user and password percent-encoded; MQTT_TLS_CA names a file that can't be read: a page has none; tls is for the browser and its user to say; leave it out",
+        "connect was called with wrong options: MQTT_URL must be ws:// or wss:// with a host, user and password percent-encoded; MQTT_TLS_CA names a file that can't be read: a page has none; tls is decided by the browser and its user; leave it out",
     });
   });
 

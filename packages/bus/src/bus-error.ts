@@ -35,7 +35,7 @@ export class BusError extends Error {
   }
 }
 
-/** One line for a human. Node's connection errors can have an empty message and only a code. */
+/** One line for a person. Connection errors of Node can have an empty message and only a code. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;

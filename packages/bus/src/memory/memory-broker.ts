@@ -10,7 +10,7 @@ export interface MemoryBrokerOptions {
   readonly allow?: (request: MemoryRequest) => boolean;
   /** Unacknowledged QoS 1 messages that one client may have. @default 65535 */
   readonly receiveMaximum?: number;
-  /** What lies between the clients and the broker. @default one that loses nothing */
+  /** The network between the clients and the broker. @default one that loses nothing */
   readonly network?: MemoryNetwork;
 }
 
@@ -25,12 +25,19 @@ export interface MemoryBroker {
   stop(): Promise<void>;
   /** @param options `keepRetained`: what a broker with persistence does. @default true */
   start(options?: { readonly keepRetained?: boolean }): Promise<void>;
-  /** Ends one client's connection without its asking: its Last Will is sent. */
+  /** Ends the connection of one client, whose Last Will is sent. */
   disconnect(clientId: string): void;
   /** The client ids that are connected now. */
   readonly clientIds: readonly string[];
 }
 
+/**
+ * Creates a broker in this process, for tests and wherever no socket is wanted.
+ * @example
+ * const broker = createMemoryBroker();
+ * await using bus = broker.connect({ clientId: 'lamp-1' });
+ * await bus.start();
+ */
 export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
   const router = new MemoryRouter(options);
   let unnamed = 0;

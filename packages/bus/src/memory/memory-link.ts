@@ -7,7 +7,7 @@ import type { BrokerSession, MemoryPacket, MemoryRouter } from './memory-router.
 
 const nothing: Uint8Array = new Uint8Array();
 
-// No herd to spread; only two clients of one id have to be kept from throwing each other out without a pause.
+// There is no herd to spread; the delay only keeps two clients of one id from disconnecting each other without a pause.
 const inProcessDelays = { minDelayMs: 10, maxDelayMs: 200 };
 
 /**

@@ -31,13 +31,13 @@ export interface MemoryPacket {
   readonly retain: boolean;
 }
 
-/** What lies between the clients and the broker. */
+/** The network between the clients and the broker. */
 export interface MemoryNetwork {
   /** Asked at each attempt to connect; false: the broker is not reached. */
   admits(clientId: string): boolean;
   /**
-   * Carries a packet to its end, which `pass` is: called at once by a good network, and later, twice or never by a bad
-   * one. What is passed after its connection has ended is lost.
+   * Carries a packet; calling `pass` delivers it. A good network calls it at once, a bad one later, twice or never. A packet
+   * that is passed after its connection has ended is lost.
    */
   carry(packet: MemoryPacket, pass: (payload?: Uint8Array) => void): void;
 }
@@ -68,7 +68,7 @@ interface Stored {
   readonly qos: QoS;
 }
 
-/** What a broker knows: who is connected, who wants what, and what is kept. */
+/** The state of a broker: connections, subscriptions and retained messages. */
 export class MemoryRouter {
   readonly #options: RouterOptions;
   readonly #sessions = new Map<string, BrokerSession>();
@@ -94,7 +94,7 @@ export class MemoryRouter {
     return [...this.#sessions.keys()];
   }
 
-  /** Calls `listener` at the next start of the broker. Returns what takes that back. */
+  /** Calls `listener` at the next start of the broker. Returns a function that cancels it. */
   onceStarted(listener: () => void): () => void {
     this.#knocking.add(listener);
     return () => {

@@ -1,7 +1,7 @@
 /**
- * Which of several brokers to try next. The first one is preferred, and a connection that works is never given up for
- * its sake: only a connection that was stable and is lost makes it the next one to try. Every failed attempt, and every
- * connection that did not hold or fell silent, goes on to the one after; the last is followed by the first.
+ * Decides which of several brokers to try next. The first is preferred, but a working connection to another one is never
+ * given up for it: the first is tried again when a stable connection is lost. After a failed attempt, or a connection that
+ * did not hold or fell silent, the next broker follows; after the last, the first.
  */
 export class BrokerOrder {
   readonly #count: number;
@@ -11,12 +11,12 @@ export class BrokerOrder {
     this.#count = count;
   }
 
-  /** The one to try now. */
+  /** The index of the broker to try now. */
   get index(): number {
     return this.#index;
   }
 
-  /** An attempt has ended, or a connection; `heldStable`: it held for long, and it was the broker or the network that ended it. */
+  /** An attempt or a connection has ended. `heldStable`: it held for long, and the broker or the network ended it. */
   ended(heldStable: boolean): void {
     this.#index = heldStable ? 0 : (this.#index + 1) % this.#count;
   }

@@ -1,8 +1,8 @@
 import { BusError } from '../bus-error.ts';
 
-/** Where a broker is, and who we are to it. */
+/** Where a broker is, and how this client logs in. */
 export interface BrokerAddress {
-  /** What MQTT is spoken over. */
+  /** The transport below MQTT. */
   readonly over: 'tcp' | 'websocket';
   readonly host: string;
   readonly port: number;

@@ -3,21 +3,21 @@ import { BusError } from '../bus-error.ts';
 import { type BrokerAddress, parseBrokerUrl, parseBrokerUrls } from './broker-url.ts';
 import type { BrokerUrl, MqttBusOptions, MqttTlsOptions, TlsFault } from './mqtt-options.ts';
 
-/** A broker, with the TLS options that hold for it alone. */
+/** A broker and the TLS options for it. */
 export interface Broker {
   readonly address: BrokerAddress;
   readonly tls: MqttTlsOptions;
 }
 
-/** The URLs of the options, none of which has to be one, each with the TLS options beside it. */
+/** URLs that may not be valid yet, each with the TLS options beside it. */
 export interface BrokersOptions {
   readonly url: string | readonly (string | BrokerUrl)[];
   readonly tls?: MqttTlsOptions | undefined;
 }
 
 /**
- * Reads where the brokers are, in the order of preference.
- * @throws BusError `url_invalid`, `tls_invalid` with all that is wrong
+ * Reads the brokers from the options, in the order of preference.
+ * @throws BusError `url_invalid`, `tls_invalid` with every fault
  */
 export function resolveBrokers({ url, tls }: Pick<MqttBusOptions, 'url' | 'tls'>): readonly [Broker, ...Broker[]] {
   const given = brokerUrls(url);
@@ -34,7 +34,7 @@ export function resolveBrokers({ url, tls }: Pick<MqttBusOptions, 'url' | 'tls'>
   return [broker(first, 0), ...others.map((address, index) => broker(address, index + 1))];
 }
 
-/** What is wrong with the TLS options of all brokers, and of each. A URL that can't be read is passed over. */
+/** Finds the faults in the TLS options for all brokers and in those of each. Skips URLs that can't be read. */
 export function findBrokerTlsFaults({ url, tls }: BrokersOptions): readonly TlsFault[] {
   const brokers = brokerUrls(url).map(({ url, tls }) => ({ scheme: schemeOf(url), tls }));
   return findTlsFaults(brokers, tls);

@@ -3,12 +3,12 @@ import { BusError, describeError } from '../bus-error.ts';
 import type { BrokerAddress } from './broker-url.ts';
 import type { MqttTlsOptions } from './mqtt-options.ts';
 
-/** What MQTT.js reads packets from. */
+/** The stream that MQTT.js reads packets from. */
 type Wire = MqttClient['stream'];
 
 /**
- * Returns what opens a stream to the broker, by the browser's own WebSocket.
- * @throws BusError `url_invalid` for what is no WebSocket, `tls_invalid` for what only the browser decides
+ * Returns a function that opens a stream to the broker by the browser's own WebSocket.
+ * @throws BusError `url_invalid` unless it is a WebSocket, `tls_invalid` for options that only the browser decides
  */
 export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {}): (client: MqttClient) => Wire {
   const { over, display, secure, path } = address;
@@ -25,7 +25,7 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
     try {
       return new WebSocket(url, protocols);
     } catch (cause) {
-      // An insecure one on a secure page, say. What is thrown here would end all further attempts.
+      // For instance an insecure one on a secure page. Thrown here, the error would end all further attempts.
       refusal = describeError(cause);
       return new RefusedSocket() as unknown as WebSocket;
     }
@@ -33,7 +33,7 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
   const dial = webSocketBuilder({ protocol: secure ? 'wss' : 'ws', hostname: address.host, createWebsocket });
   return (client) => {
     const stream = dial(client);
-    // A browser does not tell pages why; MQTT.js says "WebSocket error".
+    // Browsers don't tell pages the reason; MQTT.js says "WebSocket error".
     stream.prependListener('error', (error: Error) => {
       error.message = refusal ?? "the WebSocket failed; a page isn't told why, see the console of the browser";
     });
@@ -41,13 +41,13 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
   };
 }
 
-/** MQTT.js has it for itself alone, but a client that was never connected gives it away. */
+/** MQTT.js does not export its stream builder, but a client that was never connected has it. */
 function webSocketBuilder(options: object): (client: MqttClient) => Wire {
   const client = mqtt.connect({ ...options, manualConnect: true });
   return client['streamBuilder' as never];
 }
 
-/** Stands for a WebSocket that the browser does not even try to open. */
+/** Stands for a WebSocket that the browser refuses to open. */
 class RefusedSocket extends EventTarget {
   readonly CONNECTING = 0;
   readonly OPEN = 1;

@@ -7,11 +7,11 @@ import { BusError, describeError } from '../bus-error.ts';
 import type { BrokerAddress } from './broker-url.ts';
 import type { MqttTlsOptions } from './mqtt-options.ts';
 
-/** What MQTT.js reads packets from. */
+/** The stream that MQTT.js reads packets from. */
 type Wire = MqttClient['stream'];
 
 /**
- * Returns what opens a stream to the broker. Nagle's algorithm is off from the first byte: MQTT.js leaves it on, and a
+ * Returns a function that opens a stream to the broker. Nagle's algorithm is off from the first byte: MQTT.js leaves it on, and a
  * small packet behind another one then waits 40 ms for the peer's delayed acknowledgement.
  * @throws BusError `tls_invalid`, now and not at some later reconnect inside a timer
  */
@@ -21,7 +21,7 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
     try {
       return dial(client);
     } catch (cause) {
-      // It would be thrown out of a timer, or end all further attempts: it is an attempt that failed.
+      // Thrown out of a timer it would end the process, or all further attempts; it counts as a failed attempt instead.
       return failedStream(cause);
     }
   };
@@ -35,14 +35,14 @@ function createBareDialer(address: BrokerAddress, options: MqttTlsOptions): (cli
   return () => tls.connect({ host, port, ...tlsOptions }).setNoDelay(true);
 }
 
-/** Ends with the error as soon as somebody can listen to it. */
+/** A stream that ends with the error, after its listeners were added. */
 function failedStream(cause: unknown): Wire {
   const stream = new Duplex({ read: () => {}, write: (_piece, _encoding, written) => written() });
   setImmediate(() => stream.destroy(cause instanceof Error ? cause : new Error(String(cause))));
   return stream;
 }
 
-/** MQTT.js brings the WebSocket; it is loaded by those who use one. */
+/** MQTT.js brings the WebSocket; only users of one load it. */
 function createWebSocketDialer(
   { host, port, path, secure }: BrokerAddress,
   tlsOptions: tls.ConnectionOptions,
@@ -50,7 +50,7 @@ function createWebSocketDialer(
   const require = createRequire(import.meta.url);
   const { streamBuilder } = require('mqtt/lib/connect/ws') as typeof import('mqtt/lib/connect/ws');
   const hostname = net.isIPv6(host) ? `[${host}]` : host;
-  // A configuration document is compressed by nobody else on its way, and each connection would pay for it in memory.
+  // Compression would cost memory for each connection.
   const wsOptions = { ...tlsOptions, perMessageDeflate: false };
   return (client) => {
     const stream = streamBuilder(client, { protocol: secure ? 'wss' : 'ws', hostname, port, path, wsOptions });

@@ -1,6 +1,6 @@
 import type { IClientOptions } from 'mqtt';
 
-/** What is used of a browser's worker. */
+/** The part of a browser's `Worker` that is used. */
 declare const Worker: new (
   url: string,
 ) => {
@@ -21,13 +21,13 @@ const program = `
 interface Interval {
   readonly call: () => void;
   readonly ms: number;
-  /** Where no worker does it. */
+  /** The interval of the page, used when there is no worker. */
   own?: NodeJS.Timeout;
 }
 
 /**
- * Intervals of a worker, which go on in a hidden page: its own come once a minute there, and a broker that hears nothing
- * hangs up. Where the page may not have this worker (`worker-src blob:`), its own have to do.
+ * Intervals of a worker, which keep their pace in a hidden page. The page's own fire once a minute there, and a broker that
+ * gets nothing hangs up. They are used only where the page may not have this worker (`worker-src blob:`).
  */
 class PatientIntervals {
   readonly #intervals = new Map<number, Interval>();
@@ -69,7 +69,7 @@ class PatientIntervals {
 
 let intervals: PatientIntervals | undefined;
 
-/** What MQTT.js measures its silence towards the broker by. */
+/** The timer by which MQTT.js decides when to send a ping. */
 export const keepaliveTimer: NonNullable<IClientOptions['timerVariant']> = {
   set: (call, ms) => {
     intervals ??= new PatientIntervals();

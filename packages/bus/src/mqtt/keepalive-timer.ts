@@ -1,4 +1,4 @@
 import type { IClientOptions } from 'mqtt';
 
-/** What MQTT.js measures its silence towards the broker by. */
+/** The timer by which MQTT.js decides when to send a ping. */
 export const keepaliveTimer: NonNullable<IClientOptions['timerVariant']> = 'native';

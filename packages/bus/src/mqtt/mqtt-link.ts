@@ -27,8 +27,8 @@ interface Dialled {
 }
 
 /**
- * One connection to a broker by MQTT.js, which does the packets, the keepalive and the reconnecting. What it gets
- * wrong is made good here; every cure says what it cures.
+ * One connection to a broker by MQTT.js, which does packets, keepalive and reconnecting. Its faults are worked around
+ * here; each workaround says what it is for.
  */
 export class MqttLink implements Link {
   readonly #options: MqttBusOptions;
@@ -43,13 +43,13 @@ export class MqttLink implements Link {
   /** Counts from 0 since the last connection. */
   #attempt = 0;
   #connectedAtMs: number | undefined;
-  /** Why the connection or the attempt of now came to its end, as far as is known yet. */
+  /** Why the present connection or attempt ended, as far as is known. */
   #reason: string | undefined;
-  /** What was told of each broker in this outage. */
+  /** The last reason reported for each broker in this outage. */
   readonly #reportedReasons = new Map<string, string>();
   #dropped = false;
   #pingDue = false;
-  /** Who waits for anything to come from the broker. */
+  /** Called when anything comes from the broker. */
   #probes: (() => void)[] = [];
   #isGathering = false;
   #isHeldBack = false;
@@ -83,7 +83,7 @@ export class MqttLink implements Link {
     if (properties && this.#version === 5) options.properties = mqttProperties(properties);
     this.#client?.publish(message.topic, asBuffer(message.payload), options, (error) => {
       if (!error) done();
-      // Without a reason code it is no answer of the broker: the connection was closed, or the message taken back.
+      // Without a reason code the broker has not answered: the connection was closed, or the message taken back.
       else if ('code' in error && typeof error.code === 'number') done(error);
     });
   }
@@ -92,7 +92,7 @@ export class MqttLink implements Link {
     const client = this.#client;
     client?.subscribe(filter, { qos }, (error) => {
       if (error === null) done(undefined);
-      // Without the broker's packet it is no answer: the connection was closed, or the request taken back.
+      // Without the broker's packet the broker has not answered: the connection was closed, or the request taken back.
       else if ('packet' in error && error.packet) done(describeError(error));
       else return;
       this.#flushBroker(client);
@@ -114,7 +114,7 @@ export class MqttLink implements Link {
     const held = this.#held;
     this.#held = undefined;
     held?.();
-    // Its handler may want no more.
+    // The handler of that message may have held back again.
     if (this.#isHeldBack) return;
     const goOn = this.#goOn;
     this.#goOn = undefined;
@@ -136,7 +136,7 @@ export class MqttLink implements Link {
       if (stream.closed) resolve();
       else stream.once('close', () => resolve());
     });
-    // A socket that nobody reads doesn't notice that it is closed.
+    // A socket that is not read doesn't notice that it is closed.
     this.holdBack(false);
     // A graceful `end` waits for every acknowledgement, and a second, forced `end` does nothing at all.
     takeBackOutgoing(client);
@@ -146,7 +146,7 @@ export class MqttLink implements Link {
     clearTimeout(timer);
   }
 
-  /** The one being tried, or connected to. */
+  /** The broker that is being tried, or that is connected to. */
   get #broker(): Dialled {
     return this.#brokers[this.#order.index] ?? this.#brokers[0];
   }
@@ -166,7 +166,7 @@ export class MqttLink implements Link {
     });
     client.on('reconnect', () => ours(() => this.#prepareAttempt(client.options)));
     client.on('message', (topic, payload, { retain }) => {
-      // What is thrown here ends the process, or leaves the client deaf until the keepalive times out.
+      // An error thrown here would end the process, or stop all messages until the keepalive times out.
       const tell = (): void => ours((events) => events.message({ topic, payload, retained: retain }));
       if (this.#isHeldBack) this.#held = tell;
       else tell();
@@ -182,7 +182,7 @@ export class MqttLink implements Link {
 
   #dial(client: MqttClient): MqttClient['stream'] {
     const stream = this.#broker.dial(client);
-    // MQTT.js tells only of errors that have a code, which those of a WebSocket's handshake have not.
+    // MQTT.js reports only errors with a code, which errors of a WebSocket's handshake don't have.
     stream.on('error', (error: Error) => {
       if (this.#client?.stream === stream) this.#reason ??= describeError(error);
     });
@@ -190,14 +190,14 @@ export class MqttLink implements Link {
   }
 
   /**
-   * Writes what is written while the packets of one piece are handled all at once: MQTT.js gives each acknowledgement a
-   * system call of its own, which takes longer than all else that is done with a message.
+   * Collects what is written while the packets of one read are handled, and writes it at once: MQTT.js makes one system
+   * call for each acknowledgement, which takes longer than everything else about a message.
    */
   #gatherWrites(stream: MqttClient['stream']): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
     stream.cork();
-    // MQTT.js goes from packet to packet by `nextTick`, and this comes when there is none left.
+    // MQTT.js goes from packet to packet by `nextTick`; microtasks run when no packet is left.
     queueMicrotask(() => {
       this.#isGathering = false;
       stream.uncork();
@@ -219,7 +219,7 @@ export class MqttLink implements Link {
       connectTimeout: connectTimeoutMs,
       // A persistent session gets no retained messages again and resumes at an old queue.
       clean: true,
-      // The built-in table gives up a whole packet's filters for one that is denied; ours doesn't.
+      // MQTT.js gives up every filter of a packet when one is denied; the subscriber doesn't.
       resubscribe: false,
       // Without it, one refused CONNACK (broker busy, login not ready) ends reconnecting for ever.
       reconnectOnConnackError: true,
@@ -240,7 +240,7 @@ export class MqttLink implements Link {
     const will = makeLastWill(this.#options.will, (fault) => this.#events?.fault(fault));
     if (will) options.will = mqttWill(will);
     else delete options.will;
-    // So are user and password, which another broker may know others of.
+    // So are user and password, which may differ from broker to broker.
     const { address } = this.#broker;
     const username = this.#options.username ?? address.username;
     const password = this.#options.password ?? address.password;
@@ -253,7 +253,7 @@ export class MqttLink implements Link {
 
   #nextDelayMs(): number {
     const { random = Math.random, reconnectMinDelayMs, reconnectMaxDelayMs } = this.#options;
-    // A broker that is down is no reason to wait longer before the next one.
+    // A broker that is down must not delay the attempt at the next one.
     const round = Math.floor(this.#failures / this.#brokers.length);
     const delayMs = backoffDelayMs(round, random(), {
       ...(reconnectMinDelayMs === undefined ? {} : { minDelayMs: reconnectMinDelayMs }),
@@ -303,10 +303,10 @@ export class MqttLink implements Link {
     if (wasStable) this.#failures = 0;
     client.options.reconnectPeriod = this.#nextDelayMs();
     const { display } = this.#broker.address;
-    // One that we have left because it was silent is no better at the next attempt, however long it held.
+    // A broker that was left because it was silent is not preferred, however long the connection held.
     this.#order.ended(wasStable && !this.#dropped);
     this.#probes = [];
-    // It would acknowledge a message on the next connection.
+    // Kept, it would acknowledge a message on the next connection.
     this.#held = undefined;
     this.#goOn = undefined;
     if (connectedAtMs === undefined) this.#attemptFailed(display, events);
@@ -327,7 +327,7 @@ export class MqttLink implements Link {
   #attemptFailed(display: string, events: LinkEvents): void {
     const reason = this.#reason ?? 'closed before the broker answered';
     this.#attempt += 1;
-    // An outage of an hour is told once, not at every attempt.
+    // A long outage is reported once, not at every attempt.
     if (reason !== this.#reportedReasons.get(display)) {
       events.fault({ kind: 'connection_refused', message: `can't connect to ${display}: ${reason}` });
     }
@@ -336,8 +336,8 @@ export class MqttLink implements Link {
   }
 
   /**
-   * A broker that leaves Nagle's algorithm on holds the retained message back until its SUBACK is acknowledged, which
-   * our system delays by 40 ms. Any packet carries that acknowledgement; one for all answers of a moment is enough.
+   * A broker with Nagle's algorithm on holds the retained message back until its SUBACK is acknowledged, which the
+   * operating system delays by 40 ms. Any packet carries that acknowledgement; one ping for several answers is enough.
    */
   #flushBroker(client: MqttClient): void {
     if (this.#pingDue) return;
@@ -349,7 +349,7 @@ export class MqttLink implements Link {
   }
 }
 
-/** MQTT.js asks at every step of every packet whether somebody traces it by `DEBUG`, and that is felt. */
+/** MQTT.js asks at every step of every packet whether `DEBUG` traces it, which costs measurable time. */
 const quiet: Pick<IClientOptions, 'log'> =
   typeof process === 'undefined' || process.env.DEBUG === undefined ? { log: () => {} } : {};
 
@@ -372,6 +372,6 @@ function mqttProperties(from: MessageProperties): NonNullable<IClientPublishOpti
   };
 }
 
-/** After what is under way now; browsers have no `setImmediate`. */
+/** Calls `work` after the present event; browsers have no `setImmediate`. */
 const soon: (work: () => void) => void =
   typeof setImmediate === 'function' ? (work) => setImmediate(work) : (work) => setTimeout(work, 0);

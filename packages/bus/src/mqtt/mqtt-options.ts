@@ -7,11 +7,11 @@ export interface MqttBusOptions extends BusOptions {
    * that held for ten seconds is lost, the first is tried first again.
    */
   readonly url: string | readonly (string | BrokerUrl)[];
-  /** Has to differ from every other client's at this broker: two of one name throw each other out. */
+  /** Must differ from every other client's at this broker: two clients of one id disconnect each other. */
   readonly clientId: string;
-  /** Goes before the one in `url`. */
+  /** Takes precedence over the one in `url`. */
   readonly username?: string;
-  /** Goes before the one in `url`. */
+  /** Takes precedence over the one in `url`. */
   readonly password?: string;
   /** For all brokers, each of which is then `mqtts://` or `wss://`. */
   readonly tls?: MqttTlsOptions;
@@ -35,13 +35,13 @@ export interface MqttBusOptions extends BusOptions {
 /** One broker of several. */
 export interface BrokerUrl {
   readonly url: string;
-  /** What is said here goes before what is said for all. */
+  /** Takes precedence over the TLS options for all brokers. */
   readonly tls?: MqttTlsOptions;
 }
 
 /** PEM texts. */
 export interface MqttTlsOptions {
-  /** Whom to trust instead of the well-known authorities. */
+  /** The authorities to trust instead of the well-known ones. */
   readonly ca?: string | Uint8Array;
   /** This client's certificate, with `key`. */
   readonly cert?: string | Uint8Array;
@@ -49,15 +49,15 @@ export interface MqttTlsOptions {
   /** The name that the broker's certificate must have. @default the host of `url` */
   readonly servername?: string;
   /**
-   * Protocols to offer, most wanted first, for a broker behind a port that serves several. Said for all brokers, it is
-   * offered to those of `mqtts://` alone, for to a `wss://` one speaks HTTP first.
+   * Protocols to offer, most wanted first, for a broker behind a port that serves several. As an option for all brokers it
+   * applies to `mqtts://` only, because a `wss://` broker speaks HTTP first.
    */
   readonly alpn?: readonly string[];
 }
 
-/** One that can't be right. Its message holds no value. */
+/** A TLS option that can't be right. The message holds no value. */
 export interface TlsFault {
-  /** Where it stands in the options: `tls`, `tls/ca`, `url/1/tls/alpn`. */
+  /** Its place in the options: `tls`, `tls/ca`, `url/1/tls/alpn`. */
   readonly option: string;
   readonly message: string;
 }

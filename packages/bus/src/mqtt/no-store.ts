@@ -1,9 +1,9 @@
 import mqtt, { type IStore, type Packet } from 'mqtt';
 
 /**
- * An outgoing store that keeps nothing. What MQTT.js finds in its own one after a reconnect it sends before anything
- * else, subscriptions included, and if the broker hangs up on it, so for ever; and it is not emptied by all that empties
- * the list of callbacks. Our outbox has the messages and decides about them.
+ * An outgoing store that keeps nothing. After a reconnect MQTT.js sends what it finds in its own store before anything
+ * else, subscriptions included, and again for ever if the broker hangs up on it; and not everything that empties the list
+ * of callbacks empties the store. The publish queue has the messages and decides about them.
  */
 export function createNoStore(): IStore {
   const store: IStore = {

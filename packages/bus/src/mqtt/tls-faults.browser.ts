@@ -1,6 +1,6 @@
 import type { MqttTlsOptions, TlsFault } from './mqtt-options.ts';
 
-/** Every option is wrong here. */
+/** Reports every TLS option: a browser has none. */
 export function findTlsFaults(
   brokers: readonly { readonly tls?: MqttTlsOptions | undefined }[],
   common: MqttTlsOptions | undefined,
@@ -11,5 +11,5 @@ export function findTlsFaults(
   ];
   return places
     .filter(({ options }) => options !== undefined && Object.values(options).some((value) => value !== undefined))
-    .map(({ option }) => ({ option, message: 'is for the browser and its user to say; leave it out' }));
+    .map(({ option }) => ({ option, message: 'is decided by the browser and its user; leave it out' }));
 }

@@ -8,19 +8,19 @@ interface TlsBroker {
   readonly tls?: MqttTlsOptions | undefined;
 }
 
-// Ten milliseconds to load, which those pay who use TLS.
+// These modules take ten milliseconds to load, so only users of TLS load them.
 const load = process.getBuiltinModule;
 
 const members = ['ca', 'cert', 'key', 'servername', 'alpn'] as const;
 
 type Say = (option: string, message: string) => void;
 
-/** What is wrong with the TLS options of all brokers, and with those beside each URL, all at once. */
+/** Finds every fault in the TLS options for all brokers and in those beside each URL. */
 export function findTlsFaults(brokers: readonly TlsBroker[], common: MqttTlsOptions | undefined): readonly TlsFault[] {
   const faults: TlsFault[] = [];
   const say: Say = (option, message) => faults.push({ option, message });
   const shared = checkMembers('tls', common, say);
-  // Those beside a URL are looked at together with what they do not say themselves.
+  // Options beside a URL are checked together with the common ones that they inherit.
   checkPair('tls', common ?? {}, shared, say);
   for (const [index, { scheme, tls: own }] of brokers.entries()) {
     const place = `url/${index}/tls`;
@@ -49,7 +49,7 @@ const hasAny = (options: MqttTlsOptions | undefined): boolean =>
 const hasPair = (options: MqttTlsOptions | undefined): boolean =>
   options?.cert !== undefined || options?.key !== undefined;
 
-/** Those that are right by themselves. */
+/** Returns the options that are valid by themselves. */
 function checkMembers(place: string, options: MqttTlsOptions | undefined, say: Say): MqttTlsOptions {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) {
@@ -88,7 +88,7 @@ const rules: Readonly<Record<(typeof members)[number], (value: unknown) => strin
 const isProtocol = (value: unknown): boolean =>
   typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 255;
 
-/** OpenSSL passes over what it can't read among the authorities, and then trusts nobody. */
+/** OpenSSL skips authorities that it can't read, and then trusts nobody. */
 function faultOfCertificates(value: unknown): string | undefined {
   const text = textOf(value);
   const blocks = text?.match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*-----/g) ?? [];
@@ -105,7 +105,7 @@ function readCertificate(block: string): X509Certificate | undefined {
   }
 }
 
-/** Or what is wrong with it. */
+/** Returns the key, or what is wrong with it. */
 function readKey(value: unknown): KeyObject | string {
   const text = textOf(value);
   if (text === undefined || !/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) return 'must be a private key in PEM';
@@ -117,7 +117,7 @@ function readKey(value: unknown): KeyObject | string {
   }
 }
 
-/** `fitting` are those of `given` that are right by themselves. */
+/** The last options are those of `given` that are valid by themselves. */
 function checkPair(place: string, given: MqttTlsOptions, { ca, cert, key }: MqttTlsOptions, say: Say): void {
   if (!hasPair(given)) return;
   if (given.cert === undefined) return say(`${place}/key`, 'needs its certificate, cert');

@@ -1,6 +1,6 @@
 const encoder = new TextEncoder();
 
-/** Of a text in UTF-8. */
+/** The number of bytes, for a text in UTF-8. */
 export const byteLengthOf = (text: string | Uint8Array): number =>
   typeof text === 'string' ? encoder.encode(text).length : text.byteLength;
 

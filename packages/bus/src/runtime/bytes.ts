@@ -1,4 +1,4 @@
-/** Of a text in UTF-8. */
+/** The number of bytes, for a text in UTF-8. */
 export const byteLengthOf: (text: string | Uint8Array) => number = Buffer.byteLength;
 
 export const toUtf8 = (text: string): Uint8Array => Buffer.from(text);

@@ -6,7 +6,7 @@ export interface BackoffOptions {
   readonly maxDelayMs?: number;
 }
 
-/** The first attempt after a loss is spread this far, so that a thousand clients don't knock in one instant. */
+/** The first attempt after a loss is spread this far, so that a thousand clients don't connect at one instant. Milliseconds. */
 const firstAttemptJitterMs = 100;
 
 /**

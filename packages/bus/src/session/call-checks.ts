@@ -3,23 +3,21 @@ import { BusError } from '../bus-error.ts';
 import { Lane } from './publish-lane.ts';
 import { isValidFilter, isValidTopic } from './topic-filter.ts';
 
-/**
- * What is wrong with a call, whatever a caller without types gives. It is found here, where the caller hears of it: in a
- * packet it would end the connection, or the process.
- */
+// Checks the arguments of calls, also of callers without types: a wrong one is refused here, because in a packet it would
+// end the connection, or the process.
 
-/** Why nothing can be published to it. */
+/** Returns why nothing can be published to this topic, or `undefined` if it is valid. */
 export function refuseTopic(topic: unknown): BusError | undefined {
   if (typeof topic === 'string' && isValidTopic(topic)) return undefined;
   return new BusError('topic_invalid', `can't publish to ${show(topic)}: empty, too long or with + or #`);
 }
 
-/** Why nobody can subscribe to it. */
+/** Returns why nobody can subscribe to this filter, or `undefined` if it is valid. */
 export function refuseFilter(filter: unknown): BusError | undefined {
   if (typeof filter !== 'string' || !isValidFilter(filter)) {
     return new BusError('topic_invalid', `can't subscribe to ${show(filter)}: it is not a valid topic filter`);
   }
-  // What a group is sent says only its topic: where the topic itself is subscribed to as well, nobody could tell the two.
+  // A message for a group names only its topic: beside a subscription of the topic itself, the two can't be told apart.
   if (!filter.startsWith('$share/') && filter !== '$share') return undefined;
   return new BusError(
     'topic_invalid',
@@ -27,16 +25,16 @@ export function refuseFilter(filter: unknown): BusError | undefined {
   );
 }
 
-/** What is wrong with how a message is published. */
+/** Returns what is wrong with the payload and options of a publish. */
 export function refusePublish(payload: unknown, options: unknown): BusError | undefined {
   const isPayload = typeof payload === 'string' || isBytes(payload);
-  // The payload of nearly every call is right, and so are its options.
+  // Nearly every call is right: look for the faults only of the others.
   if (isPayload && (options === undefined || isFitting(options, publishRules))) return undefined;
   const faults = [...(isPayload ? [] : ['payload must be bytes or a text']), ...findFaults(options, publishRules)];
   return optionsInvalid('publish', faults);
 }
 
-/** What is wrong with how a filter is subscribed to. */
+/** Returns what is wrong with the handler and options of a subscribe. */
 export function refuseSubscribe(handler: unknown, options: unknown): BusError | undefined {
   const isHandler = typeof handler === 'function';
   if (isHandler && (options === undefined || isFitting(options, subscribeRules))) return undefined;
@@ -87,7 +85,7 @@ function isSeconds(value: unknown): boolean {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Bytes of another realm, as test runners have them, are bytes too. */
+/** Accepts bytes of another realm too, as test runners have them. */
 const isBytes = (value: unknown): boolean =>
   value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
 
@@ -116,6 +114,6 @@ function optionsInvalid(call: string, faults: readonly string[]): BusError {
 }
 
 const show = (given: unknown): string => {
-  if (typeof given !== 'string') return given === null ? 'null' : `what is no text (${typeof given})`;
+  if (typeof given !== 'string') return given === null ? 'null' : `a value that is no text (${typeof given})`;
   return JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}…` : given);
 };

@@ -1,4 +1,4 @@
-/** What a connection is doing, whatever it goes over. The draw of this table is docs/guide/connection-states.md. */
+/** What a connection is doing, whatever its transport. This table is drawn in docs/guide/connection-states.md. */
 export type ConnectionState =
   /** Not started. */
   | 'idle'
@@ -7,18 +7,18 @@ export type ConnectionState =
   | 'connected'
   /** Was connected, and tries to be again. */
   | 'reconnecting'
-  /** Stopping: what is under way is given its time. */
+  /** Stopping: publishes under way are given their time. */
   | 'draining'
   /** Stopped for good. */
   | 'closed';
 
 export type ConnectionEvent =
   | 'start'
-  /** The broker has accepted us. */
+  /** The broker has accepted the client. */
   | 'accepted'
-  /** An attempt came to nothing; another one follows. */
+  /** An attempt failed; another one follows. */
   | 'failed'
-  /** The connection ended without our stopping it. */
+  /** The connection ended without a stop. */
   | 'lost'
   | 'stop'
   /** Everything is closed. */

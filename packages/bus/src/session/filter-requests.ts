@@ -3,10 +3,10 @@ import type { FilterState } from './subscriptions.ts';
 /** A filter is sent alone once this many connections in a row have closed while the broker owed it an answer. */
 const suspectAfterCloses = 2;
 
-/** And counts as refused, and is left out for a while, after this many. */
+/** A filter counts as refused, and is left out for a while, after this many. */
 const refusedAfterCloses = 3;
 
-/** How long at first; each further close doubles it. Milliseconds. */
+/** How long it is left out at first; each further close doubles it. Milliseconds. */
 const firstRestMs = 1000;
 const longestRestMs = 60_000;
 
@@ -16,7 +16,7 @@ interface Trouble {
 }
 
 /**
- * Which filters to ask the broker for, and when. Pure: it has no clock and no connection.
+ * Decides which filters to ask the broker for, and when. Pure: it has no clock and no connection.
  *
  * Some brokers answer a SUBSCRIBE that they don't allow by closing the connection (AWS IoT, aedes), which would
  * take every other subscription down at each reconnect. So filters that were unanswered at two closes in a row are
@@ -56,7 +56,7 @@ export class FilterRequests {
     this.#troubles.delete(state);
   }
 
-  /** Nobody wants it any more. */
+  /** The filter has no subscription any more. */
   forget(state: FilterState): void {
     this.#unanswered.delete(state);
     this.#troubles.delete(state);

@@ -24,7 +24,7 @@ export class LinkBus implements Bus {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #firstConnection = Promise.withResolvers<void>();
-  /** Those who wait in `probe` for a sign of life on the connection of now. */
+  /** Calls of `probe` that wait for a sign of life on the present connection. */
   readonly #probes = new Set<(isAlive: boolean) => void>();
   readonly #holders = new Set<() => void>();
   #session = 0;

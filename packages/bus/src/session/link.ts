@@ -1,8 +1,8 @@
 import type { BusFault, BusMessage, MessageProperties, QoS } from '../bus.ts';
 
 /**
- * What an adapter has to know: how to keep one connection to one broker, and nothing of outboxes, deadlines or which
- * handler wants what. `LinkBus` makes a bus of it, the same one for every adapter.
+ * What an adapter implements: one connection to one broker. It knows nothing of queues, deadlines or handlers;
+ * `createLinkBus` adds those, the same for every adapter.
  */
 export interface Link {
   /** Starts connecting, and goes on until `close`. Called once. */
@@ -15,18 +15,18 @@ export interface Link {
   publish(message: LinkMessage, done: (refused?: Error) => void): void;
 
   /**
-   * Asks for a filter, always by a SUBSCRIBE of its own; only called while connected. `done` is told why the broker
-   * refused it, or `undefined`. After a `lost` it need not be called.
+   * Asks for a filter, always by a SUBSCRIBE of its own; only called while connected. `done` is called with the reason if
+   * the broker refused it, else with `undefined`. After a `lost` it need not be called.
    */
   subscribe(filter: string, qos: QoS, done: (refused: string | undefined) => void): void;
 
   /** Only called while connected. After a `lost`, `done` need not be called. */
   unsubscribe(filter: string, done: () => void): void;
 
-  /** Makes the broker say something; only called while connected. `done` is called at whatever comes from it next. */
+  /** Makes the broker send something; only called while connected. `done` is called when anything comes from it. */
   probe(done: () => void): void;
 
-  /** Tells of no further message until it is called with `false`; nothing is lost on a connection that stays. */
+  /** Reports no further message until it is called with `false`; nothing is lost on a connection that stays. */
   holdBack(isHeld: boolean): void;
 
   /** Drops the connection as if it had been lost, and connects again. */
@@ -44,7 +44,7 @@ export interface LinkMessage {
   readonly properties: MessageProperties | undefined;
 }
 
-/** What a link tells, one `connecting`, `connected` or `lost` after the other. */
+/** What a link reports; `connecting`, `connected` and `lost` one after the other. */
 export interface LinkEvents {
   /** `attempt` counts from 0 since the last connection; `reason` says why the attempt before failed. */
   connecting(attempt: number, reason?: string): void;
@@ -55,10 +55,10 @@ export interface LinkEvents {
   fault(fault: BusFault): void;
 }
 
-/** What the broker takes on this connection. */
+/** What the broker accepts on this connection. */
 export interface SessionLimits {
   /** QoS 1 messages that may be unacknowledged at once. */
   readonly receiveMaximum: number;
-  /** Of one packet. */
+  /** Bytes of one packet. */
   readonly maxPacketBytes: number;
 }

@@ -1,7 +1,7 @@
 import type { BusFault, BusOptions, LastWill, OverflowPolicy } from '../bus.ts';
 import { describeError } from '../bus-error.ts';
 
-/** `BusOptions` with nothing left open. */
+/** `BusOptions` with every default filled in. */
 export interface ResolvedBusOptions {
   readonly maxMessageBytes: number;
   readonly outboxMaxMessages: number;
@@ -9,7 +9,7 @@ export interface ResolvedBusOptions {
   readonly outboxPolicy: OverflowPolicy;
   readonly maxInFlight: number;
   readonly publishTimeoutMs: number;
-  /** Tells `onFault`, whatever that does. */
+  /** Calls `onFault` and survives what it throws. */
   readonly report: (fault: BusFault) => void;
 }
 
@@ -26,13 +26,13 @@ export function resolveBusOptions(options: BusOptions): ResolvedBusOptions {
       try {
         onFault?.(fault);
       } catch {
-        // There is nobody left to tell, and a listener that fails must not take the connection with it.
+        // A listener that throws must not end the connection, and there is no other listener to report it to.
       }
     },
   };
 }
 
-/** Asks for this session's Last Will. One that can't be made is reported, and the session goes without. */
+/** Makes the Last Will of the next session. If `will` throws, that is reported and the session has none. */
 export function makeLastWill(
   will: (() => LastWill) | undefined,
   report: (fault: BusFault) => void,

@@ -243,7 +243,7 @@ export class Publisher {
   }
 }
 
-/** It is checked now and written later, and what the caller makes of it meanwhile could end the connection. */
+/** Properties are checked now and written later; a change by the caller in between could end the connection. */
 const copyOf = ({ user, ...rest }: MessageProperties): MessageProperties => ({
   ...rest,
   ...(user && { user: { ...user } }),

@@ -1,16 +1,16 @@
-/** A connection shorter than this is suspicious. */
+/** A connection shorter than this is suspicious. Milliseconds. */
 const shortMs = 5000;
 
 const suspiciousInARow = 3;
 
 /**
- * Notices two clients with one client id that throw each other out for ever: MQTT 3.1.1 gives no reason, so all there
- * is to see is one short connection after the other.
+ * Notices two clients with the same client id, which disconnect each other for ever. MQTT 3.1.1 gives no reason, so the
+ * only sign is one short connection after the other.
  */
 export class ShortSessions {
   #inARow = 0;
 
-  /** Returns what to add to the report of the loss. */
+  /** Returns a hint to add to the report of the loss, or an empty text. */
   ended(durationMs: number): string {
     this.#inARow = durationMs < shortMs ? this.#inARow + 1 : 0;
     if (this.#inARow < suspiciousInARow) return '';

@@ -1,6 +1,6 @@
 import type { BusStatus } from '../bus.ts';
 
-/** Holds the status and tells it: every listener hears every change, in order, even of one made while it listens. */
+/** Holds the status and calls every listener at every change, in order, even at one that a listener causes. */
 export class StatusNotifier {
   #current: BusStatus = { kind: 'idle' };
   #untold: BusStatus[] = [];

@@ -13,7 +13,7 @@ import type { Link } from './link.ts';
 import { awaitable } from './pending-subscription.ts';
 import { type FilterState, highestQoS, type Listener, Subscriptions } from './subscriptions.ts';
 
-/** Keeps the broker's idea of what this client wants to hear the same as ours. */
+/** Keeps the subscriptions at the broker the same as those of this client. */
 export class Subscriber {
   readonly #link: Link;
   readonly #report: (fault: BusFault) => void;
@@ -22,7 +22,7 @@ export class Subscriber {
   readonly #requests = new FilterRequests();
   #isConnected = false;
   #restTimer: NodeJS.Timeout | undefined;
-  /** Waits for an answer that a lost connection will not bring. */
+  /** Resolve calls that wait for an answer; a lost connection brings none. */
   readonly #awaited = new Set<() => void>();
 
   constructor(link: Link, report: (fault: BusFault) => void, handlerThrew: (filter: string, cause: unknown) => void) {
@@ -36,11 +36,11 @@ export class Subscriber {
     if (wrong) throw wrong;
     const { qos = 1 } = options;
     const ready = Promise.withResolvers<void>();
-    // A subscription that nobody waits for may be left ungranted.
+    // `ready` need not be awaited, so its rejection must not count as unhandled.
     ready.promise.catch(() => {});
     const listener: Listener = { handler, qos, closed: false, granted: ready.resolve, ended: ready.reject };
     const state = this.#subscriptions.add(filter, listener);
-    // Also for a filter that is there already: the new handler wants the retained messages too.
+    // Also for a filter that is subscribed already: the new handler gets the retained messages too.
     if (this.#isConnected) this.#ask(state);
     return awaitable<Subscription>({
       ready: ready.promise,

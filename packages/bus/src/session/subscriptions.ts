@@ -5,7 +5,7 @@ import { hasWildcard, matchesLevels } from './topic-filter.ts';
 export interface Listener {
   readonly handler: MessageHandler;
   readonly qos: QoS;
-  /** Its `close` was called; it is not called any more, not even for the message being dispatched. */
+  /** The subscription was closed: the handler is not called any more, not even for the message being dispatched. */
   closed: boolean;
   /** Called at the first grant. */
   readonly granted: () => void;
@@ -13,7 +13,7 @@ export interface Listener {
   readonly ended: (reason: unknown) => void;
 }
 
-/** One filter and all who want it. The broker is asked for it once, whatever the number of handlers. */
+/** One filter and its handlers. The broker is asked for it once, whatever the number of handlers. */
 export interface FilterState {
   readonly filter: string;
   readonly levels: readonly string[];
@@ -53,7 +53,7 @@ export class Subscriptions {
     return true;
   }
 
-  /** Calls every handler whose filter matches. `threw` is told what a handler threw. */
+  /** Calls every handler whose filter matches. `threw` is called with what a handler threw. */
   dispatch(message: BusMessage, threw: (filter: string, error: unknown) => void): void {
     const exact = this.#byFilter.get(message.topic);
     if (exact) call(exact, message, threw);
@@ -70,7 +70,7 @@ export class Subscriptions {
   }
 }
 
-/** What the broker is asked for: the highest that any listener wants. */
+/** The QoS to ask the broker for: the highest of any handler. */
 export function highestQoS(state: FilterState): QoS {
   return state.listeners.some((listener) => listener.qos === 1) ? 1 : 0;
 }
@@ -80,7 +80,7 @@ function call(state: FilterState, message: BusMessage, threw: (filter: string, e
     if (listener.closed) continue;
     try {
       const result = listener.handler(message) as unknown;
-      // A handler that is an async function by mistake must not end the process by a rejection.
+      // The rejection of a handler that is an async function by mistake must not end the process.
       if (result instanceof Promise) result.catch((error: unknown) => threw(state.filter, error));
     } catch (error) {
       threw(state.filter, error);

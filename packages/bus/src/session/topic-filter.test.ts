@@ -25,12 +25,9 @@ describe('a topic', () => {
 });
 
 describe('a filter', () => {
-  it.each(['a', '#', '+', 'a/#', 'a/+', '+/a/+', '+/#', '/#', 'a//b', '$SYS/#'])(
-    '%j is a valid filter',
-    (filter) => {
-      expect(isValidFilter(filter)).toBe(true);
-    },
-  );
+  it.each(['a', '#', '+', 'a/#', 'a/+', '+/a/+', '+/#', '/#', 'a//b', '$SYS/#'])('%j is a valid filter', (filter) => {
+    expect(isValidFilter(filter)).toBe(true);
+  });
 
   it.each(['', 'a#', '#/a', 'a/#/b', 'a+', 'a/b+/c', '+#', 'a\0'])('%j is not a valid filter', (filter) => {
     expect(isValidFilter(filter)).toBe(false);

@@ -1,6 +1,6 @@
 import { byteLengthOf } from '#runtime/bytes';
 
-/** Topics and filters as MQTT 3.1.1 defines them, section 4.7. Pure: nothing here knows a broker. */
+// Topics and filters as MQTT 3.1.1 defines them, section 4.7.
 
 const maxTopicBytes = 65_535;
 
@@ -29,7 +29,7 @@ export function matchesFilter(filter: string, topic: string): boolean {
   return matchesLevels(filter.split('/'), topic);
 }
 
-/** The same for a filter that is already split. The topic, which is another one every time, is not. */
+/** Like `matchesFilter`, for a filter that is split already. The topic is not, because it differs every time. */
 export function matchesLevels(filter: readonly string[], topic: string): boolean {
   // [MQTT-4.7.2-1] A wildcard at the first level never matches the broker's own topics.
   if (topic.startsWith('$') && (filter[0] === '#' || filter[0] === '+')) return false;

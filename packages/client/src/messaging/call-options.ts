@@ -18,14 +18,14 @@ import type { MessageOptions } from './message-publisher.ts';
 import type { RequestOptions, StreamOptions } from './requester.ts';
 import type { MessageSubscribeOptions, QueueOptions } from './subscription.ts';
 
-/** The options of a call: one rule for each, and what they belong to. */
+/** The options of a call: its name, and a rule for each option. */
 export interface CallShape {
   readonly call: string;
   readonly rules: Readonly<Record<string, Rule>>;
 }
 
 const longestText = 512;
-/** What readers take in a member of an envelope. */
+/** What readers accept in a member of an envelope. */
 const aMember = mustBe(
   `must be a text of 1 to ${longestText} characters`,
   (value) => typeof value === 'string' && value.length > 0 && value.length <= longestText,
@@ -77,7 +77,7 @@ const subscribeShape: CallShape = { call: 'subscribe', rules: subscribeRules };
 const replyShape: CallShape = { call: 'reply', rules: subscribeRules };
 
 /**
- * Checks what a message is sent with, whatever a caller without types gives.
+ * Checks the topic and options of a call that sends, also for callers without types.
  * @throws BusError `topic_invalid`; SetpointError `options_invalid` with every fault
  */
 export function checkSending(topic: unknown, options: unknown, shape: CallShape): void {
@@ -94,7 +94,7 @@ export function checkOptions(options: unknown, { call, rules }: CallShape): void
 }
 
 /**
- * Checks how a filter is listened to. The filter itself is the bus's business.
+ * Checks the handler and options of a call that subscribes. The bus checks the filter.
  * @throws SetpointError `options_invalid` with every fault
  */
 export function checkListening(call: 'subscribe' | 'reply', handler: unknown, options: unknown): void {

@@ -20,7 +20,7 @@ export interface MessageOptions {
   readonly maxAgeMs?: number;
   /** The CloudEvents extension: a receiver knows a message by type, source and sequence, too. */
   readonly sequence?: string;
-  /** W3C Trace Context, of what the message is caused by. */
+  /** W3C Trace Context of the operation that caused the message. */
   readonly traceparent?: string;
 }
 

@@ -12,7 +12,7 @@ export interface QueueLimits {
   readonly maxBytes: number;
 }
 
-/** What became of a message, and of those that had to make room for it. */
+/** What became of a message, and of the messages that made room for it. */
 export interface Put {
   readonly replaced: boolean;
   readonly dropped: number;
@@ -20,7 +20,7 @@ export interface Put {
 
 /**
  * The messages that wait for one handler: at most `maxMessages`, and at most `maxBytes` of payload (one that is larger
- * than that waits alone). Pure: who is called, and when, is not its business.
+ * than that waits alone). Pure: it calls no handler.
  */
 export interface MessageQueue {
   readonly size: number;
@@ -31,7 +31,7 @@ export interface MessageQueue {
   put(message: WaitingMessage): Put;
   /** Takes the oldest. */
   take(): WaitingMessage | undefined;
-  /** Forgets all; returns how many. */
+  /** Drops all messages; returns how many. */
   clear(): number;
 }
 
@@ -78,7 +78,7 @@ export function createMessageQueue({ policy, maxMessages, maxBytes }: QueueLimit
 
 interface Line {
   readonly size: number;
-  /** Returns the message whose place it takes. */
+  /** Returns the message that it replaces. */
   put(message: WaitingMessage): WaitingMessage | undefined;
   take(): WaitingMessage | undefined;
 }

@@ -5,7 +5,7 @@ import { isThenable } from './message-handling.ts';
 import type { PublishOutcome, PublishResult } from './message-publisher.ts';
 import type { MessageHandler } from './subscription.ts';
 
-/** What a message is, and what it is caused by; a message that is not traced gets an id of its own. */
+/** Id and cause of a traced message; any other message gets its id from the writer. */
 export interface Traced {
   readonly id?: string | undefined;
   readonly traceparent?: string | undefined;
@@ -18,15 +18,15 @@ type Send<Options, Outcome> = (topic: string, data: MessageData, options?: Optio
  * have it. Answers and the items of a stream have none of their own: they are part of the request's.
  */
 export interface MessageSpans {
-  /** From the call until the broker has the message, or it is given up. */
+  /** From the call until the broker has the message, or the message is given up. */
   publish<Options>(send: Send<Options, Promise<PublishResult>>): Send<Options, Promise<PublishResult>>;
-  /** From the call to the answer. */
+  /** From the call to the reply. */
   request<Options, Answer>(ask: Send<Options, Promise<Answer>>): Send<Options, Promise<Answer>>;
-  /** From the first item that is asked for to the last one that is taken. */
+  /** From the first item that is read to the last one. */
   requestStream<Options, Item>(
     ask: Send<Options, AsyncGenerator<Item, void, undefined>>,
   ): Send<Options, AsyncGenerator<Item, void, undefined>>;
-  /** The handler, which runs with the span of its message as the active one: what it publishes and asks is caused by it. */
+  /** Runs the handler with the span of its message as the active one: what it publishes and requests is caused by it. */
   process(filter: string, handler: MessageHandler<unknown>): MessageHandler<unknown>;
 }
 
@@ -118,7 +118,7 @@ function describeReceived(message: Envelope<unknown>, topic: string, filter: str
   const conversation = message.replyto === undefined ? message.correlationid : message.id;
   return {
     ...describe('process', 'process', topic, message.id),
-    // Spans are named by it: of topics there may be thousands.
+    // Spans are named by the filter: there may be thousands of topics.
     ...(filter !== topic && { 'messaging.destination.template': filter }),
     ...(conversation !== undefined && { 'messaging.message.conversation_id': conversation }),
   };

@@ -31,8 +31,9 @@ import { createTimeSlice } from './time-slice.ts';
 /** Messages between services, over the connection that configuration comes on. Each is a CloudEvent. */
 export interface Messenger {
   /**
-   * Publishes `data` and resolves with what became of it: `sent` when the broker has it, `queued` at once where there is
-   * no connection, `dropped` or `expired` where it was given up. Only a message that can't be one is thrown.
+   * Publishes `data` and resolves with what became of it: `sent` when the broker has it, `queued` at once when there is no
+   * connection, `dropped` or `expired` when it was given up. `publish(…).outcome` waits for the end of a queued message
+   * too. Rejects only for data that can't be a message.
    * @throws SetpointError `message_invalid`, `message_too_large`, `options_invalid`; BusError `topic_invalid`
    */
   publish(topic: string, data: MessageData, options?: MessageOptions): PublishPromise;
@@ -48,16 +49,16 @@ export interface Messenger {
     options?: MessageSubscribeOptions,
   ): MessageSubscription;
   /**
-   * Publishes a question and resolves with the answer's data, or the first item of a stream.
+   * Publishes a request and resolves with the data of the reply, or the first item of a stream.
    * @throws SetpointError `no_answer` after `timeoutMs`, `reply_failed`, `overloaded`, `stopped`, `message_invalid`,
-   * `message_too_large`, `options_invalid`; the reason of `signal`; BusError where the question could not be sent
+   * `message_too_large`, `options_invalid`; the reason of `signal`; BusError if the request could not be sent
    */
   request<T = JsonObject>(topic: string, data: MessageData, options?: RequestOptions): Promise<T>;
   /**
-   * Publishes a question when the first item is asked for, and gives the answers one by one. The one who replies is at
-   * most 16 items ahead; leaving the loop early tells it to stop.
-   * @throws SetpointError `no_answer` after `timeoutMs` or `idleTimeoutMs`, `reply_failed`, `stream_broken` where an item
-   * was lost, and as `request`; all of it where the first item is asked for
+   * Publishes a request when the first item is read, and yields the replies one by one. The replier is at most 16 items
+   * ahead; leaving the loop early tells it to stop.
+   * @throws SetpointError `no_answer` after `timeoutMs` or `idleTimeoutMs`, `reply_failed`, `stream_broken` when an item
+   * was lost, and as `request`; all of them when the first item is read
    */
   requestStream<T = JsonObject>(
     topic: string,
@@ -65,8 +66,8 @@ export interface Messenger {
     options?: StreamOptions,
   ): AsyncGenerator<T, void, undefined>;
   /**
-   * Answers questions on a topic with what `handler` returns, up to 16 of them at once. A handler that throws is told
-   * here and, without the reason, to the one who asked; `ReplyRefused` with it.
+   * Answers requests on a topic with what `handler` returns, up to 16 at once. An error that the handler throws is reported
+   * here and, without the reason, to the requester; the reason of a `ReplyRefused` is passed on.
    * @throws as `subscribe`
    */
   reply<T = JsonObject>(
@@ -74,7 +75,7 @@ export interface Messenger {
     handler: ReplyHandler<T>,
     options?: MessageSubscribeOptions,
   ): MessageSubscription;
-  /** What became of everything that was published, questions and answers included. */
+  /** Counts what became of everything that was published, requests and replies included. */
   stats(): MessengerStats;
 }
 
@@ -87,7 +88,7 @@ export interface MessengerOptions {
   readonly bus: Bus;
   readonly service: string;
   readonly instance: string;
-  /** What its messages come from. @default the instance */
+  /** The name in the `source` of its messages. @default the instance */
   readonly sourceName?: string | undefined;
   readonly prefix: string;
   readonly now: () => number;
@@ -96,15 +97,15 @@ export interface MessengerOptions {
   readonly messaging?: MessagingOptions | undefined;
   /** @default none is recorded */
   readonly tracing?: Tracing | undefined;
-  /** Told of a handler that threw, of a queue that is full, and of a message that is no CloudEvent. */
+  /** Called with a handler that threw, a full queue, or a message that is no CloudEvent. */
   readonly onFault: OnFault;
 }
 
-/** What the connection needs besides. */
+/** What the connection needs beside that. */
 export interface OwnMessenger extends Messenger {
   /**
-   * Aborts the handlers' signals and the questions that wait; gives handlers that run and messages that wait
-   * `graceMs`, and drops them then. Can be called twice.
+   * Aborts the signals of handlers and the pending requests; waits `graceMs` for running handlers and waiting messages,
+   * then drops them. Can be called twice.
    */
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -151,7 +152,7 @@ export function createMessenger({
     isConnected: () => bus.status.kind === 'connected',
     stopping: stopping.signal,
   });
-  // Who records nothing doesn't pay for it, not even with a call.
+  // Without tracing, messages don't even pay for a call.
   const spans = tracing === untraced ? undefined : createMessageSpans(guardTracing(tracing));
   let stopped: Promise<void> | undefined;
 
@@ -236,7 +237,7 @@ export function createMessenger({
   return messenger;
 }
 
-/** What is wrong with a call is told where its first item is asked for, as all else that goes wrong with a stream. */
+/** A wrong call is reported when its first item is read, like everything else that goes wrong with a stream. */
 // biome-ignore lint/correctness/useYield: there is no item
 async function* failing(cause: unknown): AsyncGenerator<never, void, undefined> {
   throw cause;

@@ -5,16 +5,21 @@ import type { Inbox } from './reply-inbox.ts';
 import { frameTypes, mirror, streamWindow } from './reply-protocol.ts';
 
 /**
- * Answers a question: with an object, or with any number of them, as an async generator does. `signal` aborts when the
- * one who asked has gone, the subscription is closed, or this process ends.
+ * Answers a request with an object, or with any number of them as an async generator. `signal` aborts when the requester
+ * has gone, the subscription is closed, or this process ends.
  */
 export type ReplyHandler<T> = (data: T, topic: string, signal: AbortSignal) => Answer | Promise<Answer>;
 
 type Answer = MessageData | AsyncIterable<MessageData>;
 
 /**
- * A handler of `reply` throws it to say no: its message is told to the one who asked. Of any other error only the
- * service's own log knows more than that there was one.
+ * Thrown by a handler of `reply` to refuse a request: the requester gets its message. The message of any other error
+ * stays in the log of the replying service.
+ * @example
+ * messenger.reply('lamp/dim', ({ level }) => {
+ *   if (level > 100) throw new ReplyRefused('level must be 0 to 100');
+ *   return { level };
+ * });
  */
 export class ReplyRefused extends Error {
   override readonly name = 'ReplyRefused';
@@ -28,12 +33,12 @@ export interface ReplierOptions {
   readonly defaultType: string;
 }
 
-/** A stream that nobody asks to go on with is over after this time. Milliseconds. */
+/** A stream ends when its reader grants no credit for so long. Milliseconds. */
 const creditTimeoutMs = 30_000;
-/** An answer that became older than this is not waited for any more. Milliseconds. */
+/** A reply is given up at this age. Milliseconds. */
 const answerMaxAgeMs = 30_000;
 
-/** Makes of a handler that answers one that takes messages. */
+/** Turns a handler of requests into a handler of messages. */
 export function createReplier<T>(
   { inbox, publisher, writer, service, defaultType }: ReplierOptions,
   handler: ReplyHandler<T>,
@@ -47,7 +52,7 @@ export function createReplier<T>(
     }
   }
 
-  /** Rejects when the answer has not arrived: the rest of a stream would have a hole before it. */
+  /** Rejects when the reply was not sent: the rest of a stream would follow a hole. */
   async function send(to: Envelope, type: string, data: object, rest: FrameMembers = {}): Promise<void> {
     const { bytes } = seal(to, type, data, rest);
     const properties = mirror({ correlationData: to.id });
@@ -86,7 +91,7 @@ export function createReplier<T>(
     } finally {
       forget();
       end.abort();
-      // Not awaited: a generator that hangs would hold the place of the next question.
+      // Not awaited: a generator that hangs would keep the place of the next request.
       void Promise.resolve(iterator.return?.()).catch(() => {});
     }
   }
@@ -118,7 +123,7 @@ interface FrameMembers {
   readonly replyto?: string;
 }
 
-/** What a handler returned, or an item of its stream, can be no message. What it was is not told: it may be a secret. */
+/** What a handler returned, or an item of its stream, can't be a message. The value is not shown: it may be a secret. */
 class UnfitAnswer extends Error {
   readonly told: string;
 
@@ -137,7 +142,7 @@ function whatToTell(cause: unknown): string {
   return cause instanceof UnfitAnswer ? cause.told : 'its handler threw; its log says more';
 }
 
-/** How many items may be sent: what has room at the other end. */
+/** Counts how many items may be sent: as many as the reader has room for. */
 function createCredit(signal: AbortSignal) {
   let upTo = streamWindow;
   let wake: (() => void) | undefined;

@@ -8,23 +8,23 @@ type Listener = (frame: Envelope) => void;
 export interface InboxOptions {
   readonly bus: Pick<Bus, 'subscribe'>;
   readonly topic: string;
-  /** @throws what `onFault` is told */
+  /** @throws what is passed to `onFault` */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
   readonly onFault: OnFault;
 }
 
-/** The one topic on which this process gets answers to its questions, and what steers the streams that it sends. */
+/** The topic on which this process gets replies to its requests, and control frames for the streams that it sends. */
 export interface Inbox {
   readonly topic: string;
-  /** Resolves when the broker has granted the topic. It is asked for at the first call. */
+  /** Resolves when the broker has granted the topic. The first call subscribes to it. */
   listen(): Promise<void>;
-  /** Calls `listener` with every answer to a question of this process. Returns a function that ends it. */
+  /** Calls `listener` with every frame of the reply to a request. Returns a function that ends it. */
   onAnswer(questionId: string, listener: Listener): () => void;
-  /** Calls `listener` with what the one who asked says of the stream that it gets. */
+  /** Calls `listener` with every control frame of the requester for its stream. Returns a function that ends it. */
   onControl(questionId: string, listener: Listener): () => void;
 }
 
-/** Holds nothing of a question that is over: a late answer is ignored. */
+/** Keeps nothing of a request that is over: a late reply is ignored. */
 export function createInbox({ bus, topic, open, onFault }: InboxOptions): Inbox {
   const answers = new Map<string, Listener>();
   const controls = new Map<string, Listener>();

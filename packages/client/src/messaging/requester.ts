@@ -6,18 +6,18 @@ import type { Inbox } from './reply-inbox.ts';
 import { frameTypes, mirror, streamWindow } from './reply-protocol.ts';
 
 export interface RequestOptions {
-  /** The CloudEvents type of the question. @default "setpoint.message.v1" */
+  /** The CloudEvents type of the request. @default "setpoint.message.v1" */
   readonly type?: string;
-  /** From the call to the answer; a stream: to its first item. Milliseconds. @default 5000 */
+  /** From the call to the reply; of a stream, to its first item. Milliseconds. @default 5000 */
   readonly timeoutMs?: number;
   /** Ends the waiting; the promise rejects with its reason. */
   readonly signal?: AbortSignal;
-  /** W3C Trace Context, of what the question is caused by. */
+  /** W3C Trace Context of the operation that caused the request. */
   readonly traceparent?: string;
 }
 
 export interface StreamOptions extends RequestOptions {
-  /** Between two items, while the next one is waited for. Milliseconds. @default 5000 */
+  /** Between two items, while the next one is awaited. Milliseconds. @default 5000 */
   readonly idleTimeoutMs?: number;
 }
 
@@ -40,11 +40,11 @@ export interface Requester {
     data: MessageData,
     options?: StreamOptions & Traced,
   ): AsyncGenerator<JsonObject, void, undefined>;
-  /** Questions without an answer. */
+  /** Requests without a reply. */
   readonly pending: number;
 }
 
-/** A question that is out. */
+/** A request that waits for its reply. */
 interface Question extends Disposable {
   /** The next answer. Rejects when the time is up, and with everything that ends the waiting. */
   next(timeoutMs: number): Promise<Envelope>;
@@ -74,7 +74,7 @@ export function createRequester(options: RequesterOptions): Requester {
       .listen()
       .then(() => publisher.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: timeoutMs, properties }))
       .then(outcomeOf)
-      // A question that became too old is told by its own time.
+      // A request that became too old ends by its own timeout.
       .then((outcome) => outcome.status === 'dropped' && answers.fail(outcome.error))
       .catch(answers.fail);
     return {
@@ -90,7 +90,7 @@ export function createRequester(options: RequesterOptions): Requester {
   const say = (topic: string | undefined, type: string, correlationid: string | undefined, data: object): void => {
     if (topic === undefined || correlationid === undefined) return;
     const { bytes } = writer.seal({ type, subject: service, data, correlationid });
-    // Lost, it ends the stream by its idle time, here or there.
+    // If it is lost, the stream ends by its idle timeout, here or there.
     publisher.publish(topic, bytes, { qos: 1, retain: false, maxAgeMs: 5000 }).catch(() => {});
   };
 
@@ -117,7 +117,7 @@ export function createRequester(options: RequesterOptions): Requester {
             throw replyFailed(topic, frame);
           }
           const number = frame.type === frameTypes.item || frame.type === frameTypes.end ? frame.sequence : undefined;
-          // The same frame again: it was acknowledged too late.
+          // The same frame again: its acknowledgement came too late.
           if (frame.type === frameTypes.item && Number(number) < expected) continue;
           if (number !== undefined && Number(number) !== expected) throw broken(topic, expected, number);
           if (frame.type === frameTypes.end) {
@@ -126,7 +126,7 @@ export function createRequester(options: RequesterOptions): Requester {
           }
           last = frame;
           yield frame.data;
-          // Whoever replies with one plain answer has sent a stream of one.
+          // A plain reply is a stream of one item.
           if (frame.type !== frameTypes.item) {
             last = undefined;
             return;
@@ -136,14 +136,14 @@ export function createRequester(options: RequesterOptions): Requester {
           if (isDue) say(frame.replyto, frameTypes.credit, frame.correlationid, { upTo: expected + streamWindow });
         }
       } finally {
-        // Left before the end, by whichever way: nobody wants the rest.
+        // The loop was left before the end: nobody reads the rest.
         if (last) say(last.replyto, frameTypes.cancel, last.correlationid, {});
       }
     },
   };
 }
 
-/** What came and was not taken yet: at most what a stream may send unasked, and its end. */
+/** Frames that may wait to be read: as many as a stream may send unasked, and its end. */
 const maxAnswers = streamWindow + 1;
 
 function createAnswers(topic: string, isConnected: () => boolean, signals: readonly AbortSignal[]) {

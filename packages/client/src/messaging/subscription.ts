@@ -7,7 +7,7 @@ import type { OnFault } from './message-handling.ts';
 import { createMessageQueue, type QueuePolicy } from './message-queue.ts';
 import type { TimeSlice } from './time-slice.ts';
 
-/** Told of every message on a matching topic. `signal` aborts when the subscription is closed or this process ends. */
+/** Called with every message on a matching topic. `signal` aborts when the subscription is closed or this process ends. */
 export type MessageHandler<T> = (message: Envelope<T>, topic: string, signal: AbortSignal) => unknown;
 
 export interface QueueOptions {
@@ -58,20 +58,20 @@ export interface SubscriptionOptions {
   readonly backpressure?: BackpressureBudget | undefined;
   readonly timeSlice: TimeSlice;
   readonly deduplication: Deduplication;
-  /** @throws what `onFault` is told */
+  /** @throws what is passed to `onFault` */
   readonly open: (topic: string, payload: Uint8Array) => Envelope;
   readonly onFault: OnFault;
-  /** Told when it was closed. */
+  /** Called when it was closed. */
   readonly onClosed: (subscription: OwnSubscription) => void;
 }
 
-/** What the messenger needs besides. */
+/** What the messenger needs beside that. */
 export interface OwnSubscription extends MessageSubscription {
-  /** As `close`, without asking the broker. Resolves when no handler runs any more. */
+  /** Like `close`, without unsubscribing at the broker. Resolves when no handler runs any more. */
   end(): Promise<void>;
 }
 
-/** A filter that was taken back is not asked for again before. Milliseconds. */
+/** The least time before a filter that was taken back is subscribed to again. Milliseconds. */
 const restMs = 100;
 
 /**

@@ -61,7 +61,7 @@ export interface TypedMessage<Pattern extends string> {
 /** What is published on a typed topic unless the call says otherwise. */
 export type TopicDefaults = Pick<MessageOptions, 'type' | 'qos' | 'retain' | 'maxAgeMs'>;
 
-/** A schema of data that a message can have; one whose input is not known is looked at when the topic is defined. */
+/** A schema of data that a message can have; a schema whose input type is unknown is checked when the topic is defined. */
 type DataSchema<Schema extends z.ZodType> =
   z.input<Schema> extends MessageData
     ? Schema
