@@ -80,7 +80,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     await expect(world.service({ startTimeoutMs: 50, withoutSnapshot: 'fail' })).rejects.toMatchObject({
       code: 'no_configuration',
       message: expect.stringMatching(
-        /no configuration for stt-worker within 50 ms: .*look whether the authority runs and knows the service/,
+        /no configuration for stt-worker within 50 ms: .*check that the authority runs and knows the service/,
       ),
     });
     await expect(

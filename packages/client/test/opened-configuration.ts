@@ -11,16 +11,16 @@ import type { ChangeHandler } from '../src/transaction/handler-step.ts';
 export interface OpenedConfiguration<T> {
   readonly configuration: Configuration<T>;
   readonly outcomes: Inbox<ApplyOutcome>;
-  /** The versions that were given to the disk. */
+  /** The versions that were kept on disk. */
   readonly remembered: readonly number[];
   readonly revertFaults: readonly unknown[];
   readonly firsts: number;
   offer(snapshot: Snapshot): void;
-  /** Offers it, and waits until nothing of it is under way any more. */
+  /** Offers the snapshot and waits until it was applied or rejected. */
   apply(snapshot: Snapshot): Promise<ApplyOutcome>;
 }
 
-/** A configuration of the service `vad` without bus and disk, and all that it tells. */
+/** Opens a configuration of the service `vad` without bus and disk, and records what it reports. */
 export function openConfiguration<T>(
   schema: z.ZodType<T>,
   options: Partial<ConfigurationOptions<T>> = {},

@@ -691,7 +691,7 @@ describe('a handler', () => {
     const { configuration } = openConfiguration(service);
     const document = createLiveDocument(configuration);
     expect(() => document.on('/nope' as '/key', () => {})).toThrow(
-      'the schema has nothing at /nope: a handler of it would never be called; mend the pointer',
+      'the schema has nothing at /nope: a handler of it would never be called; fix the pointer',
     );
     await configuration.stop();
     expect(() => document.onChange(() => {})).toThrow(expect.objectContaining({ code: 'stopped' }));

@@ -126,7 +126,7 @@ export class Configuration<T> {
       throw new SetpointError('stopped', 'the connection was stopped: nothing changes any more');
     }
     if (isOutside(this.#options.schema, pointer, 'out')) {
-      const message = `the schema has nothing at ${pointer}: a handler of it would never be called; mend the pointer`;
+      const message = `the schema has nothing at ${pointer}: a handler of it would never be called; fix the pointer`;
       throw new SetpointError('pointer_invalid', message);
     }
     // A new object, so that a handler can be added twice.

@@ -263,7 +263,7 @@ describe('a start', () => {
     await authority.publishBytes(Buffer.from('garbage'));
     await expect(open({ withoutSnapshot: 'fail' })).rejects.toMatchObject({
       message: expect.stringMatching(
-        /was refused \(.*not JSON.*\), .*; look who publishes on the topic of the service/,
+        /was refused \(.*not JSON.*\), .*; check who publishes on the topic of the service/,
       ),
       cause: { code: 'envelope_malformed' },
     });

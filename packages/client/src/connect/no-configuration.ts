@@ -1,20 +1,20 @@
 import { isWireCode, SetpointError } from '@setpoint/protocol';
 import type { ResolvedOptions } from '../options/resolve-options.ts';
 
-/** What a start looked for and did not find. */
+/** What a start found where it looked for a document. */
 export interface Search {
   readonly isConnected: boolean;
-  /** Why the broker's snapshot, the last one, was not applied. */
+  /** Why the last snapshot of the broker was not applied. */
   readonly refusal: SetpointError | undefined;
-  /** There was a last good one, which did not do either. */
+  /** Whether there was a last good snapshot, which does not fit either. */
   readonly hadKept: boolean;
-  /** Why the schema's defaults make no document; undefined where they were not asked for. */
+  /** Why the schema's defaults make no document; undefined if they were not tried. */
   readonly misfit: SetpointError | undefined;
 }
 
 type Options = Pick<ResolvedOptions, 'service' | 'startTimeoutMs' | 'withoutSnapshot' | 'cacheDir' | 'policy'>;
 
-/** Why there is nothing to start on, and what to do about it. */
+/** Returns the error that says why there is no document to start on, and what to do about it. */
 export function noConfiguration(options: Options, search: Search): SetpointError {
   const { service, startTimeoutMs, policy } = options;
   const { refusal, misfit } = search;
@@ -42,7 +42,7 @@ function diskHas({ cacheDir }: Options, { hadKept }: Search): string {
 const defaultsAre = ({ misfit }: Search): string => (misfit ? `, and ${misfit.message}` : '');
 
 function remedyFor({ isConnected, refusal }: Search): string {
-  if (refusal && isWireCode(refusal.code)) return 'publish a version that this build takes, or mend the build';
-  if (refusal) return 'look who publishes on the topic of the service, and whether authority and trustedKeys are right';
-  return isConnected ? 'look whether the authority runs and knows the service' : 'start the broker and the authority';
+  if (refusal && isWireCode(refusal.code)) return 'publish a version that this build accepts, or fix the build';
+  if (refusal) return 'check who publishes on the topic of the service, and that authority and trustedKeys are right';
+  return isConnected ? 'check that the authority runs and knows the service' : 'start the broker and the authority';
 }

@@ -1,7 +1,7 @@
-/** How a broker can be reached from here. */
+/** The URL schemes by which a broker can be reached from this runtime. */
 export const brokerSchemes: readonly string[] = ['ws', 'wss'];
 
-/** @throws always */
+/** @throws always: a page has no files */
 export function readTlsFile(_file: string): Uint8Array {
   throw { code: 'a page has none' };
 }

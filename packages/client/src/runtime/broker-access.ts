@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-/** How a broker can be reached from here. */
+/** The URL schemes by which a broker can be reached from this runtime. */
 export const brokerSchemes: readonly string[] = ['mqtt', 'mqtts', 'ws', 'wss'];
 
-/** @throws what the file system says */
+/** @throws Error of the file system, with its code */
 export const readTlsFile = (file: string): Uint8Array => readFileSync(file);

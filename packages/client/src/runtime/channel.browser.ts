@@ -1,4 +1,4 @@
-/** A browser has no such channels: what could be told on one is not even made. */
+/** Browsers have no diagnostics channels: without subscribers, no message is made. */
 export const channel = (_name: string): { readonly hasSubscribers: boolean; publish(message: unknown): void } => ({
   hasSubscribers: false,
   publish: () => undefined,

@@ -1,13 +1,13 @@
 import type { Logger } from '@setpoint/participant';
 
-/** What could not be written waits for the next line, up to this many bytes; what is more is lost. */
+/** Lines that could not be written wait for the next one, up to this many bytes; the rest is lost. */
 const maxUnwrittenBytes = 65_536;
 
-/** For those who bring no logger: pino, as JSON lines on standard error, warnings and up. */
+/** The logger of a service that gives none: pino writes warnings and errors to standard error, as JSON lines. */
 export async function createDefaultLogger(name: string): Promise<Logger> {
   const { pino } = await import('pino');
   const destination = pino.destination({ dest: 2, sync: true, maxLength: maxUnwrittenBytes });
-  // A disk that is full, where standard error is a file, must not end the process: unheard, the event would be thrown.
+  // Without a listener the event would be thrown, and a full disk under standard error would end the process.
   destination.on('error', () => undefined);
   const logger = pino({ name, level: 'warn' }, destination);
   return {
