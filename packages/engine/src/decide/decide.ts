@@ -1,20 +1,9 @@
-import {
-  createProblem,
-  type Fault,
-  isEqualJson,
-  isWithin,
-  type JsonObject,
-  type Pointer,
-  type Problem,
-  type Result,
-} from '@setpoint/protocol';
+import { createProblem, type Fault, type Problem } from '@setpoint/protocol';
 import { authorise, type Identity } from '../access.ts';
-import { assess, documentsAround } from '../assess.ts';
-import { proposeFix } from '../fix/propose.ts';
 import { hiddenByArguments } from '../layer/arguments.ts';
 import { compose } from '../layer/compose.ts';
 import type { Layer } from '../layer/layer.ts';
-import { deriveOverrides, differences, type Override, readSetting, writeSettings } from '../layer/overrides.ts';
+import { deriveOverrides, type Override } from '../layer/overrides.ts';
 import { defaultPolicy } from '../policy.ts';
 import { type Resolved, resolve } from '../resolve.ts';
 import {
@@ -27,14 +16,16 @@ import {
   versionOf,
 } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
-import { type Attribution, isSame, nextRecord, restartRequiredBy } from '../version/record.ts';
+import { isSame, restartRequiredBy } from '../version/record.ts';
 import type { Change, DecideOptions, Decision, RequestChange, WriteRequest } from './change.ts';
-import { accept, describeChange, type Refusal, refuse, reject } from './decision.ts';
-import { type Invalid, maxFaults, propose } from './propose.ts';
-import { guessedSecrets, tellGuesses } from './secret-guess-masking.ts';
-import { isFile, sourceWords } from './source-words.ts';
+import { accept, describeChange, type Refusal, refuse, reject, requestedBy } from './decision.ts';
+import { decideDeletion } from './deletion.ts';
+import { findFix } from './find-fix.ts';
+import { type Proposed, propose } from './propose.ts';
+import { isSameLayer, toSettable, withoutRepeated } from './runtime-layer.ts';
+import { guessedSecrets, maskGuesses } from './secret-guess-masking.ts';
 import { decideReference, decideSources } from './sources.ts';
-import { type RewriteRequest, targetOf } from './target.ts';
+import { type RewriteRequest, type Target, targetOf } from './target.ts';
 import { refuseUnknownService } from './unknown-service.ts';
 
 /**
@@ -57,7 +48,7 @@ export function decide(state: ServiceState, change: Change, options: DecideOptio
 function decideRequest(state: ServiceState, { request, identity }: RequestChange, options: DecideOptions): Decision {
   const refusal = refusalOf(state, request, identity, options);
   if (refusal) return refuse(state, options, refusal.status, refusal.problem);
-  return request.op === 'delete' ? remove(state, request, options) : rewrite(state, request, options);
+  return request.op === 'delete' ? decideDeletion(state, request, options) : rewrite(state, request, options);
 }
 
 const rejected = (problem: Problem): Refusal => ({ status: 'rejected', problem });
@@ -86,87 +77,105 @@ function refusalOf(
   return state.isUncheckable && state.sourceProblem ? rejected(state.sourceProblem) : undefined;
 }
 
-function remove(state: ServiceState, request: WriteRequest, options: DecideOptions): Decision {
-  const { service } = state;
-  if (isDeleted(state)) {
-    return reject(state, options, createProblem('service_unknown', `there is no service ${service} to delete`));
-  }
-  const source = sourceOf(state);
-  if (source !== undefined) {
-    const detail = `${source} of ${service} would bring it back; remove it first, then delete`;
-    return reject(state, options, createProblem('service_has_file', detail));
-  }
-  const next = { ...state, overrides: [], layers: [], sourceProblem: undefined };
-  return accept(next, nextRecord(next, undefined, attributionOf(request), options), options);
-}
-
-/** What would make the service again; undefined where nothing would. */
-function sourceOf({ layers, sourceProblem, isRead }: ServiceState): string | undefined {
-  if (!isRead && !sourceProblem) return undefined;
-  const isFileGone = sourceProblem === undefined ? !layers.some(isFile) : sourceProblem.code === 'file_missing';
-  if (!isFileGone) return 'the file';
-  const other = layers.find((layer) => !isFile(layer));
-  return other && sourceWords[other.name];
-}
-
-const attributionOf = ({ author, reason = '' }: WriteRequest): Attribution => ({ author, reason });
-
 /** Every other request makes a target document, and the runtime layer that leads to it. */
 function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOptions): Decision {
-  const { service, schema, overrides: before } = state;
-  const { version, draft, maxDocumentBytes, findService } = options;
   const layers = baseLayers(state);
-  const resolveWith = (overrides: readonly Override[]): Resolved => resolve({ schema, layers, overrides, findService });
-  const resolveSettable = (overrides: readonly Override[]): JsonObject => resolveWith(overrides).settable;
-  const { values: present, settable } = resolveWith(before);
-  // A merge says what to set; all else is said of the document as it is seen.
-  const isMerge = ['merge', 'draft_publish'].includes(request.op) || (request.op === 'validate' && 'patch' in request);
+  const resolveWith = (overrides: readonly Override[]): Resolved =>
+    resolve({ schema: state.schema, layers, overrides, findService: options.findService });
+  const present = resolveWith(state.overrides);
+  const rewriting: Rewriting = { state, request, options, layers, resolveWith, present };
+
+  const aim = findTarget(rewriting);
+  if ('problem' in aim) return reject(state, options, aim.problem);
+  const overrides = overridesFor(aim, rewriting);
+  const proposed = propose({ ...state, overrides }, layers, requestedBy(request), options, request.op === 'validate');
+  if ('problem' in proposed) {
+    const refusal = reject(state, options, proposed.problem);
+    const { problem, invalid } = proposed;
+    if (request.op !== 'validate' || !request.fix || !invalid) return refusal;
+    return { ...refusal, result: { ...refusal.result, ...findFix({ problem, invalid }, request, present.values) } };
+  }
+  return request.op === 'validate'
+    ? answerValidation(proposed, overrides, request, rewriting)
+    : acceptRewrite(proposed, overrides, rewriting);
+}
+
+interface Rewriting {
+  readonly state: ServiceState;
+  readonly request: RewriteRequest;
+  readonly options: DecideOptions;
+  readonly layers: readonly Layer[];
+  readonly resolveWith: (overrides: readonly Override[]) => Resolved;
+  /** The document before the request. */
+  readonly present: Resolved;
+}
+
+/** A merge names the settings to set; every other request speaks of the document as it is seen. */
+const isMerge = (request: RewriteRequest): boolean =>
+  ['merge', 'draft_publish'].includes(request.op) || (request.op === 'validate' && 'patch' in request);
+
+/** The document that the request asks for, written as it can be set. */
+function findTarget({ state, request, options, resolveWith, present }: Rewriting): Target {
   const aim = targetOf(request, {
-    service,
-    overrides: before,
-    resolve: isMerge ? resolveSettable : (overrides) => resolveWith(overrides).values,
-    version,
-    draft,
+    service: state.service,
+    overrides: state.overrides,
+    resolve: (overrides) => {
+      const resolved = resolveWith(overrides);
+      return isMerge(request) ? resolved.settable : resolved.values;
+    },
+    version: options.version,
+    draft: options.draft,
     isSecret: secretTest(state),
     secrets: state.latest ? secretPlaces(state, state.latest.snapshot) : [],
-    maxDocumentBytes,
+    maxDocumentBytes: options.maxDocumentBytes,
   });
-  if ('problem' in aim) return reject(state, options, aim.problem);
-  // What stays as it is seen stays as it is written: a reference, or what an argument hides.
-  const isAsSeen = isMerge || present === settable;
-  const target = isAsSeen ? aim.target : toSettable(resolveWith(before), aim.target);
+  // References, and settings that an argument hides, stay as they are written as long as they are seen unchanged.
+  const isAsSeen = isMerge(request) || present.values === present.settable;
+  if ('problem' in aim || isAsSeen) return aim;
+  return { ...aim, target: toSettable(present, aim.target) };
+}
 
-  const by = attributionOf(request);
+/** The runtime layer that leads to the target. */
+function overridesFor(
+  { target, pinned }: Exclude<Target, { problem: Problem }>,
+  { state, request, options, layers, resolveWith, present }: Rewriting,
+): readonly Override[] {
+  const { schema, overrides: before } = state;
   const derived = deriveOverrides({
     beneath: compose(layers).beneath,
-    present: settable,
+    present: present.settable,
     overrides: before,
     target,
-    pinned: aim.pinned,
-    by: { ...by, version: versionOf(state) + 1, at: new Date(options.now).toISOString() },
+    pinned,
+    by: { ...requestedBy(request), version: versionOf(state) + 1, at: new Date(options.now).toISOString() },
     fillDefaults: (document) => (schema ? schema.fillDefaults(document) : document),
-    resolve: resolveSettable,
+    resolve: (overrides) => resolveWith(overrides).settable,
   });
-  const overrides = isMerge ? derived : withoutRepeated(derived, layers, resolveWith);
-  const isThorough = request.op === 'validate';
-  const outcome = propose({ ...state, overrides }, layers, by, options, isThorough);
-  if ('problem' in outcome) {
-    const refusal = reject(state, options, outcome.problem);
-    const { problem, invalid } = outcome;
-    if (request.op !== 'validate' || !request.fix || !invalid) return refusal;
-    return { ...refusal, result: { ...refusal.result, ...findFix({ problem, invalid }, request, present) } };
-  }
-  const { record } = outcome;
-  if (request.op === 'validate') {
-    const guessed = guessedSecrets(request, secretTest(state));
-    const asked = [...overrides, ...guessed.map((pointer) => ({ ...by, pointer, version: 0, at: '' }))];
-    const hidden = hiddenByArguments(layers, before, asked);
-    const told = tellGuesses(record, guessed, hidden);
-    const restart = refuseRestart(state, request, told, options.policy) ?? [];
-    const described = describeChange(told, state, [...hidden, ...outcome.warnings, ...restart]);
-    return { result: answer(state, options.epoch, 'valid', described), state, proposed: record };
-  }
-  const hidden = [...hiddenByArguments(layers, before, overrides), ...outcome.warnings];
+  return isMerge(request) ? derived : withoutRepeated(derived, layers, resolveWith);
+}
+
+function answerValidation(
+  { record, warnings }: Proposed,
+  overrides: readonly Override[],
+  request: Extract<RewriteRequest, { op: 'validate' }>,
+  { state, options, layers }: Rewriting,
+): Decision {
+  const guessed = guessedSecrets(request, secretTest(state));
+  const asked = [...overrides, ...guessed.map((pointer) => ({ ...requestedBy(request), pointer, version: 0, at: '' }))];
+  const hidden = hiddenByArguments(layers, state.overrides, asked);
+  const masked = maskGuesses(record, guessed, hidden);
+  const restart = refuseRestart(state, request, masked, options.policy) ?? [];
+  const described = describeChange(masked, state, [...hidden, ...warnings, ...restart]);
+  return { result: answer(state, options.epoch, 'valid', described), state, proposed: record };
+}
+
+function acceptRewrite(
+  { record, warnings }: Proposed,
+  overrides: readonly Override[],
+  { state, request, options, layers }: Rewriting,
+): Decision {
+  const { overrides: before } = state;
+  const hidden = [...hiddenByArguments(layers, before, overrides), ...warnings];
   const restart = refuseRestart(state, request, record, options.policy);
   if (restart) {
     const detail =
@@ -196,72 +205,3 @@ function refuseRestart(
   const message = 'is taken over by a restart only, and the service refuses updates that need one';
   return pointers.length > 0 ? pointers.map((pointer) => ({ pointer, message })) : undefined;
 }
-
-/** What to set so that a document is seen. What lies within a reference can only be set with all of its value. */
-function toSettable({ values, settable, references }: Resolved, wanted: JsonObject): JsonObject {
-  const around = (at: Pointer): Pointer => references.find(({ pointer }) => isWithin(at, pointer))?.pointer ?? at;
-  const places = new Set(differences(values, wanted).map(({ pointer }) => around(pointer)));
-  return writeSettings(
-    settable,
-    [...places].map((pointer) => ({ pointer, value: readSetting(wanted, pointer) })),
-  );
-}
-
-/** A reference that says by itself what is wanted goes on doing so. */
-function withoutRepeated(
-  overrides: readonly Override[],
-  layers: readonly Layer[],
-  resolveWith: (overrides: readonly Override[]) => Resolved,
-): readonly Override[] {
-  const { references } = compose(layers);
-  if (references.length === 0) return overrides;
-  const wanted = resolveWith(overrides).values;
-  return references.reduce((kept, { pointer: place }) => {
-    const fewer = kept.filter(({ pointer }) => !isWithin(pointer, place));
-    return fewer.length < kept.length && isEqualJson(resolveWith(fewer).values, wanted) ? fewer : kept;
-  }, overrides);
-}
-
-const isSameLayer = (before: readonly Override[], after: readonly Override[]): boolean =>
-  before.length === after.length && after.every((override) => before.includes(override));
-
-interface InvalidDocument {
-  readonly problem: Problem;
-  readonly invalid: Invalid;
-}
-
-/** What would mend a document, for who asked. */
-function findFix(
-  { problem, invalid: { document, faults, context } }: InvalidDocument,
-  request: Extract<RewriteRequest, { op: 'validate' }>,
-  before: JsonObject,
-): Pick<Result, 'fix' | 'problem'> {
-  const { own, contracts, isSecret, rules, service } = context;
-  const schema = own ?? contracts[0]?.schema;
-  if (!schema) return {};
-  const check = (mended: JsonObject): readonly Fault[] => assess(mended, { ...context, isThorough: false }).faults;
-  const withheld: Fault[] = [];
-  const proposal = proposeFix(document, faults, schema, {
-    clamp: request.fix === 'clamp',
-    isSecret,
-    check,
-    present: 'patch' in request ? before : undefined,
-    rules: rules.about(service),
-    confidential: documentsAround(context),
-    onWithheld: (fault) => withheld.push(fault),
-  });
-  const isWithheld = ({ pointer, rule }: Fault): boolean =>
-    withheld.some((fault) => fault.pointer === pointer && fault.rule === rule);
-  const say = (fault: Fault): Fault =>
-    isWithheld(fault) ? { ...fault, message: `${fault.message}; ${withheldWords}` } : fault;
-  const told =
-    withheld.length > 0 && problem.errors ? { problem: { ...problem, errors: problem.errors.map(say) } } : {};
-  if (!proposal) return told;
-  const { patch, remaining } = proposal;
-  return {
-    ...told,
-    fix: { patch, complete: remaining.length === 0, remaining: remaining.slice(0, maxFaults).map(say) },
-  };
-}
-
-const withheldWords = 'its rule knows a fix, which would show a secret and is left out';

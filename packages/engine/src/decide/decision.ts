@@ -3,8 +3,8 @@ import type { Layer } from '../layer/layer.ts';
 import { packSources } from '../layer/packed-sources.ts';
 import { answer, type ServiceState } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
-import { restartRequiredBy } from '../version/record.ts';
-import type { DecideOptions, Decision } from './change.ts';
+import { type Authorship, restartRequiredBy } from '../version/record.ts';
+import type { DecideOptions, Decision, WriteRequest } from './change.ts';
 
 export interface Refusal {
   readonly status: 'rejected' | 'denied' | 'conflict';
@@ -51,3 +51,6 @@ export const refuse = (
   status: Refusal['status'],
   problem: Problem,
 ): Decision => ({ result: answer(state, epoch, status, { problem }), state });
+
+/** The author and the reason of the version that a request makes. */
+export const requestedBy = ({ author, reason = '' }: WriteRequest): Authorship => ({ author, reason });

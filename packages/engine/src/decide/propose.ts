@@ -18,11 +18,11 @@ import { noOtherServices, noRules } from '../rule/rule.ts';
 import { type ServiceState, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import { placeFault } from '../validate.ts';
-import { type Attribution, nextRecord } from '../version/record.ts';
+import { type Authorship, nextRecord } from '../version/record.ts';
 import type { DecideOptions } from './change.ts';
 import { isFile } from './source-words.ts';
 
-interface Proposed {
+export interface Proposed {
   readonly record: VersionRecord;
   readonly warnings: readonly Fault[];
 }
@@ -43,7 +43,7 @@ export interface Invalid {
 export function propose(
   state: ServiceState,
   layers: readonly Layer[],
-  by: Attribution,
+  by: Authorship,
   options: DecideOptions,
   isThorough = false,
 ): Proposed | Refused {

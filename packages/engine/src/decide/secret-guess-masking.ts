@@ -17,7 +17,7 @@ export function guessedSecrets(
 }
 
 /** What would change, with every secret that was asked with and is not hidden, whether it is another one or not. */
-export function tellGuesses(
+export function maskGuesses(
   record: VersionRecord,
   guessed: readonly Pointer[],
   hidden: readonly Pick<Fault, 'pointer'>[],

@@ -5,7 +5,7 @@ import { type MigratedSources, migrateSources } from '../migration/migrate-sourc
 import { resolve } from '../resolve.ts';
 import type { CompiledSchema } from '../schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
-import { type Attribution, isSame, marksMore } from '../version/record.ts';
+import { type Authorship, isSame, marksMore } from '../version/record.ts';
 import type { DecideOptions, Decision, ReferenceChange, SourcesChange } from './change.ts';
 import { accept, reject } from './decision.ts';
 import { propose } from './propose.ts';
@@ -36,21 +36,21 @@ export function decideSources(known: ServiceState, change: SourcesChange, option
   const hasSource = isDeleted(before) ? layers.length > 0 : change.layers.length > 0 || before.layers.some(isOther);
   const unchanged = { result: answer(state, options.epoch, 'unchanged'), state };
   if (!hasSource && isDeleted(before)) return unchanged;
-  const outcome = propose(state, layers, sourceAttribution(before, layers), options);
+  const proposed = propose(state, layers, sourceAuthorship(before, layers), options);
   // Without any source there is nothing that could be wrong with one.
-  if (!hasSource && ('problem' in outcome || !marksMore(before, outcome.record))) return unchanged;
-  if ('problem' in outcome) {
-    const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
+  if (!hasSource && ('problem' in proposed || !marksMore(before, proposed.record))) return unchanged;
+  if ('problem' in proposed) {
+    const invalid = createProblem('file_invalid', proposed.problem.detail, proposed.problem.errors);
     return reject(
       { ...before, isUncheckable, schema: before.schema ?? schema, sourceProblem: invalid },
       options,
       invalid,
     );
   }
-  const told = [...warnings, ...outcome.warnings];
-  return isSame(before, outcome.record) && !marksMore(before, outcome.record)
+  const told = [...warnings, ...proposed.warnings];
+  return isSame(before, proposed.record) && !marksMore(before, proposed.record)
     ? { result: answer(before, options.epoch, 'unchanged', { warnings: told }), state }
-    : accept(state, outcome.record, options, told);
+    : accept(state, proposed.record, options, told);
 }
 
 /** A schema module's own function may fail at a document that nobody thought of. */
@@ -87,7 +87,7 @@ const missingFile = ({ service }: ServiceState): Problem =>
   );
 
 /** A version that sources make is that of the first of them that says something else than before. */
-function sourceAttribution(before: ServiceState, layers: readonly Layer[]): Attribution {
+function sourceAuthorship(before: ServiceState, layers: readonly Layer[]): Authorship {
   const isChanged = ({ name, document }: Layer): boolean =>
     !isEqualJson(document, before.layers.find((layer) => layer.name === name)?.document);
   const gone = before.layers.find(({ name }) => !layers.some((layer) => layer.name === name));
@@ -106,13 +106,13 @@ export function decideReference(
 ): Decision {
   if (isDeleted(before)) return { result: answer(before, options.epoch, 'unchanged'), state: before };
   const by = { author: `service:${to}`, reason: `${to} is at version ${version}, and this refers to it` };
-  const outcome = propose(before, baseLayers(before), by, options);
-  if ('problem' in outcome) {
-    const invalid = createProblem('file_invalid', outcome.problem.detail, outcome.problem.errors);
+  const proposed = propose(before, baseLayers(before), by, options);
+  if ('problem' in proposed) {
+    const invalid = createProblem('file_invalid', proposed.problem.detail, proposed.problem.errors);
     return reject({ ...before, sourceProblem: invalid }, options, invalid);
   }
   const state = before.sourceProblem?.code === 'file_missing' ? before : { ...before, sourceProblem: undefined };
-  return isSame(before, outcome.record) && !marksMore(before, outcome.record)
-    ? { result: answer(before, options.epoch, 'unchanged', { warnings: outcome.warnings }), state }
-    : accept(state, outcome.record, options, outcome.warnings);
+  return isSame(before, proposed.record) && !marksMore(before, proposed.record)
+    ? { result: answer(before, options.epoch, 'unchanged', { warnings: proposed.warnings }), state }
+    : accept(state, proposed.record, options, proposed.warnings);
 }

@@ -6,7 +6,7 @@ import { isDeleted, type ServiceState, secretTest, versionOf } from '../service-
 import type { VersionRecord } from '../store/store.ts';
 
 /** Who makes a version, and why. */
-export interface Attribution {
+export interface Authorship {
   readonly author: string;
   readonly reason: string;
 }
@@ -15,7 +15,7 @@ export interface Attribution {
 export function nextRecord(
   state: ServiceState,
   resolved: Resolved | undefined,
-  { author, reason }: Attribution,
+  { author, reason }: Authorship,
   options: { readonly epoch: number; readonly now: number },
 ): VersionRecord {
   const before = state.latest;
