@@ -15,7 +15,8 @@ import { type ConflictNotice, createConflictWatch } from './decide/conflict.ts';
 import { createDependents } from './decide/dependents.ts';
 import { createOtherServices } from './decide/other-services.ts';
 import { defaultPolicies, type Policies } from './policy.ts';
-import { isReadRequest, type ReadContext, read } from './read/read.ts';
+import { read } from './read/read.ts';
+import { isReadRequest, type ReadContext, type ReadRequest } from './read/read-context.ts';
 import { noRules, type RuleSet } from './rule/rule.ts';
 import type { CompiledSchema } from './schema.ts';
 import { answer, isDeleted, type ServiceState, schemasInForce, secretTest } from './service-state.ts';
@@ -204,7 +205,7 @@ function refuseWrongAddress(request: Request, id: string): Problem | undefined {
   return undefined;
 }
 
-type ChangingRequest = Exclude<Request, { op: 'backup' } | Parameters<typeof read>[1]>;
+type ChangingRequest = Exclude<Request, { op: 'backup' } | ReadRequest>;
 
 function toWork(request: ChangingRequest, requestId: string, identity: Identity): Work {
   switch (request.op) {
