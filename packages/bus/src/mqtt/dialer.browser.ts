@@ -27,6 +27,7 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
     } catch (cause) {
       // For instance an insecure one on a secure page. Thrown here, the error would end all further attempts.
       refusal = describeError(cause);
+      // MQTT.js uses no other members of a WebSocket before it is open, and this one never opens.
       return new RefusedSocket() as unknown as WebSocket;
     }
   };
@@ -44,7 +45,7 @@ export function createDialer(address: BrokerAddress, options: MqttTlsOptions = {
 /** MQTT.js does not export its stream builder, but a client that was never connected has it. */
 function webSocketBuilder(options: object): (client: MqttClient) => Wire {
   const client = mqtt.connect({ ...options, manualConnect: true });
-  return client['streamBuilder' as never];
+  return Reflect.get(client, 'streamBuilder');
 }
 
 /** Stands for a WebSocket that the browser refuses to open. */
