@@ -56,7 +56,15 @@ export type LocalCode =
 
 export type SetpointErrorCode = WireCode | LocalCode;
 
-/** A promise that could not be kept. `message` says what happened, why, and what to do next. */
+/**
+ * The error of every package but the bus. `code` says what happened, for programs; `message` says what happened, why, and
+ * what to do next; `faults` has everything that is wrong with a document or with options.
+ * @example
+ * await connect(options).catch((error) => {
+ *   if (error instanceof SetpointError && error.code === 'no_configuration') return startWithoutConfiguration();
+ *   throw error;
+ * });
+ */
 export class SetpointError extends Error {
   override readonly name = 'SetpointError';
   readonly code: SetpointErrorCode;

@@ -77,6 +77,9 @@ const maxFaults = 50;
  * can only be subscribed to).
  * @throws SetpointError `options_invalid` for a pattern with "#", a name twice, or braces within a level, for a schema
  * that takes no object, and for defaults that can't be right
+ * @example
+ * const light = defineTopic('room/{room}/light', z.object({ on: z.boolean() }));
+ * await light.publish(messenger, { room: 'hall' }, { on: true });
  */
 export function defineTopic<const Pattern extends string, Schema extends z.ZodType>(
   pattern: Pattern,
