@@ -1,4 +1,4 @@
-import type { Printer } from './printer.ts';
+import type { Printer } from './output/printer.ts';
 import type { Settings } from './settings.ts';
 
 /** What every command works with. */

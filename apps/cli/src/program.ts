@@ -1,17 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
-import type { Act } from './describe/act.ts';
-import { describeAuthoring } from './describe/authoring.ts';
-import { describeChanging } from './describe/changing.ts';
-import { describeDrafts } from './describe/drafts.ts';
-import { describeProfiles } from './describe/profiles.ts';
-import { describeReading } from './describe/reading.ts';
-import { describeStore } from './describe/store.ts';
-import { describeVersions } from './describe/versions.ts';
 import { type ExitCode, exitCodes, toFailure } from './exit-codes.ts';
-import { createPrinter, type Output } from './printer.ts';
+import { createPrinter, type Output } from './output/printer.ts';
 import { type GlobalOptions, resolveSettings } from './settings.ts';
+import type { Act } from './verbs/verb.ts';
+import { verbGroups } from './verbs.ts';
 
 /** The process around a command. */
 export interface Surroundings {
@@ -25,8 +19,9 @@ export interface Surroundings {
 /** Carries out one command line and says how it ended. Every error is told here; nothing is thrown. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.done;
-  const program = describeProgram(surroundings, async (perform) => {
-    exitCode = await perform(await createContext(program, surroundings));
+  const program = createProgram(surroundings);
+  await defineVerbs(program, args, async (body) => {
+    exitCode = await body(await createContext(program, surroundings));
   });
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -56,7 +51,7 @@ function tell(cause: unknown, program: Command, { env, stdout, stderr }: Surroun
   return exitCode;
 }
 
-function describeProgram({ stdout, stderr }: Surroundings, act: Act): Command {
+function createProgram({ stdout, stderr }: Surroundings): Command {
   const program = new Command('setpoint')
     .description('Reads, changes and watches the configuration of services, over MQTT.')
     .version(readVersion())
@@ -70,20 +65,19 @@ function describeProgram({ stdout, stderr }: Surroundings, act: Act): Command {
     .showHelpAfterError('See setpoint --help.')
     .addHelpText('after', examples);
   for (const [flags, description] of globalOptions) program.option(flags, description);
-  for (const [group, ...describe] of groups) {
-    program.commandsGroup(group);
-    for (const each of describe) each(program, act);
-  }
   return program;
 }
 
-const groups: readonly (readonly [string, ...((program: Command, act: Act) => void)[]])[] = [
-  ['Now:', describeReading],
-  ['Change:', describeChanging, describeDrafts],
-  ['Versions:', describeVersions],
-  ['All services:', describeProfiles, describeStore],
-  ['For those who write configuration:', describeAuthoring],
-];
+/** Lists every verb for `--help`, and loads the flags and bodies of those that the command line may mean. */
+async function defineVerbs(program: Command, args: readonly string[], act: Act): Promise<void> {
+  for (const [heading, verbs] of verbGroups) {
+    program.commandsGroup(heading);
+    for (const { usage, summary, load } of verbs) {
+      const command = program.command(usage).description(summary);
+      if (args.includes(command.name())) (await load()).define(command, act);
+    }
+  }
+}
 
 const readVersion = (): string =>
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version as string;

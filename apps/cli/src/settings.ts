@@ -1,6 +1,6 @@
 import type { KeyRing, Signer } from '@setpoint/protocol';
+import { defaultOperatorName } from './connection/operator-name.ts';
 import { CommandError } from './exit-codes.ts';
-import { defaultOperatorName } from './operator-name.ts';
 
 /** The options that every command has, as commander hands them over. */
 export interface GlobalOptions {
@@ -36,7 +36,7 @@ export interface Settings {
  */
 export async function resolveSettings(options: GlobalOptions, env: Environment): Promise<Settings> {
   const { createTopics, parseName } = await import('@setpoint/protocol');
-  const { readKeyRing, readSigner } = await import('./key-files.ts');
+  const { readKeyRing, readSigner } = await import('./connection/key-files.ts');
   const prefix = options.prefix ?? (env.SETPOINT_PREFIX || '');
   createTopics(prefix);
   const key = options.key ?? (env.SETPOINT_KEY || undefined);

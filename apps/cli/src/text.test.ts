@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createPrinter } from './printer.ts';
-import { outcomeLines, problemLines } from './result-text.ts';
-import { alignColumns } from './table.ts';
-import { differenceText, printable, settingsOf, valueText } from './value-text.ts';
+import { createPrinter } from './output/printer.ts';
+import { outcomeLines, problemLines } from './output/result-text.ts';
+import { alignColumns } from './output/table.ts';
+import { differenceText, printable, settingsOf, valueText } from './output/value-text.ts';
 
 describe('text', () => {
   it('from others can not steer the terminal', () => {

@@ -1,8 +1,8 @@
 import { isJsonObject, type JsonObject, type Result } from '@setpoint/protocol';
-import { ask } from '../ask.ts';
+import { ask } from '../connection/ask.ts';
 import type { Context } from '../context.ts';
 import { CommandError } from '../exit-codes.ts';
-import { readTextFile } from '../text-file.ts';
+import { readTextFile } from '../input/text-file.ts';
 
 export interface SchemaOptions {
   /** A schema of this machine; the authority is not asked. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandError } from '../exit-codes.ts';
-import { readTextFile } from '../text-file.ts';
+import { readTextFile } from '../input/text-file.ts';
 import { type FilledFile, fillFile, parseTemplate, type Template, type TemplateValues } from './template.ts';
 
 /** The templates that come with the command line. */

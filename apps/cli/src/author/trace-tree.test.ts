@@ -1,6 +1,6 @@
 import type { ConfigReport, Explanation } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import type { Standing } from '../standings.ts';
+import type { Standing } from '../output/fleet-status.ts';
 import { createTrace, type Process, type TraceSources, traceLines } from './trace-tree.ts';
 
 const explanation: Explanation = {

@@ -7,8 +7,8 @@ import {
   type LayerValue,
   type Pointer,
 } from '@setpoint/protocol';
-import type { Standing } from '../standings.ts';
-import { printable, timeText, valueText } from '../value-text.ts';
+import type { Standing } from '../output/fleet-status.ts';
+import { printable, timeText, valueText } from '../output/value-text.ts';
 
 /** The whole path of one value: from its layers to the processes that run it. */
 export interface Trace {
