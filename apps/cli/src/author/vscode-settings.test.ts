@@ -29,12 +29,14 @@ describe('the settings of the editor', () => {
     ).toBe(`// mine
 {
   "editor.tabSize": 2, // two
-  "files.exclude": { "**/*.js": true },
+  "files.exclude": {
+    "**/*.js": true
+  },
   "yaml.schemas": {
     "./.vscode/stt.schema.json": [
       "**/stt.yaml"
     ]
-  } /* last */
+  }, /* last */
 }
 `);
   });
