@@ -83,8 +83,9 @@ export async function collectRetained<Type extends MessageType>(
   });
   const message = `the broker did not answer within ${settings.timeoutMs} ms`;
   await within(settings.timeoutMs, Promise.race([quiet, failed]), message);
+  // Each entry was opened with the type under which it is listed.
   const found = types.map((type) => [type, [...byTopic.values()].filter((entry) => entry.type === type)] as const);
-  return Object.fromEntries(found) as never;
+  return Object.fromEntries(found) as unknown as { [Kind in Type]: CollectedMessage<Messages[Kind]>[] };
 }
 
 /** Resolves when, after a subscription was granted, nothing has come for a while. */

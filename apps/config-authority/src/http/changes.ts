@@ -28,7 +28,7 @@ export const changeQuery: z.ZodType<ChangeQuery> = z.strictObject({
     .transform((text) => text === 'true')
     .exactOptional()
     .register(apiSchemas, { description: 'Also where a running process can’t take the change over.' }),
-}) as never;
+}) as z.ZodType as z.ZodType<ChangeQuery>;
 
 interface ChangeHeaders {
   readonly 'x-setpoint-reason'?: string;
@@ -41,7 +41,7 @@ export const changeHeaders: z.ZodType<ChangeHeaders> = z.looseObject({
   'if-none-match': text('"*": only where the service does not exist yet.'),
   'idempotency-key': text('Names the request; the same again gets the first answer.'),
   'x-setpoint-reason': reason.exactOptional().register(apiSchemas, { description: 'Why; in the history.' }),
-}) as never;
+});
 
 interface ChangeRequest extends FastifyRequest {
   readonly query: ChangeQuery;

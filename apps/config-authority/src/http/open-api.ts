@@ -38,7 +38,7 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
       const { schema, url } = transform({ ...given, schema: withPlainBody(given.schema) } as typeof given);
       return { schema: withBodyTypes(schema, given.schema, transform, given), url };
     },
-    transformObject: (given) => open(prune(transformObject(given) as Json)) as never,
+    transformObject: (given) => open(prune(transformObject(given) as Json)) as ReturnType<typeof transformObject>,
   });
   app.get(
     '/openapi.json',
@@ -90,8 +90,8 @@ function withBodyTypes(
   const types = bodyTypesOf(schema);
   if (!types) return transformed as FastifySchema;
   const content = Object.entries(types.content).map(([type, { schema: body }]) => {
-    const told = transform({ ...given, schema: { body } } as never).schema as { body: Json };
-    return [type, { schema: told.body }];
+    const transformed = transform({ ...given, schema: { body } } as typeof given).schema as { body: Json };
+    return [type, { schema: transformed.body }];
   });
   return { ...(transformed as object), body: { content: Object.fromEntries(content) } } as FastifySchema;
 }

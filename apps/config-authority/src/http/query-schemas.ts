@@ -2,9 +2,10 @@ import type { HistoryFilter, Moment, Pointer } from '@setpoint/protocol';
 import { z } from 'zod';
 import { apiSchemas, label, name, pointer, time } from './fields.ts';
 
-/** What is asked for, in paths and queries. */
+// The schemas of paths and queries.
 
-// `optional` after `coerce`: before zod 4.5 the exact one made NaN of what is not there.
+// `optional` after `coerce`, because before zod 4.5 the exact one made NaN of a missing member. The casts say what its type
+// can't: a member that is there has a value.
 
 export const serviceParams: z.ZodType<{ readonly service: string }> = z.object({ service: name });
 
@@ -14,16 +15,16 @@ const moment = {
   at: time.exactOptional(),
 };
 
-/** Which version; the present one where nothing is said. */
-export const momentQuery: z.ZodType<Moment> = z.strictObject(moment) as never;
+/** Selects a version; the present one by default. */
+export const momentQuery: z.ZodType<Moment> = z.strictObject(moment) as z.ZodType as z.ZodType<Moment>;
 
-/** Which value, and of which version. */
+/** Selects a value, and a version. */
 export const explainQuery: z.ZodType<Moment & { readonly pointer?: Pointer }> = z.strictObject({
   pointer: pointer.exactOptional(),
   ...moment,
-}) as never;
+}) as z.ZodType as z.ZodType<Moment & { readonly pointer?: Pointer }>;
 
-/** Which part of the history. */
+/** Selects a part of the history. */
 export interface HistoryQuery extends Omit<HistoryFilter, 'by'> {
   readonly author?: string;
 }
@@ -45,9 +46,9 @@ export const historyQuery: z.ZodType<HistoryQuery> = z.strictObject({
   author: z.string().min(1).max(1000).exactOptional(),
   since: time.exactOptional(),
   pointer: pointer.exactOptional(),
-}) as never;
+}) as z.ZodType as z.ZodType<HistoryQuery>;
 
-/** In a request the author is who asks. */
+/** Renames `author` to `by`: in a request, `author` is the caller. */
 export const toFilter = ({ author, ...filter }: HistoryQuery): HistoryFilter => ({
   ...filter,
   ...(author !== undefined && { by: author }),

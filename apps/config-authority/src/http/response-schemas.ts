@@ -22,19 +22,20 @@ import { z } from 'zod';
 import { apiSchemas, count, digest, jsonObject, jsonValue, name, version } from './fields.ts';
 import { type HttpProblemBody, httpCodes } from './problems.ts';
 
-/** What is answered. */
+// The schemas of responses. They describe what is sent; nothing is parsed with them, so casts can hide no bad input.
 
-// As the pattern of a pointer is of use to no reader of the API, a place is a text there.
-const fault: z.ZodType<Fault> = z
-  .object({ ...faultMembers, pointer: z.string() })
-  .register(apiSchemas, { id: 'Fault', description: 'One thing that is wrong at one place.' }) as never;
+// A pointer is plain text here: its pattern would not help readers of the API.
+const fault: z.ZodType<Fault> = z.object({ ...faultMembers, pointer: z.string() }).register(apiSchemas, {
+  id: 'Fault',
+  description: 'One thing that is wrong at one place.',
+}) as z.ZodType as z.ZodType<Fault>;
 
 const fix: z.ZodType<Fix> = z
   .object({ patch: z.array(jsonObject), complete: z.boolean(), remaining: z.array(fault) })
   .register(apiSchemas, {
     id: 'Fix',
     description: 'A JSON Patch that would mend what is wrong. Nothing was changed.',
-  }) as never;
+  }) as z.ZodType as z.ZodType<Fix>;
 
 const problemMembers = {
   type: z.string(),
@@ -65,7 +66,7 @@ const resultMembers = {
 export const result: z.ZodType<Result> = z.object(resultMembers).register(apiSchemas, {
   id: 'Result',
   description: 'What became of a change, and where the service stands after it.',
-}) as never;
+});
 
 const layerMembers = {
   layer: z.enum(layerNames),
@@ -88,7 +89,7 @@ const explanation: z.ZodType<Explanation> = z
     description: z.string().exactOptional(),
     beneath: z.array(z.object({ value: jsonValue, ...layerMembers })),
   })
-  .register(apiSchemas, { id: 'Explanation', description: 'Where a value comes from, and what it hides.' }) as never;
+  .register(apiSchemas, { id: 'Explanation', description: 'Where a value comes from, and what it hides.' });
 
 const logEntry: z.ZodType<LogEntry> = z
   .object({
@@ -102,11 +103,11 @@ const logEntry: z.ZodType<LogEntry> = z
     changed: z.array(z.string()),
     deleted: z.boolean().exactOptional(),
   })
-  .register(apiSchemas, { id: 'LogEntry', description: 'One version.' }) as never;
+  .register(apiSchemas, { id: 'LogEntry', description: 'One version.' });
 
 const difference: z.ZodType<Difference> = z
   .object({ pointer: z.string(), before: jsonValue.exactOptional(), after: jsonValue.exactOptional() })
-  .register(apiSchemas, { id: 'Difference' }) as never;
+  .register(apiSchemas, { id: 'Difference' });
 
 /** A service in the list of them. */
 export interface ServiceSummary {
@@ -142,7 +143,7 @@ export const serviceList: z.ZodType<{ readonly services: readonly ServiceSummary
       })
       .register(apiSchemas, { id: 'ServiceSummary' }),
   ),
-}) as never;
+});
 
 /** Where a value of a document comes from. */
 export interface Source {
@@ -177,7 +178,7 @@ export const serviceDocument: z.ZodType<ServiceDocument> = z
   .register(apiSchemas, {
     id: 'ServiceDocument',
     description: 'The document of a service; secrets are masked.',
-  }) as never;
+  });
 
 /** A page of the history; `next` goes on where it ends. */
 export interface History {
@@ -192,15 +193,15 @@ export const history: z.ZodType<History> = z
       .nullable()
       .register(apiSchemas, { description: 'For `before`, to get the next page; null at the end.' }),
   })
-  .register(apiSchemas, { id: 'History', description: 'Versions, newest first.' }) as never;
+  .register(apiSchemas, { id: 'History', description: 'Versions, newest first.' });
 
 export const differences: z.ZodType<{ readonly diff: readonly Difference[] }> = z.object({
   diff: z.array(difference),
-}) as never;
+});
 
 export const explanations: z.ZodType<{ readonly explanation: readonly Explanation[] }> = z.object({
   explanation: z.array(explanation),
-}) as never;
+});
 
 export const blames: z.ZodType<{ readonly blame: readonly Blame[] }> = z.object({
   blame: z.array(
@@ -214,19 +215,19 @@ export const blames: z.ZodType<{ readonly blame: readonly Blame[] }> = z.object(
       })
       .register(apiSchemas, { id: 'Blame' }),
   ),
-}) as never;
+});
 
 const mark = { author: z.string(), reason: z.string(), at: z.string() };
 
 export const tags: z.ZodType<{ readonly tags: readonly Tag[] }> = z.object({
   tags: z.array(z.object({ service: name, tag: z.string(), version, ...mark }).register(apiSchemas, { id: 'Tag' })),
-}) as never;
+});
 
 export const drafts: z.ZodType<{ readonly drafts: readonly DraftSummary[] }> = z.object({
   drafts: z.array(
     z.object({ service: name, draft: z.string(), base: count, ...mark }).register(apiSchemas, { id: 'Draft' }),
   ),
-}) as never;
+});
 
 export const profiles: z.ZodType<{ readonly profiles: readonly Profile[] }> = z.object({
   profiles: z.array(
@@ -234,7 +235,7 @@ export const profiles: z.ZodType<{ readonly profiles: readonly Profile[] }> = z.
       .object({ profile: z.string(), services: z.record(z.string(), count), ...mark })
       .register(apiSchemas, { id: 'Profile' }),
   ),
-}) as never;
+});
 
 export const hits: z.ZodType<{ readonly hits: readonly SearchHit[] }> = z.object({
   hits: z.array(
@@ -251,7 +252,7 @@ export const hits: z.ZodType<{ readonly hits: readonly SearchHit[] }> = z.object
         description: 'Score: 1 exact, 0.8 prefix, 0.6 contains, 0.3 in the description.',
       }),
   ),
-}) as never;
+});
 
 const standings = ['applied', 'pending', 'rejected', 'restartPending', 'offline'] as const;
 
@@ -275,4 +276,4 @@ export const instances: z.ZodType<{ readonly instances: readonly InstanceState[]
         description: 'What an instance said last; `health` is a setpoint.health.v1.',
       }),
   ),
-}) as never;
+}) as z.ZodType as z.ZodType<{ readonly instances: readonly InstanceState[] }>;

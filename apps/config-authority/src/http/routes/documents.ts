@@ -101,7 +101,7 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
       const { format } = request.query;
       const { service } = request.params;
       const { found } = await perform(authority(), request, reply, { service, op: 'export', format });
-      return reply.type(`${contentTypes[format]}; charset=utf-8`).send(found?.text as never);
+      return reply.type(`${contentTypes[format]}; charset=utf-8`).send(found?.text ?? '');
     },
   );
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@setpoint/protocol';
 import { z } from 'zod';
 import type { ApiContext, ApiScope } from '../api-context.ts';
 import { change, changeBookmark, changeHeaders, changeQuery } from '../changes.ts';
@@ -51,7 +52,7 @@ export async function addDraftRoutes(app: ApiScope, { authority }: ApiContext): 
         service,
         op: 'draft_save',
         draft,
-        patch: request.body as never,
+        patch: request.body as JsonObject,
       });
     },
   );

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ApiAuthority, ApiContext, ApiScope } from '../api-context.ts';
 import type { EventLog } from '../event-log.ts';
@@ -59,7 +60,8 @@ export async function addEventRoutes(app: ApiScope, { events, heartbeatMs, autho
       });
       readers.add(stream);
       stream.once('close', () => readers.delete(stream));
-      return reply.send(stream as never);
+      // The schema of the route describes the text that a client reads from the stream.
+      return (reply as FastifyReply).send(stream);
     },
   );
 }

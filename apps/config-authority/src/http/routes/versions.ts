@@ -198,7 +198,9 @@ function readSide(text: string): Side | undefined {
   const [, kind, what = ''] = /^(tag|draft|layer|service):(.*)$/s.exec(text) ?? [];
   if (kind === 'service') return name.safeParse(what).success ? { service: what } : undefined;
   if (kind === 'layer') return layers.includes(what) ? ({ layer: what } as Side) : undefined;
-  if (kind !== undefined) return label.safeParse(what).success ? ({ [kind]: what } as unknown as Side) : undefined;
+  if (kind !== undefined && !label.safeParse(what).success) return undefined;
+  if (kind === 'tag') return { tag: what };
+  if (kind === 'draft') return { draft: what };
   return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
 }
 
