@@ -38,6 +38,7 @@ export type {
   MessageHandler,
   MessageSubscribeOptions,
   MessageSubscription,
+  PendingMessageSubscription,
   QueueOptions,
   SubscriptionStats,
 } from './messaging/subscription.ts';

@@ -16,7 +16,7 @@ describe('House-20-No-Schema: a process that connects without a schema', () => {
     await using lamp = await connect({ bus: broker.connect, service: 'lamp', logger });
     await using remote = await connect({ bus: broker.connect, service: 'remote', logger });
     const messages = createInbox<unknown>();
-    await lamp.messenger.subscribe('lamp/on', ({ data }) => messages.put(data)).ready;
+    await lamp.messenger.subscribe('lamp/on', ({ data }) => messages.put(data));
     expect(await remote.messenger.publish('lamp/on', { on: true })).toMatchObject({ status: 'sent' });
     expect(await messages.next()).toEqual({ on: true });
   });

@@ -1,4 +1,5 @@
 import type { Bus } from '@setpoint/bus';
+import { awaitable } from '@setpoint/bus/internal';
 import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import { createEnvelopeWriter, type Envelope, type JsonObject, openEnvelope, SetpointError } from '@setpoint/protocol';
 import { createBackpressureBudget } from './backpressure-budget.ts';
@@ -25,6 +26,7 @@ import {
   type MessageSubscription,
   type OwnSubscription,
   openSubscription,
+  type PendingMessageSubscription,
 } from './subscription.ts';
 import { createTimeSlice } from './time-slice.ts';
 
@@ -40,14 +42,15 @@ export interface Messenger {
   /**
    * Calls `handler` for every message on a matching topic (`+`, `#`; a wildcard at the first level matches no `$` topic),
    * one after another in the order of arrival. A message that comes twice is handled once; one whose handler threw is not
-   * counted as handled, and is handled if it comes again. A slow handler fills its own queue and nothing else.
+   * counted as handled, and is handled if it comes again. A slow handler fills its own queue and nothing else. Awaiting
+   * the subscription waits until the broker has granted it.
    * @throws SetpointError `options_invalid`; BusError `topic_invalid`, `stopped`
    */
   subscribe<T = JsonObject>(
     filter: string,
     handler: MessageHandler<T>,
     options?: MessageSubscribeOptions,
-  ): MessageSubscription;
+  ): PendingMessageSubscription;
   /**
    * Publishes a request and resolves with the data of the reply, or the first item of a stream.
    * @throws SetpointError `no_answer` after `timeoutMs`, `reply_failed`, `overloaded`, `stopped`, `message_invalid`,
@@ -74,7 +77,7 @@ export interface Messenger {
     filter: string,
     handler: ReplyHandler<T>,
     options?: MessageSubscribeOptions,
-  ): MessageSubscription;
+  ): PendingMessageSubscription;
   /** Counts what became of everything that was published, requests and replies included. */
   stats(): MessengerStats;
 }
@@ -209,7 +212,7 @@ export function createMessenger({
       }),
     subscribe(filter, handler, options) {
       checkListening('subscribe', handler, options);
-      return subscribe(filter, handler as MessageHandler<unknown>, options);
+      return awaitable<MessageSubscription>(subscribe(filter, handler as MessageHandler<unknown>, options));
     },
     request: (async (topic, data, options) => {
       checkSending(topic, options, requestShape);
@@ -226,7 +229,7 @@ export function createMessenger({
     reply(filter, handler, options) {
       checkListening('reply', handler, options);
       const replier = createReplier(shared, handler) as MessageHandler<unknown>;
-      return subscribe(filter, replier, { concurrency: replyConcurrency, ...options });
+      return awaitable<MessageSubscription>(subscribe(filter, replier, { concurrency: replyConcurrency, ...options }));
     },
     stats: () => ({ ...publisher.counters(), pendingRequests: requester.pending, subscriptions: subscriptions.size }),
     stop({ graceMs = 1000 } = {}) {

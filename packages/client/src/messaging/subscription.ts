@@ -52,6 +52,9 @@ export interface MessageSubscription extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A subscription that can be awaited until the broker has granted it. */
+export type PendingMessageSubscription = MessageSubscription & PromiseLike<MessageSubscription>;
+
 export interface SubscriptionOptions {
   readonly bus: Pick<Bus, 'subscribe'>;
   /** Of the connection; undefined where the bus can't be held back. */

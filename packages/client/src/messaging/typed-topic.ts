@@ -6,7 +6,7 @@ import type { MessageData } from './message-data.ts';
 import { InvalidMessage } from './message-handling.ts';
 import { createPublishPromise, type MessageOptions, type PublishPromise } from './message-publisher.ts';
 import type { Messenger } from './messenger.ts';
-import type { MessageSubscribeOptions, MessageSubscription } from './subscription.ts';
+import type { MessageSubscribeOptions, PendingMessageSubscription } from './subscription.ts';
 
 /** The names in the braces of a pattern: `{ sensor: string }` of `sensor/{sensor}/reading`. */
 export type TopicParams<Pattern extends string> = string extends Pattern
@@ -48,7 +48,7 @@ export interface TypedTopic<Pattern extends string, Schema extends z.ZodType> {
     messenger: Messenger,
     handler: (data: z.output<Schema>, context: TypedMessage<Pattern>) => unknown,
     options?: MessageSubscribeOptions,
-  ): MessageSubscription;
+  ): PendingMessageSubscription;
 }
 
 export interface TypedMessage<Pattern extends string> {
