@@ -1,20 +1,11 @@
-import {
-  chmodSync,
-  closeSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+import { chmodSync, closeSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SetpointError } from '@setpoint/protocol';
 import { syncPath } from './disk-files.ts';
 import { applicationId, migrate, migrations, readPragma } from './migrations.ts';
+import { readOwner, removeOwner, writeOwner } from './owner-note.ts';
+import { busy, damaged, describe, isDamage, openingError, sqliteCode, unavailable } from './sqlite-errors.ts';
 
 /** An open database file that is ours alone, sound, private and of the newest schema. */
 export interface StoreFile {
@@ -266,82 +257,4 @@ function configure(db: DatabaseSync, maxBytes: number | undefined): void {
 /** The process may have died between the schema and the epoch. */
 function beginLineage(db: DatabaseSync, nowMs: number): void {
   db.prepare('INSERT INTO lineage SELECT ? WHERE NOT EXISTS (SELECT 1 FROM lineage)').run(Math.floor(nowMs / 1000));
-}
-
-/** Says who has the file, for the message of the one that comes second. The lock itself does not depend on it. */
-function writeOwner(path: string, nowMs: number): void {
-  const owner = `process ${process.pid} on ${hostname()} since ${new Date(nowMs).toISOString()}`;
-  try {
-    writeFileSync(ownerPath(path), owner, { mode: 0o600 });
-  } catch {
-    // A message that says less is no reason not to start.
-  }
-}
-
-function readOwner(path: string): string {
-  try {
-    return readFileSync(ownerPath(path), 'utf8');
-  } catch {
-    return 'another process';
-  }
-}
-
-const ownerPath = (path: string): string => `${path}-owner`;
-
-/** While the lock is still held: afterwards it could be the next owner's. */
-function removeOwner(path: string): void {
-  try {
-    rmSync(ownerPath(path));
-  } catch {
-    // It only ever names the last owner.
-  }
-}
-
-/** What we ask never changes: a statement that does not compile met other tables than ours. */
-const otherSchema = 1;
-const busy = 5;
-const corrupt = 11;
-const notADatabase = 26;
-
-function openingError(path: string, cause: unknown): SetpointError {
-  if (cause instanceof SetpointError) return cause;
-  if (sqliteCode(cause) === busy) return locked(path, cause);
-  return isDamage(cause) ? damaged(path, cause) : unavailable(path, cause);
-}
-
-const isDamage = (cause: unknown): boolean => [otherSchema, corrupt, notADatabase].includes(sqliteCode(cause) ?? 0);
-
-function sqliteCode(cause: unknown): number | undefined {
-  if (!(cause instanceof Error && 'errcode' in cause)) return undefined;
-  // Extended codes carry the primary one in the low byte.
-  return Number(cause.errcode) & 0xff;
-}
-
-const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
-
-function locked(path: string, cause: unknown): SetpointError {
-  return new SetpointError(
-    'store_locked',
-    `${path} is open in ${readOwner(path)}: only one authority may write to a store. ` +
-      'Stop that process, or give this one a file of its own',
-    { cause },
-  );
-}
-
-function damaged(path: string, cause: unknown): SetpointError {
-  return new SetpointError(
-    'store_damaged',
-    `${path} is damaged (${describe(cause)}): restore a backup of it, or move it away together with ` +
-      `${path}-wal to start a new epoch`,
-    { cause },
-  );
-}
-
-function unavailable(path: string, cause: unknown): SetpointError {
-  return new SetpointError(
-    'store_unavailable',
-    `${path} could not be opened (${describe(cause)}): its folder must exist, this process must be allowed to ` +
-      'write to both, and the disk must have room',
-    { cause },
-  );
 }
