@@ -15,7 +15,7 @@ import {
   type TrustedKeys,
   trustedKeyOf,
 } from '@setpoint/protocol';
-import { validate } from '../../packages/engine/src/validate.ts';
+import { validate } from '../../packages/engine/src/schema/validate.ts';
 import type { Broker } from './harness/brokers.ts';
 import { clockMs } from './harness/clock.ts';
 import { fileLayer, largeDocument, largeSchema, schemaFileOf } from './harness/documents.ts';

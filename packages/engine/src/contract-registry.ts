@@ -1,6 +1,6 @@
 import type { Contract } from '@setpoint/protocol';
-import { type CompiledSchema, compileSchema } from './schema.ts';
-import type { LiveContract } from './validate.ts';
+import { type CompiledSchema, compileSchema } from './schema/schema.ts';
+import type { LiveContract } from './schema/validate.ts';
 
 /** The schemas that instances announced, and which of them running instances have now. */
 export interface ContractRegistry {

@@ -1,9 +1,9 @@
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { createEngine, type EngineOptions } from './engine.ts';
-import { parsePolicies } from './policy.ts';
+import { parsePolicies } from './rule/policy.ts';
 import { createRuleSet, type Rule, type RuleSet } from './rule/rule.ts';
-import { compileSchema } from './schema.ts';
+import { compileSchema } from './schema/schema.ts';
 import { createMemoryStore } from './store/memory.ts';
 
 async function open(options: Pick<EngineOptions, 'policies' | 'rules'> = {}) {

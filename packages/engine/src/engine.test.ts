@@ -4,7 +4,7 @@ import { type ContractRegistry, createContractRegistry } from './contract-regist
 import type { ConflictNotice } from './decide/conflict.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { parseYamlFile } from './layer/yaml-file.ts';
-import { compileSchema } from './schema.ts';
+import { compileSchema } from './schema/schema.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store, VersionRecord } from './store/store.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonObject, Result } from '@setpoint/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createEngine, type Engine } from './engine.ts';
-import { compileSchema } from './schema.ts';
+import { compileSchema } from './schema/schema.ts';
 import { createMemoryStore } from './store/memory.ts';
 
 const secret = 'hunter2-hunter2';

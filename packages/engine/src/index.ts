@@ -20,19 +20,19 @@ export type { Layer, Place } from './layer/layer.ts';
 export type { LayTextsOptions, NamedText } from './layer/named-texts.ts';
 export { layTexts } from './layer/named-texts.ts';
 export type { Override, Setting } from './layer/overrides.ts';
+export type { Origin, Resolved, Sources } from './layer/resolve.ts';
+export { resolve } from './layer/resolve.ts';
 export { editYaml } from './layer/yaml-edit.ts';
 export type { ParsedFile, PlacedFile } from './layer/yaml-file.ts';
 export { parsePlaced, parseYamlFile } from './layer/yaml-file.ts';
-export type { ParsedPolicies, Policies, Retention, ServicePolicy } from './policy.ts';
-export { parsePolicies } from './policy.ts';
-export type { Origin, Resolved, Sources } from './resolve.ts';
-export { resolve } from './resolve.ts';
+export type { ParsedPolicies, Policies, Retention, ServicePolicy } from './rule/policy.ts';
+export { parsePolicies } from './rule/policy.ts';
 export type { Finding, OtherServices, Rule, RuleContext, RuleSet } from './rule/rule.ts';
 export { createRuleSet } from './rule/rule.ts';
 export type { ParsedRules } from './rule/rule-file.ts';
 export { parseRuleFile } from './rule/rule-file.ts';
-export type { CompiledSchema, SchemaExtras } from './schema.ts';
-export { compileSchema } from './schema.ts';
+export type { CompiledSchema, SchemaExtras } from './schema/schema.ts';
+export { compileSchema } from './schema/schema.ts';
 
 // For authors of stores.
 export type {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseYamlFile } from './layer/yaml-file.ts';
-import { compileSchema } from './schema.ts';
+import { compileSchema } from './schema/schema.ts';
 import {
   answer,
   baseLayers,

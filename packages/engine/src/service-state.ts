@@ -11,11 +11,11 @@ import { leavesOf } from './document/leaf-settings.ts';
 import { createOverlapTest } from './document/overlap.ts';
 import type { Layer } from './layer/layer.ts';
 import { type Override, writeSettings } from './layer/overrides.ts';
-import { isSecretIn, type SecretTest } from './redact.ts';
-import { resolve } from './resolve.ts';
-import type { CompiledSchema } from './schema.ts';
+import { resolve } from './layer/resolve.ts';
+import { isSecretIn, type SecretTest } from './schema/redact.ts';
+import type { CompiledSchema } from './schema/schema.ts';
+import type { LiveContract } from './schema/validate.ts';
 import type { VersionRecord } from './store/store.ts';
-import type { LiveContract } from './validate.ts';
 
 /** All that a decision about one service looks at. Never changed in place: a decision makes the next one. */
 export interface ServiceState {

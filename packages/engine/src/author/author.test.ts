@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Explanation, JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { writeDocs } from './docs.ts';
 import { writeExample } from './example.ts';
 import { describeSettings } from './settings.ts';

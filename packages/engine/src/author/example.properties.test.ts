@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { writeDocs } from './docs.ts';
 import { writeExample } from './example.ts';
 import { describeSettings } from './settings.ts';

@@ -8,7 +8,7 @@ import {
 } from '@setpoint/protocol';
 import { placesAround } from '../document/overlap.ts';
 import { yamlLines, yamlText } from '../export/yaml-text.ts';
-import type { CompiledSchema } from '../schema.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 import { sampleOf } from './sample.ts';
 import { describeSettings, type SettingRow } from './settings.ts';
 

@@ -1,4 +1,4 @@
-export { compileSchema } from '../schema.ts';
+export { compileSchema } from '../schema/schema.ts';
 export { writeDocs } from './docs.ts';
 export { writeExample } from './example.ts';
 export type { SettingRow } from './settings.ts';

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 import { keyword, typesOf, valuesOf } from './keyword-text.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { formatPointer, type JsonObject, type JsonValue, mask, type Pointer, readPointer } from '@setpoint/protocol';
-import type { CompiledSchema } from '../schema.ts';
-import type { Shape } from '../shape.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import type { Shape } from '../schema/shape.ts';
 import { boundsText, isMap, keyword, typeText } from './keyword-text.ts';
 import { sampleOf } from './sample.ts';
 

@@ -2,9 +2,9 @@ import type { Problem, Request, Result, Rewrite } from '@setpoint/protocol';
 import type { Identity } from '../access.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { FindService } from '../layer/references.ts';
-import type { ServicePolicy } from '../policy.ts';
+import type { ServicePolicy } from '../rule/policy.ts';
 import type { OtherServices, RuleSet } from '../rule/rule.ts';
-import type { CompiledSchema } from '../schema.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 import type { ServiceState } from '../service-state.ts';
 import type { StoredDraft, StoredSources, VersionRecord } from '../store/store.ts';
 

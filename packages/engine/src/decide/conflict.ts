@@ -1,6 +1,6 @@
 import { createProblem, type JsonObject, type Pointer, type Result, readPointer } from '@setpoint/protocol';
 import { createOverlapTest } from '../document/overlap.ts';
-import { isSecretIn, redactDifference, type SecretTest } from '../redact.ts';
+import { isSecretIn, redactDifference, type SecretTest } from '../schema/redact.ts';
 
 /** Two changes of overlapping settings within this time are told to the operator who was overwritten. Milliseconds. */
 export const conflictWindowMs = 5000;

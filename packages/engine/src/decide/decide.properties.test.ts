@@ -9,9 +9,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../engine.ts';
+import { resolve } from '../layer/resolve.ts';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { resolve } from '../resolve.ts';
-import { type CompiledSchema, compileSchema } from '../schema.ts';
+import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
 import { baseLayers, emptyState, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { VersionRecord } from '../store/store.ts';

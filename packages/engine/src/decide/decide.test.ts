@@ -2,9 +2,9 @@ import type { JsonObject, JsonValue, PatchOperation, Problem } from '@setpoint/p
 import { describe, expect, it } from 'vitest';
 import type { Layer } from '../layer/layer.ts';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { defaultPolicy } from '../policy.ts';
+import { defaultPolicy } from '../rule/policy.ts';
 import { createRuleSet, type Rule } from '../rule/rule.ts';
-import { type CompiledSchema, compileSchema } from '../schema.ts';
+import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
 import { emptyState, type ServiceState } from '../service-state.ts';
 import type { DecideOptions, Decision, SourcesChange, WriteRequest } from './change.ts';
 import { decide } from './decide.ts';

@@ -4,8 +4,8 @@ import { hiddenByArguments } from '../layer/arguments.ts';
 import { compose } from '../layer/compose.ts';
 import type { Layer } from '../layer/layer.ts';
 import { deriveOverrides, type Override } from '../layer/overrides.ts';
-import { defaultPolicy } from '../policy.ts';
-import { type Resolved, resolve } from '../resolve.ts';
+import { type Resolved, resolve } from '../layer/resolve.ts';
+import { defaultPolicy } from '../rule/policy.ts';
 import {
   answer,
   baseLayers,

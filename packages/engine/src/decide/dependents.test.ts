@@ -4,7 +4,7 @@ import { createEngine, type Engine } from '../engine.ts';
 import { layFiles } from '../layer/files.ts';
 import type { Layer } from '../layer/layer.ts';
 import { parsePlaced } from '../layer/yaml-file.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { Store, VersionRecord } from '../store/store.ts';
 

@@ -1,6 +1,6 @@
 import type { Fault, JsonObject, Problem, Result } from '@setpoint/protocol';
-import { assess, documentsAround } from '../assess.ts';
-import { proposeFix } from '../fix/propose.ts';
+import { proposeFix } from '../fix/propose-fix.ts';
+import { assess, documentsAround } from '../rule/assess.ts';
 import { type Invalid, maxFaults } from './propose.ts';
 import type { RewriteRequest } from './target.ts';
 

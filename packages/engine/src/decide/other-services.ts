@@ -1,4 +1,4 @@
-import type { Policies } from '../policy.ts';
+import type { Policies } from '../rule/policy.ts';
 import type { OtherServices } from '../rule/rule.ts';
 import { isDeleted, type ServiceState, secretTest } from '../service-state.ts';
 

@@ -6,18 +6,18 @@ import {
   type Pointer,
   type Problem,
 } from '@setpoint/protocol';
-import { type AssessContext, type Assessment, assess } from '../assess.ts';
 import { createOverlapTest } from '../document/overlap.ts';
 import { compose } from '../layer/compose.ts';
 import type { Layer, Place } from '../layer/layer.ts';
 import { type FindService, findServiceCircle } from '../layer/references.ts';
-import { defaultPolicy } from '../policy.ts';
-import { isSecretIn } from '../redact.ts';
-import { type Resolved, resolve } from '../resolve.ts';
+import { type Resolved, resolve } from '../layer/resolve.ts';
+import { type AssessContext, type Assessment, assess } from '../rule/assess.ts';
+import { defaultPolicy } from '../rule/policy.ts';
 import { noOtherServices, noRules } from '../rule/rule.ts';
+import { isSecretIn } from '../schema/redact.ts';
+import { placeFault } from '../schema/validate.ts';
 import { type ServiceState, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
-import { placeFault } from '../validate.ts';
 import { type Authorship, nextRecord } from '../version/record.ts';
 import type { DecideOptions } from './change.ts';
 import { isFile } from './source-words.ts';

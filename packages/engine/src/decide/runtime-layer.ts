@@ -2,7 +2,7 @@ import { isEqualJson, isWithin, type JsonObject, type Pointer } from '@setpoint/
 import { compose } from '../layer/compose.ts';
 import type { Layer } from '../layer/layer.ts';
 import { differences, type Override, readSetting, writeSettings } from '../layer/overrides.ts';
-import type { Resolved } from '../resolve.ts';
+import type { Resolved } from '../layer/resolve.ts';
 
 /**
  * The settable document that resolves to the wanted one. A place within a reference can only be set together with the

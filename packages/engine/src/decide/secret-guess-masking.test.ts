@@ -2,7 +2,7 @@ import type { JsonObject, Result } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../engine.ts';
 import type { Layer } from '../layer/layer.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { createMemoryStore } from '../store/memory.ts';
 
 const schema = compileSchema({

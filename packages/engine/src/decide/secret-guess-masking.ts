@@ -1,7 +1,7 @@
 import type { Fault, Pointer, Rewrite } from '@setpoint/protocol';
 import { leavesOf, placesOf } from '../document/leaf-settings.ts';
 import { readMergePatch } from '../layer/overrides.ts';
-import type { SecretTest } from '../redact.ts';
+import type { SecretTest } from '../schema/redact.ts';
 import type { VersionRecord } from '../store/store.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { createProblem, isEqualJson, type Problem } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
-import { shareLayers } from '../layer/share.ts';
+import { resolve } from '../layer/resolve.ts';
+import { shareLayers } from '../layer/structural-sharing.ts';
 import { type MigratedSources, migrateSources } from '../migration/migrate-sources.ts';
-import { resolve } from '../resolve.ts';
-import type { CompiledSchema } from '../schema.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
 import { type Authorship, isSame, marksMore } from '../version/record.ts';
 import type { DecideOptions, Decision, ReferenceChange, SourcesChange } from './change.ts';

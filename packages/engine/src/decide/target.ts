@@ -15,7 +15,7 @@ import { applyJsonPatch } from '../document/json-patch.ts';
 import { createWithinTest } from '../document/overlap.ts';
 import { parseImport } from '../export/parse-import.ts';
 import { type Override, readMergePatch, readSetting, writeSettings } from '../layer/overrides.ts';
-import type { SecretTest } from '../redact.ts';
+import type { SecretTest } from '../schema/redact.ts';
 import type { StoredDraft, VersionRecord } from '../store/store.ts';
 import { findContested } from '../version/draft-patch.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine, type Engine } from '../engine.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { createMemoryStore } from '../store/memory.ts';
 
 const now = (): number => Date.parse('2026-06-01T00:00:00Z');

@@ -1,8 +1,8 @@
 import { createProblem, type Problem } from '@setpoint/protocol';
 import { type Identity, mayRead } from '../access.ts';
 import type { OtherServices } from '../rule/rule.ts';
+import { findNearName } from '../schema/unknown-keys.ts';
 import { isDeleted, type ServiceState, schemasOf } from '../service-state.ts';
-import { findNearName } from '../unknown-keys.ts';
 
 const shownNames = 10;
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createEngine } from '../engine.ts';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { createMemoryStore } from '../store/memory.ts';
 
 const schema = compileSchema({

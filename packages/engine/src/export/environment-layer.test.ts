@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { parseEnvFile } from '../layer/env-file.ts';
 import { environmentVariables, readVariables, type Variable } from '../layer/environment.ts';
 import { layTexts } from '../layer/named-texts.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { exportDocument } from './export-document.ts';
 
 const schema = compileSchema(

@@ -1,9 +1,9 @@
 import type { JsonObject, JsonValue, PatchOperation } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { applyJsonPatch } from '../document/json-patch.ts';
-import { compileSchema } from '../schema.ts';
-import { validate } from '../validate.ts';
-import { proposeFix } from './propose.ts';
+import { compileSchema } from '../schema/schema.ts';
+import { validate } from '../schema/validate.ts';
+import { proposeFix } from './propose-fix.ts';
 
 interface CommonFault {
   readonly fault: string;

@@ -1,5 +1,5 @@
 import { appendToken, type Pointer } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 
 const maxDepth = 12;
 const maxPlaces = 5000;

@@ -1,5 +1,5 @@
 import { isEqualJson, isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
-import { findNearName } from '../unknown-keys.ts';
+import { findNearName } from '../schema/unknown-keys.ts';
 import { convert, readQuantity, unitOfName } from './quantity.ts';
 
 /** What a schema says about a value that it refuses. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { parseEnvFile } from './env-file.ts';
 import { environmentVariables, readVariables } from './environment.ts';
 import type { Layer } from './layer.ts';

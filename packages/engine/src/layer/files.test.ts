@@ -1,6 +1,6 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { type GatheredFiles, gatherFiles, layFiles } from './files.ts';
 import type { Layer } from './layer.ts';
 import { parsePlaced } from './yaml-file.ts';

@@ -1,9 +1,9 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Fault } from '@setpoint/protocol';
-import type { CompiledSchema } from '../schema.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 import { interpolate, type Variables } from './interpolate.ts';
 import type { Layer, Place } from './layer.ts';
-import { documentOf, locateIn, mergePlaced, type Placed, type PlacedSection } from './placed.ts';
+import { documentOf, locateIn, mergePlaced, type Placed, type PlacedSection } from './source-positions.ts';
 import type { PlacedFile } from './yaml-file.ts';
 
 export interface GatheredFiles {

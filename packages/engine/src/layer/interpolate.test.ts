@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createShape } from '../shape.ts';
+import { createShape } from '../schema/shape.ts';
 import { type Interpolated, interpolate } from './interpolate.ts';
-import { documentOf } from './placed.ts';
+import { documentOf } from './source-positions.ts';
 import { parsePlaced } from './yaml-file.ts';
 
 const environment: Record<string, string> = { HOST: 'broker', PORT: '1883', EMPTY: '', BAD: 'hunter2', ON: 'false' };

@@ -1,8 +1,8 @@
 import { type Fault, isName, type JsonValue, type Pointer } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 import type { Reference, ReferenceTarget } from './layer.ts';
-import { mapScalars, type Placed, type PlacedScalar, type PlacedSection, placeAll } from './placed.ts';
 import { describeTypes, readText } from './read-text.ts';
+import { mapScalars, type Placed, type PlacedScalar, type PlacedSection, placeAll } from './source-positions.ts';
 
 /** The value of a variable; undefined where it is not set. */
 export type Variables = (name: string) => string | undefined;

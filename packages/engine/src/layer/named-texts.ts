@@ -8,13 +8,13 @@ import {
   type Pointer,
   readPointer,
 } from '@setpoint/protocol';
-import type { CompiledSchema } from '../schema.ts';
-import type { Shape } from '../shape.ts';
-import { placeFault } from '../validate.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import type { Shape } from '../schema/shape.ts';
+import { placeFault } from '../schema/validate.ts';
 import type { Layer, Place, SourceName } from './layer.ts';
 import { writeSettings } from './overrides.ts';
-import { membersNamed } from './placed.ts';
 import { readText } from './read-text.ts';
+import { membersNamed } from './source-positions.ts';
 
 /** A setting as the environment or an argument gives it: a text, at a name. */
 export interface NamedText {

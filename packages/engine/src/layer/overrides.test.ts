@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, Pointer } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import {
   deriveOverrides,
   type Override,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { layFiles } from './files.ts';
 import { packSources, unpackLayers, unpackSources } from './packed-sources.ts';
 import { parsePlaced } from './yaml-file.ts';

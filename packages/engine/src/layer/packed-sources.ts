@@ -1,6 +1,6 @@
 import { digestOf, type JsonObject, type JsonValue, type Pointer, SetpointError } from '@setpoint/protocol';
 import { leavesOf } from '../document/leaf-settings.ts';
-import { type CompiledSchema, compileSchema } from '../schema.ts';
+import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
 import type { StoredSources } from '../store/store.ts';
 import type { Layer, Place, Reference, SourceName } from './layer.ts';
 

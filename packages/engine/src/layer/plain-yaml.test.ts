@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { documentOf, type PlacedSection } from './placed.ts';
 import { readPlainYaml } from './plain-yaml.ts';
+import { documentOf, type PlacedSection } from './source-positions.ts';
 import { parsePlaced } from './yaml-file.ts';
 
 /** What the library reads; undefined for a text that it finds anything wrong with. */

@@ -1,5 +1,5 @@
 import type { Place } from './layer.ts';
-import type { Placed, PlacedScalar, PlacedSection } from './placed.ts';
+import type { Placed, PlacedScalar, PlacedSection } from './source-positions.ts';
 
 /**
  * Reads a text of the plainest YAML: block sections and lists, words, numbers and quoted lines. Undefined for a text

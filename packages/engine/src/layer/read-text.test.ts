@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createShape } from '../shape.ts';
+import { createShape } from '../schema/shape.ts';
 import { describeTypes, readText } from './read-text.ts';
 
 const shapesOf = (schema: JsonObject) => [createShape(schema, true)];

@@ -1,6 +1,6 @@
 import { findUnsafeJson, type JsonValue } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
-import { itemsAt } from './placed.ts';
+import type { Shape } from '../schema/shape.ts';
+import { itemsAt } from './source-positions.ts';
 
 type TypeName = 'null' | 'boolean' | 'integer' | 'number' | 'array' | 'object' | 'string';
 

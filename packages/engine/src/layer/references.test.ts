@@ -1,6 +1,6 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { isSecretIn } from '../redact.ts';
+import { isSecretIn } from '../schema/redact.ts';
 import type { Reference } from './layer.ts';
 import { findServiceCircle, followReferences, type Referred, secretReferences } from './references.ts';
 

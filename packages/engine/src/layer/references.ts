@@ -8,7 +8,7 @@ import {
   readPointer,
 } from '@setpoint/protocol';
 import { placesAround } from '../document/overlap.ts';
-import { isSecretIn, type SecretTest } from '../redact.ts';
+import { isSecretIn, type SecretTest } from '../schema/redact.ts';
 import { describeTarget, type Reference, type ReferenceTarget, servicesOf, targetsOf } from './layer.ts';
 
 /** What another service has to say to one that refers to it. */

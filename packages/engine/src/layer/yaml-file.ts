@@ -13,8 +13,8 @@ import {
   visit,
 } from 'yaml';
 import type { Layer, Place } from './layer.ts';
-import { documentOf, locateIn, type Placed, type PlacedScalar, type PlacedSection } from './placed.ts';
 import { readPlainYaml } from './plain-yaml.ts';
+import { documentOf, locateIn, type Placed, type PlacedScalar, type PlacedSection } from './source-positions.ts';
 
 /** A file as it is written, with the place of everything in it. */
 export type PlacedFile =

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Layer } from '../layer/layer.ts';
 import type { Override } from '../layer/overrides.ts';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { migrateSources } from './migrate-sources.ts';
 import type { Migrate } from './migration.ts';
 

@@ -1,8 +1,8 @@
 import type { Fault, JsonObject } from '@setpoint/protocol';
 import type { Layer, Reference } from '../layer/layer.ts';
 import { differences, type Override, writeSettings } from '../layer/overrides.ts';
-import type { CompiledSchema } from '../schema.ts';
-import { placeFault } from '../validate.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import { placeFault } from '../schema/validate.ts';
 import { formerPlace, type Migration, presentPlace, type Rename } from './migration.ts';
 
 export interface MigratedSources {

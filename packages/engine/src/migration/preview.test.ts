@@ -1,7 +1,7 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import type { Layer } from '../layer/layer.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { type MigrationSubject, previewMigration } from './preview.ts';
 
 const section = (properties: JsonObject, required: string[] = []): JsonObject => ({

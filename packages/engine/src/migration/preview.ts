@@ -2,10 +2,10 @@ import type { Difference, Fault, JsonObject, SchemaPreview } from '@setpoint/pro
 import { changedPointers, mask, readPointer } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import type { Override } from '../layer/overrides.ts';
-import { redactDifference, redactValue, type SecretTest } from '../redact.ts';
-import { resolve, type Sources } from '../resolve.ts';
-import type { CompiledSchema } from '../schema.ts';
-import { type LiveContract, validate } from '../validate.ts';
+import { resolve, type Sources } from '../layer/resolve.ts';
+import { redactDifference, redactValue, type SecretTest } from '../schema/redact.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import { type LiveContract, validate } from '../schema/validate.ts';
 import { migrateSources } from './migrate-sources.ts';
 
 /** A service as it stands. */

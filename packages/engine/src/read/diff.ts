@@ -2,7 +2,7 @@ import { createProblem, type JsonObject, type LayerName, type Side } from '@setp
 import { mayRead } from '../access.ts';
 import { mergeObjects } from '../layer/compose.ts';
 import { writeSettings } from '../layer/overrides.ts';
-import { isSecretIn } from '../redact.ts';
+import { isSecretIn } from '../schema/redact.ts';
 import { baseLayers, isDeleted, type ServiceState, secretPlaces, secretTest } from '../service-state.ts';
 import { findNumbered, findTagged } from '../version/find-version.ts';
 import { type ComparedSide, differencesBetween } from './differences.ts';

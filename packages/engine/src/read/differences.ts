@@ -1,6 +1,6 @@
 import { changedPointers, type Difference, type JsonObject, readPointer } from '@setpoint/protocol';
 import { leavesOf, placesOf } from '../document/leaf-settings.ts';
-import { redactDifference, type SecretTest } from '../redact.ts';
+import { redactDifference, type SecretTest } from '../schema/redact.ts';
 
 /** A document to be compared, and what in it is secret. */
 export interface ComparedSide {

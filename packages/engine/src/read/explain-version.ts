@@ -1,7 +1,7 @@
 import { type Explanation, type Pointer, readPointer } from '@setpoint/protocol';
 import { unpackSources } from '../layer/packed-sources.ts';
-import { isSecretIn } from '../redact.ts';
-import { resolve } from '../resolve.ts';
+import { resolve } from '../layer/resolve.ts';
+import { isSecretIn } from '../schema/redact.ts';
 import { baseLayers, type ServiceState, schemasOf, secretPlaces, secretTest } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 import { findMoment } from '../version/find-version.ts';

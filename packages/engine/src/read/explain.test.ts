@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Layer, Reference, SourceName } from '../layer/layer.ts';
 import type { Override } from '../layer/overrides.ts';
 import type { Referred } from '../layer/references.ts';
-import { isSecretIn } from '../redact.ts';
-import { resolve } from '../resolve.ts';
-import { compileSchema } from '../schema.ts';
+import { resolve } from '../layer/resolve.ts';
+import { isSecretIn } from '../schema/redact.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { explain } from './explain.ts';
 
 const schema = compileSchema({

@@ -3,10 +3,10 @@ import { parsePointer, readPointer } from '@setpoint/protocol';
 import { leavesOf } from '../document/leaf-settings.ts';
 import { createOverlapTest } from '../document/overlap.ts';
 import { describeTarget, type Place, targetsOf } from '../layer/layer.ts';
-import { redactValue, type SecretTest } from '../redact.ts';
-import type { Origin, Resolved } from '../resolve.ts';
-import type { CompiledSchema } from '../schema.ts';
-import type { Shape } from '../shape.ts';
+import type { Origin, Resolved } from '../layer/resolve.ts';
+import { redactValue, type SecretTest } from '../schema/redact.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import type { Shape } from '../schema/shape.ts';
 
 /** A document and what it is made of. */
 export interface Explained {

@@ -10,7 +10,7 @@ import { authorise, mayRead } from '../access.ts';
 import { exportDocument } from '../export/export-document.ts';
 import { redactDocument } from '../export/redacted-document.ts';
 import { previewMigration } from '../migration/preview.ts';
-import { compileSchema } from '../schema.ts';
+import { compileSchema } from '../schema/schema.ts';
 import {
   answer,
   baseLayers,

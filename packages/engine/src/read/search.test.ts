@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isSecretIn } from '../redact.ts';
-import { compileSchema } from '../schema.ts';
+import { isSecretIn } from '../schema/redact.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { type Searchable, search } from './search.ts';
 
 const { shape } = compileSchema({

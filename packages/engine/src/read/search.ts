@@ -7,8 +7,8 @@ import {
   type Pointer,
   type SearchHit,
 } from '@setpoint/protocol';
-import type { SecretTest } from '../redact.ts';
-import type { Shape } from '../shape.ts';
+import type { SecretTest } from '../schema/redact.ts';
+import type { Shape } from '../schema/shape.ts';
 
 /** A service as it is searched. */
 export interface Searchable {

@@ -1,5 +1,5 @@
 import { appendToken, type Fault, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 import type { RuleContext } from './rule.ts';
 import type { ValueRule } from './value-rules.ts';
 import { type Kind, kindOf } from './walk-values.ts';

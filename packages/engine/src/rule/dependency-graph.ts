@@ -1,5 +1,5 @@
 import { isOverlapping, type JsonObject, type JsonValue, type Pointer, readPointer } from '@setpoint/protocol';
-import type { CompiledSchema } from '../schema.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 import { walkValues } from './walk-values.ts';
 
 /** A place of a service: the whole of it where the pointer is empty. */

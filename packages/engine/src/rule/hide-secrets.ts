@@ -1,5 +1,5 @@
 import type { Fault, JsonObject } from '@setpoint/protocol';
-import type { SecretTest } from '../redact.ts';
+import type { SecretTest } from '../schema/redact.ts';
 import { walkValues } from './walk-values.ts';
 
 export interface Confidential {

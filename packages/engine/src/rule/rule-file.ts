@@ -1,7 +1,7 @@
 import { type Fault, type JsonObject, levels, severities } from '@setpoint/protocol';
 import { parseYamlFile } from '../layer/yaml-file.ts';
-import { type CompiledSchema, compileSchema } from '../schema.ts';
-import { placeFault, validate } from '../validate.ts';
+import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
+import { placeFault, validate } from '../schema/validate.ts';
 import type { CelRule } from './cel-rule.ts';
 import type { Rule } from './rule.ts';
 

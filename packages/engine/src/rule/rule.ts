@@ -1,6 +1,6 @@
 import type { Fault, JsonObject, PatchOperation, Pointer } from '@setpoint/protocol';
-import type { SecretTest } from '../redact.ts';
-import type { CompiledSchema } from '../schema.ts';
+import type { SecretTest } from '../schema/redact.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
 
 export type Severity = NonNullable<Fault['severity']>;
 export type Level = NonNullable<Fault['level']>;

@@ -1,5 +1,5 @@
 import { formatPointer, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 
 export type Kind = 'text' | 'number' | 'list' | 'section' | 'other';
 

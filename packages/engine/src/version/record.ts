@@ -1,7 +1,7 @@
 import { changedPointers, digestOf, type JsonObject, type Pointer, readPointer } from '@setpoint/protocol';
 
 import { createOverlapTest, createWithinTest } from '../document/overlap.ts';
-import type { Resolved } from '../resolve.ts';
+import type { Resolved } from '../layer/resolve.ts';
 import { isDeleted, type ServiceState, secretTest, versionOf } from '../service-state.ts';
 import type { VersionRecord } from '../store/store.ts';
 

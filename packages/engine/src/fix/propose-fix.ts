@@ -12,12 +12,12 @@ import {
   readPointer,
 } from '@setpoint/protocol';
 import { applyJsonPatch } from '../document/json-patch.ts';
-import type { SecretTest } from '../redact.ts';
 import { type Confidential, createSecretFinder } from '../rule/hide-secrets.ts';
 import type { Rule } from '../rule/rule.ts';
-import type { CompiledSchema } from '../schema.ts';
-import type { Shape } from '../shape.ts';
-import { findNearName } from '../unknown-keys.ts';
+import type { SecretTest } from '../schema/redact.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import type { Shape } from '../schema/shape.ts';
+import { findNearName } from '../schema/unknown-keys.ts';
 import { findKnownPlaces } from './known-places.ts';
 import { repairsOf } from './repairs.ts';
 import { askRule } from './rule-fix.ts';

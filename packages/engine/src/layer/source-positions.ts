@@ -7,7 +7,7 @@ import {
   type Pointer,
   parsePointer,
 } from '@setpoint/protocol';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 import type { Place } from './layer.ts';
 
 /** A value that knows, with everything in it, where it stands. */

@@ -1,12 +1,12 @@
 import type { Fault, JsonObject, Pointer } from '@setpoint/protocol';
+import { type ValidationRules, validate } from '../schema/validate.ts';
+import { checkRules, toFault } from './check-rules.ts';
+import { checkValues } from './check-values.ts';
+import { documentRules } from './document-rules.ts';
+import { type Confidential, hideSecrets } from './hide-secrets.ts';
 import type { ServicePolicy } from './policy.ts';
-import { checkRules, toFault } from './rule/check-rules.ts';
-import { checkValues } from './rule/check-values.ts';
-import { documentRules } from './rule/document-rules.ts';
-import { type Confidential, hideSecrets } from './rule/hide-secrets.ts';
-import type { OtherServices, Rule, RuleContext, RuleSet } from './rule/rule.ts';
-import { infoRules, type ValueRule, valueRules } from './rule/value-rules.ts';
-import { type ValidationRules, validate } from './validate.ts';
+import type { OtherServices, Rule, RuleContext, RuleSet } from './rule.ts';
+import { infoRules, type ValueRule, valueRules } from './value-rules.ts';
 
 export interface AssessContext extends ValidationRules {
   readonly service: string;

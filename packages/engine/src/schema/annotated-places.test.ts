@@ -1,6 +1,6 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
-import { createPlaces, type Places } from './places.ts';
+import { createPlaces, type Places } from './annotated-places.ts';
 import { createShape } from './shape.ts';
 
 const secret = { 'x-secret': true };

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { applyJsonPatch } from '../document/json-patch.ts';
 import type { Rule } from '../rule/rule.ts';
-import { compileSchema } from '../schema.ts';
-import { validate } from '../validate.ts';
-import { type FixOptions, type FixProposal, proposeFix } from './propose.ts';
+import { compileSchema } from '../schema/schema.ts';
+import { validate } from '../schema/validate.ts';
+import { type FixOptions, type FixProposal, proposeFix } from './propose-fix.ts';
 
 function propose(schema: JsonObject, document: JsonObject, rest: Partial<FixOptions> = {}): FixProposal | undefined {
   const own = compileSchema(schema);

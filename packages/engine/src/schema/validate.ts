@@ -1,8 +1,8 @@
 import { appendToken, type Fault, isWithin, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import type { Place } from './layer/layer.ts';
+import type { Place } from '../layer/layer.ts';
+import { hideSecrets } from '../rule/hide-secrets.ts';
 import { redactFault, type SecretTest } from './redact.ts';
-import { hideSecrets } from './rule/hide-secrets.ts';
 import type { CompiledSchema } from './schema.ts';
 import { expandSchemas, schemasBelow } from './schema-walk.ts';
 import { findNearName, findUnknownKeys } from './unknown-keys.ts';

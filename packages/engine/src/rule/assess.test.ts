@@ -1,9 +1,9 @@
 import type { Fault, JsonObject, JsonValue } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
+import { compileSchema } from '../schema/schema.ts';
 import { type AssessContext, type Assessment, assess } from './assess.ts';
 import { defaultPolicy, type ServicePolicy } from './policy.ts';
-import { createRuleSet, noOtherServices, noRules, type OtherServices, type Rule } from './rule/rule.ts';
-import { compileSchema } from './schema.ts';
+import { createRuleSet, noOtherServices, noRules, type OtherServices, type Rule } from './rule.ts';
 
 const none: JsonObject = {};
 

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { share } from './share.ts';
+import { share } from './structural-sharing.ts';
 
 it('keeps what is equal, and says the same', () => {
   const before = { a: { x: 1 }, b: [{ y: 1 }, { y: 2 }], c: { d: {} } } as const;

@@ -10,13 +10,13 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
-import { createOverlapTest, placesAround } from './document/overlap.ts';
-import { type Composed, compose, mergeObjects } from './layer/compose.ts';
-import type { Layer, Place, Reference, SourceName } from './layer/layer.ts';
-import { type Override, writeSettings } from './layer/overrides.ts';
-import { type FindService, followReferences, secretReferences } from './layer/references.ts';
-import type { SecretTest } from './redact.ts';
-import type { CompiledSchema } from './schema.ts';
+import { createOverlapTest, placesAround } from '../document/overlap.ts';
+import type { SecretTest } from '../schema/redact.ts';
+import type { CompiledSchema } from '../schema/schema.ts';
+import { type Composed, compose, mergeObjects } from './compose.ts';
+import type { Layer, Place, Reference, SourceName } from './layer.ts';
+import { type Override, writeSettings } from './overrides.ts';
+import { type FindService, followReferences, secretReferences } from './references.ts';
 
 /** What a service's document is made of. */
 export interface Sources {

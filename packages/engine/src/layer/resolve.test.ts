@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseYamlFile } from './layer/yaml-file.ts';
+import { compileSchema } from '../schema/schema.ts';
 import { resolve } from './resolve.ts';
-import { compileSchema } from './schema.ts';
+import { parseYamlFile } from './yaml-file.ts';
 
 const by = { author: 'ann', reason: '', version: 1, at: '2026-06-01T00:00:00.000Z' };
 const parsed = parseYamlFile('a: 1\ns:\n  b: 1\n  l: [1, 2]\nhidden: 1\n', 'api.yaml');

@@ -1,7 +1,7 @@
 import type { Fault, JsonObject } from '@setpoint/protocol';
-import { parseYamlFile } from './layer/yaml-file.ts';
-import { type CompiledSchema, compileSchema } from './schema.ts';
-import { placeFault, validate } from './validate.ts';
+import { parseYamlFile } from '../layer/yaml-file.ts';
+import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
+import { placeFault, validate } from '../schema/validate.ts';
 
 /** What a household decides about its services, besides their configuration. */
 export interface Policies {

@@ -1,9 +1,9 @@
 import { type Digest, digestOf, type Fault, type JsonObject, SetpointError } from '@setpoint/protocol';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { createMigration, type Migrate, type Migration } from '../migration/migration.ts';
+import { createPlaces, type Places } from './annotated-places.ts';
 import { createFiller } from './defaults.ts';
-import { createMigration, type Migrate, type Migration } from './migration/migration.ts';
-import { createPlaces, type Places } from './places.ts';
 import { refuseForeignReferences, schemasWithin } from './schema-walk.ts';
 import { createSectionCheck } from './section-check.ts';
 import { createShape, type Shape } from './shape.ts';

@@ -7,7 +7,7 @@ import {
   mask,
   type Pointer,
 } from '@setpoint/protocol';
-import { createOverlapTest } from './document/overlap.ts';
+import { createOverlapTest } from '../document/overlap.ts';
 
 /** Tells whether a place is a secret, lies in one, or may hold one. */
 export type SecretTest = (pointer: Pointer) => boolean;

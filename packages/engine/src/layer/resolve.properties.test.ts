@@ -8,13 +8,13 @@ import {
 } from '@setpoint/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { leavesOf } from './document/leaf-settings.ts';
-import { createOverlapTest } from './document/overlap.ts';
-import { mergeObjects } from './layer/compose.ts';
-import type { Layer, SourceName } from './layer/layer.ts';
-import { type Override, writeSettings } from './layer/overrides.ts';
+import { leavesOf } from '../document/leaf-settings.ts';
+import { createOverlapTest } from '../document/overlap.ts';
+import { compileSchema } from '../schema/schema.ts';
+import { mergeObjects } from './compose.ts';
+import type { Layer, SourceName } from './layer.ts';
+import { type Override, writeSettings } from './overrides.ts';
 import { resolve } from './resolve.ts';
-import { compileSchema } from './schema.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', '0', 'constructor');
 const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
