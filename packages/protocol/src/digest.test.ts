@@ -8,7 +8,7 @@ describe('stringifySorted', () => {
     expect(stringifySorted({ b: [{ d: 1, c: 2 }, 3, 1], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1},3,1]}');
   });
 
-  it('sorts names that look like numbers as text too', () => {
+  it('sorts member names that look like numbers as text', () => {
     expect(stringifySorted({ b: 1, '10': 2, '9': 3, '-': 4 })).toBe('{"-":4,"10":2,"9":3,"b":1}');
   });
 
@@ -28,7 +28,7 @@ describe('stringifySorted', () => {
     expect(stringifySorted({ a: undefined, b: 1 } as unknown as JsonValue)).toBe('{"b":1}');
   });
 
-  it('writes text, numbers and literals as JSON.stringify does', () => {
+  it('writes strings, numbers and literals as JSON.stringify does', () => {
     const json = '["\u00fc\\n\\"",1e+30,-0.5,0,true,false,null,"\\ud800"]';
     expect(stringifySorted(['ü\n"', 1e30, -0.5, -0, true, false, null, '\ud800'])).toBe(json);
   });
@@ -48,7 +48,7 @@ describe('digestOf', () => {
     );
   });
 
-  it('Wire-06-Digest-Of-Content: tells apart what JSON tells apart', () => {
+  it('Wire-06-Digest-Of-Content: gives different digests to documents that differ as JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
         const same = JSON.stringify(normalised(a)) === JSON.stringify(normalised(b));

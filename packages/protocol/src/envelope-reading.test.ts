@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Envelope, envelopeSchema, openEnvelope } from './envelope.ts';
 import type { SetpointError } from './problem.ts';
 
-// Opening a message checks by hand what most messages are; here the schema and a plain walk say what it has to find.
+// openEnvelope has a hand-written fast path; these tests compare it with the schema and a plain walk through the data.
 
 function findUnsafePlainly(value: unknown, depth = 0): string | undefined {
   if (typeof value === 'number' && !Number.isFinite(value)) return 'has a number that is too large';
@@ -76,7 +76,7 @@ const text = fc.oneof(
   time,
 );
 const anything = fc.oneof(text, fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(null, [], {}, 0, true, 1e300));
-/** As text, for what JSON can say and a value can not. */
+/** As text, because JSON can express what a JavaScript value cannot. */
 const data = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value)),
   fc.constantFrom(
@@ -122,12 +122,12 @@ const message = fc
   });
 
 describe('openEnvelope', () => {
-  it('makes of every message what the schema and a walk through its data make of it', () => {
+  it('reads every message exactly as the schema and a plain walk through its data do', () => {
     const outcomes = { opened: 0, refused: 0 };
     fc.assert(
       fc.property(message, (given) => {
         const opened = open(given);
-        // `toStrictEqual` takes a member named "constructor" for the class of its object.
+        // `toStrictEqual` would read a member named "constructor" as the class of its object.
         deepStrictEqual(opened, readPlainly(given));
         outcomes[typeof opened === 'string' ? 'refused' : 'opened'] += 1;
       }),
@@ -136,7 +136,7 @@ describe('openEnvelope', () => {
     expect(Math.min(outcomes.opened, outcomes.refused)).toBeGreaterThan(3000);
   });
 
-  it('makes the same of JSON that is no message', () => {
+  it('treats JSON that is not a message exactly as the schema does', () => {
     fc.assert(
       fc.property(fc.json(), (given) => deepStrictEqual(open(given), readPlainly(given))),
       { numRuns: 2000 },

@@ -39,7 +39,7 @@ const draft = { type: 'setpoint.snapshot.v1', subject: 'vad', data: { threshold:
 const sealed = writer.seal(draft).bytes;
 
 describe('createEnvelopeWriter', () => {
-  it('writes exactly these bytes', () => {
+  it('writes a message as exactly these bytes', () => {
     const unsigned = createEnvelopeWriter({ source: '/authority/main', now: () => now, newId: () => 'id-1' });
     expect(Buffer.from(unsigned.seal(draft).bytes).toString()).toBe(
       '{"specversion":"1.0","id":"id-1","source":"/authority/main","type":"setpoint.snapshot.v1","time":"2026-06-01T00:00:00.000Z","subject":"vad","datacontenttype":"application/json","data":{"threshold":0.5}}',
@@ -53,7 +53,7 @@ describe('createEnvelopeWriter', () => {
     );
   });
 
-  it('gives every message a fresh UUIDv7 and the present time', () => {
+  it('gives every message a fresh UUIDv7 and the current time', () => {
     const { seal } = createEnvelopeWriter({ source: '/instance/vad-1' });
     const [first, second] = [seal(draft), seal(draft)];
     expect(first.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -61,7 +61,7 @@ describe('createEnvelopeWriter', () => {
     expect(first.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  it('Wire-11-Bounded-Size: refuses a message past the limit, with its size and the limit', () => {
+  it('Wire-11-Bounded-Size: refuses to write a message over the limit, and names its size and the limit', () => {
     const { seal } = createEnvelopeWriter({ source: '/a', newId: () => 'id', now: () => now, maxEnvelopeBytes: 200 });
     const exact = { type: 't', subject: 's', data: { text: 'x'.repeat(40) } };
     expect(seal(exact).bytes).toHaveLength(200);
@@ -73,7 +73,7 @@ describe('createEnvelopeWriter', () => {
     );
   });
 
-  it('writes messages of up to 1 MiB unless told otherwise', () => {
+  it('writes messages of up to 1 MiB by default', () => {
     const { seal } = createEnvelopeWriter({ source: '/a' });
     expect(() => seal({ ...draft, data: { text: 'x'.repeat(1_048_000) } })).not.toThrow();
     expect(() => seal({ ...draft, data: { text: 'x'.repeat(1_048_576) } })).toThrow(refusal('message_too_large'));
@@ -81,20 +81,20 @@ describe('createEnvelopeWriter', () => {
 });
 
 describe('openEnvelope', () => {
-  it('opens a signed message and names who signed', () => {
+  it('opens a signed message and names the key that signed it', () => {
     expect(openSigned(sealed)).toEqual({ envelope: members, signedBy: { keyId: 'test-1', operator: undefined } });
   });
 
-  it('believes any message where no keys are given', () => {
+  it('accepts an unsigned message when no keys are given', () => {
     expect(open(sealed)).toEqual({ envelope: members });
     expect(open(bytesOf(members))).toEqual({ envelope: members });
   });
 
-  it('Wire-12-Unknown-Ignored: leaves out extensions that it does not know', () => {
+  it('Wire-12-Unknown-Ignored: drops unknown extensions', () => {
     expect(open(bytesOf({ ...members, partitionkey: 'a', dataschema: 'b' }))).toEqual({ envelope: members });
   });
 
-  it('keeps the extensions that it knows', () => {
+  it('keeps known extensions', () => {
     const known = { ...members, correlationid: 'id-0', traceparent: '00-1', replyto: 'a/b' };
     expect(open(bytesOf(known)).envelope).toEqual(known);
   });
@@ -126,7 +126,7 @@ describe('openEnvelope', () => {
   });
 
   it.each([
-    ['nothing', Buffer.from('')],
+    ['an empty message', Buffer.from('')],
     ['half a message', Buffer.from('{"specversion":"1.0"')],
     ['a list', Buffer.from('[]')],
     ['a text', Buffer.from('"text"')],
@@ -135,29 +135,29 @@ describe('openEnvelope', () => {
     ['a byte order mark', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(members)])],
     ['UTF-16', Buffer.from(JSON.stringify(members), 'utf16le')],
     ['a million open brackets', Buffer.from('['.repeat(1_000_000))],
-  ])('refuses %s', (_what, bytes) => {
+  ])('refuses %s as malformed', (_what, bytes) => {
     expect(() => open(bytes)).toThrow(refusal('envelope_malformed'));
   });
 
   it.each([
-    ['nests too deep', `{"a":${'['.repeat(64)}${']'.repeat(64)}}`],
+    ['is nested too deeply', `{"a":${'['.repeat(64)}${']'.repeat(64)}}`],
     ['has a member named "__proto__"', '{"a":{"__proto__":{"admin":true}}}'],
-    ['has a number that no double holds', '{"a":1e999}'],
+    ['has a number that a double cannot hold', '{"a":1e999}'],
   ])('refuses data that %s', (_what, data) => {
     const text = JSON.stringify({ ...members, data: 0 }).replace('"data":0', `"data":${data}`);
     expect(() => open(Buffer.from(text))).toThrow(refusal('envelope_malformed'));
   });
 
-  it('Wire-13-Errors-Repeat-Nothing: does not repeat what it could not read', () => {
+  it('Wire-13-Errors-Repeat-Nothing: does not repeat the text that it could not parse', () => {
     const broken = Buffer.from('{"specversion":"1.0","data":{"password":"hunter2"');
     expect(() => open(broken)).toThrow(new SetpointError('envelope_malformed', 'not JSON in UTF-8 (49 bytes)'));
   });
 
-  it('refuses an unsigned message where keys are given', () => {
+  it('refuses an unsigned message when keys are given', () => {
     expect(() => openSigned(bytesOf(members))).toThrow(refusal('signature_missing'));
   });
 
-  it('checks the signature before it reads anything', () => {
+  it('checks the signature before it parses anything', () => {
     const json = Buffer.from('this is not JSON}');
     const forged = Buffer.from(`this is not JSON,"signature":"test-1.${'A'.repeat(86)}"}`);
     expect(() => openSigned(forged)).toThrow(refusal('signature_invalid'));
@@ -166,22 +166,22 @@ describe('openEnvelope', () => {
     expect(() => openSigned(signed)).toThrow(refusal('envelope_malformed'));
   });
 
-  it('refuses a key that is not for the role', () => {
+  it('refuses a message signed with a key of another role', () => {
     expect(() => openEnvelope(sealed, { keys, role: 'operator', now })).toThrow(refusal('key_not_allowed'));
   });
 
-  it('Wire-09-One-Service: refuses a key that is not for the service', () => {
+  it('Wire-09-One-Service: refuses a message signed with a key for another service', () => {
     const narrow = createKeyRing({ keys: [{ ...trustedKeyOf(testKey, 'authority'), services: ['asr-*'] }] });
     expect(() => openEnvelope(sealed, { keys: narrow, role: 'authority', now })).toThrow(refusal('key_not_allowed'));
   });
 
-  it('names the operator that a key is bound to', () => {
+  it('names the operator that the signing key is bound to', () => {
     const bound = createKeyRing({ keys: [{ ...trustedKeyOf(testKey, 'operator'), operator: 'ada' }] });
     const opened = openEnvelope(sealed, { keys: bound, role: 'operator', now });
     expect(opened.signedBy).toEqual({ keyId: 'test-1', operator: 'ada' });
   });
 
-  it('Wire-11-Bounded-Size: refuses a message past the limit before it looks at it', () => {
+  it('Wire-11-Bounded-Size: refuses a message over the limit before parsing it', () => {
     expect(() => open(Buffer.alloc(16_777_217, 0x20))).toThrow(
       new SetpointError('message_too_large', 'the message is 16777217 bytes, 16777216 is the limit'),
     );
@@ -189,7 +189,7 @@ describe('openEnvelope', () => {
     expect(() => openEnvelope(sealed, limited)).toThrow(refusal('message_too_large'));
   });
 
-  it('reads a message that a writer with a raised limit sent', () => {
+  it('opens a large message from a writer whose limit was raised', () => {
     const padded = Buffer.concat([bytesOf(members), Buffer.alloc(4_000_000, 0x20)]);
     expect(open(padded).envelope).toEqual(members);
   });
@@ -206,7 +206,7 @@ describe('Wire-03-Every-Bit-Signed: openEnvelope', () => {
     }
   };
 
-  it('refuses the message with any one of its bits changed', () => {
+  it('refuses a signed message with any single bit flipped', () => {
     const outcomes = new Set<string>();
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const changed = Uint8Array.from(sealed);
@@ -216,14 +216,14 @@ describe('Wire-03-Every-Bit-Signed: openEnvelope', () => {
     expect([...outcomes].sort()).toEqual(['key_unknown', 'signature_invalid', 'signature_missing']);
   });
 
-  it('refuses the message with any number of bytes taken from its end or its start', () => {
+  it('refuses a signed message cut short at its end or its start', () => {
     for (let length = 0; length < sealed.length; length++) {
       expect(refusals).toContain(codeOf(sealed.subarray(0, length)));
       if (length > 0) expect(refusals).toContain(codeOf(sealed.subarray(length)));
     }
   });
 
-  it('refuses the message with bytes added, taken out or replaced anywhere', () => {
+  it('refuses a signed message with bytes inserted, removed or replaced anywhere', () => {
     const cut = fc.nat(sealed.length);
     fc.assert(
       fc.property(cut, cut, fc.uint8Array({ maxLength: 8 }), (a, b, inserted) => {
@@ -254,11 +254,11 @@ describe('Wire-02-Only-Known-Errors: openEnvelope', () => {
     }
   };
 
-  it('survives random bytes', () => {
+  it('throws only known errors for random bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), throwsOnlyKnown), { numRuns: 2000 });
   });
 
-  it('survives any JSON in place of a message or of one of its members', () => {
+  it('throws only known errors for any JSON in place of a message or of one of its members', () => {
     const json = fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' });
     fc.assert(
       fc.property(json, fc.constantFrom(...Object.keys(members)), (value, member) => {
@@ -269,7 +269,7 @@ describe('Wire-02-Only-Known-Errors: openEnvelope', () => {
     );
   });
 
-  it('survives bytes changed in a message that was good', () => {
+  it('throws only known errors when bytes of a valid message are changed', () => {
     const source = bytesOf(members);
     const change = fc.record({ at: fc.nat(source.length - 1), byte: fc.nat(255) });
     fc.assert(
@@ -288,13 +288,13 @@ describe('Wire-02-Only-Known-Errors: openEnvelope', () => {
     ['a number of a million digits', `{"data":{"a":${'9'.repeat(1_000_000)}}}`],
     ['lone surrogates', '{"data":{"\\ud800":"\\udfff"},"id":"\\ud800"}'],
     ['names of what every object has', '{"constructor":1,"toString":2,"__proto__":{"data":{}},"hasOwnProperty":3}'],
-  ])('survives %s', (_what, text) => {
+  ])('throws only known errors for %s', (_what, text) => {
     throwsOnlyKnown(Buffer.from(text));
     throwsOnlyKnown(Buffer.from(`${JSON.stringify(members).slice(0, -1)},${text.slice(1)}`));
   });
 });
 
-describe('a writer', () => {
+describe('the data that createEnvelopeWriter accepts', () => {
   const write = (data: unknown) =>
     createEnvelopeWriter({ source: '/instance/a' }).seal({ type: 'a.v1', subject: 'vad', data: data as object }).bytes;
   const nested = (levels: number): object => {
@@ -318,7 +318,7 @@ describe('a writer', () => {
   }
 
   it.each([
-    ['nothing', undefined, 'is missing'],
+    ['undefined', undefined, 'is missing'],
     ['null', null, 'is null'],
     ['a text', 'a', 'is a string'],
     ['a number', 5, 'is a number'],
@@ -327,17 +327,17 @@ describe('a writer', () => {
     ['a symbol', Symbol('a'), 'is a symbol'],
     ['a list', [1, 2], 'is a list'],
     ['a date', new Date(0), 'does not become an object'],
-    ['a date that is none', new Date(Number.NaN), 'does not become an object'],
-    ['what becomes a list', { toJSON: () => [1] }, 'does not become an object'],
-    ['what becomes nothing', { toJSON: () => undefined }, 'does not become an object'],
+    ['an invalid date', new Date(Number.NaN), 'does not become an object'],
+    ['an object whose toJSON returns a list', { toJSON: () => [1] }, 'does not become an object'],
+    ['an object whose toJSON returns undefined', { toJSON: () => undefined }, 'does not become an object'],
     ['a map', new Map([['a', 1]]), 'is a Map, whose content JSON leaves out'],
     ['a set', new Set([1]), 'is a Set, whose content JSON leaves out'],
     ['a promise', Promise.resolve({}), 'is a Promise, whose content JSON leaves out'],
-    ['an object for a text', Object('a'), 'is a String, whose content JSON leaves out'],
-    ['a bigint within', { a: 10n }, 'can not be written as JSON: Do not know how to serialize a BigInt'],
-    ['a circle', circular, 'can not be written as JSON: Converting circular structure to JSON'],
+    ['a String object', Object('a'), 'is a String, whose content JSON leaves out'],
+    ['an object with a bigint member', { a: 10n }, 'can not be written as JSON: Do not know how to serialize a BigInt'],
+    ['a circular object', circular, 'can not be written as JSON: Converting circular structure to JSON'],
     [
-      'what throws',
+      'an object whose toJSON throws',
       {
         toJSON() {
           throw new Error('not now');
@@ -346,7 +346,7 @@ describe('a writer', () => {
       'can not be written as JSON: not now',
     ],
     [
-      'a member that throws',
+      'an object with a getter that throws',
       {
         get a(): never {
           throw new Error('not now');
@@ -354,9 +354,9 @@ describe('a writer', () => {
       },
       'can not be written as JSON: not now',
     ],
-    ['65 levels', nested(65), 'nests deeper than 64 levels'],
-    ['__proto__', JSON.parse('{"a":{"__proto__":{}}}'), 'has a member named "__proto__"'],
-  ])('refuses %s as data, which every reader would refuse', (_, data, fault) => {
+    ['an object nested 65 levels deep', nested(65), 'nests deeper than 64 levels'],
+    ['an object with a member named __proto__', JSON.parse('{"a":{"__proto__":{}}}'), 'has a member named "__proto__"'],
+  ])('refuses %s as data', (_, data, fault) => {
     expect(() => write(data)).toThrow(
       expect.objectContaining({
         code: 'message_invalid',
@@ -368,20 +368,20 @@ describe('a writer', () => {
 
   it.each([
     ['an object', { a: [1, { b: null }] }, { a: [1, { b: null }] }],
-    ['one without a prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
-    ['one of a class', new Reading(), { celsius: 21 }],
-    ['one that becomes another', new Masked(), { own: 'masked' }],
+    ['an object without a prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
+    ['an instance of a class', new Reading(), { celsius: 21 }],
+    ['an object with toJSON', new Masked(), { own: 'masked' }],
     [
-      'one that has such a one',
+      'an object with a toJSON member and a date',
       { deep: new Masked(), at: new Date(0) },
       { deep: { own: 'masked' }, at: '1970-01-01T00:00:00.000Z' },
     ],
-    ['64 levels', nested(64), nested(64)],
-  ])('takes %s as data', (_, data, read) => {
+    ['an object nested 64 levels deep', nested(64), nested(64)],
+  ])('accepts %s as data', (_, data, read) => {
     expect(open(write(data)).envelope.data).toEqual(read);
   });
 
-  it('writes nothing that its reader would refuse', () => {
+  it('writes no message that openEnvelope would refuse', () => {
     fc.assert(
       fc.property(
         fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, maxDepth: 4 }),

@@ -4,34 +4,34 @@ import { deepFreeze, findUnsafeJson, isEqualJson, isJsonObject } from './json.ts
 const lists = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 
 describe('isJsonObject', () => {
-  it.each([[{}], [{ a: 1 }]])('takes %j for an object', (value) => {
+  it.each([[{}], [{ a: 1 }]])('accepts %j as an object', (value) => {
     expect(isJsonObject(value)).toBe(true);
   });
 
-  it.each([[null], [[]], ['text'], [1], [undefined]])('does not take %j for an object', (value) => {
+  it.each([[null], [[]], ['text'], [1], [undefined]])('does not accept %j as an object', (value) => {
     expect(isJsonObject(value)).toBe(false);
   });
 });
 
 describe('findUnsafeJson', () => {
   it.each([[null], [1], ['text'], [{}], [{ a: [{ b: null }] }], [{ constructor: 1 }]])(
-    'finds nothing in %j',
+    'finds nothing unsafe in %j',
     (value) => {
       expect(findUnsafeJson(value)).toBeUndefined();
     },
   );
 
-  it('lets lists and objects nest 64 levels, and no deeper', () => {
+  it('accepts lists and objects nested 64 levels deep, and refuses a deeper one', () => {
     expect(findUnsafeJson(lists(64))).toBeUndefined();
     expect(findUnsafeJson(lists(65))).toBe('nests deeper than 64 levels');
     expect(findUnsafeJson(lists(100_000))).toBe('nests deeper than 64 levels');
   });
 
-  it('finds a member named "__proto__" wherever it is', () => {
+  it('finds a member named "__proto__" at any depth', () => {
     expect(findUnsafeJson(JSON.parse('{"a":[{"__proto__":{"admin":true}}]}'))).toBe('has a member named "__proto__"');
   });
 
-  it('finds a number that JSON can write and a double can not hold', () => {
+  it('finds a number that JSON can write but a double cannot hold', () => {
     expect(findUnsafeJson(JSON.parse('{"a":[1e400]}'))).toBe('has a number that is too large');
     expect(findUnsafeJson(JSON.parse('-1e400'))).toBe('has a number that is too large');
     expect(findUnsafeJson(Number.NaN)).toBe('has a number that is too large');
@@ -50,13 +50,13 @@ describe('deepFreeze', () => {
     ]);
   });
 
-  it('freezes what is inside an object that was frozen only on its surface', () => {
+  it('freezes the members of an object that is itself frozen already', () => {
     const document = Object.freeze({ inside: { deep: true } });
     deepFreeze(document);
     expect(Object.isFrozen(document.inside)).toBe(true);
   });
 
-  it('returns what can not be frozen as it is', () => {
+  it('returns a value that cannot be frozen unchanged', () => {
     expect(deepFreeze(null)).toBe(null);
     expect(deepFreeze('text')).toBe('text');
   });
@@ -76,7 +76,7 @@ describe('isEqualJson', () => {
       { b: 2, a: 1 },
     ],
     [0, -0],
-  ])('takes %j and %j for equal', (a, b) => {
+  ])('finds %j and %j equal', (a, b) => {
     expect(isEqualJson(a, b)).toBe(true);
   });
 
@@ -97,7 +97,7 @@ describe('isEqualJson', () => {
     [{ a: 1 }, { b: 1 }],
     [{ a: 1 }, { a: 2 }],
     [{ toString: 1 }, { constructor: 1 }],
-  ])('tells %j from %j', (a, b) => {
+  ])('finds %j and %j different', (a, b) => {
     expect(isEqualJson(a, b)).toBe(false);
   });
 });

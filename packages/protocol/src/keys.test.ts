@@ -22,7 +22,7 @@ const now = Date.parse('2026-06-01T00:00:00Z');
 const refusal = (code: string) => expect.objectContaining({ name: 'SetpointError', code });
 
 describe('createSigner', () => {
-  it('signs as RFC 8032 does', () => {
+  it('produces the signature of the RFC 8032 test vector', () => {
     const signature = createSigner(testKey).sign(new Uint8Array());
     expect(Buffer.from(signature).toString('hex')).toBe(
       'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
@@ -32,7 +32,7 @@ describe('createSigner', () => {
 });
 
 describe('createSigningKey', () => {
-  it('makes a key that can sign and be trusted, another one every time', () => {
+  it('makes a different key every time, which can sign and be trusted', () => {
     const key = createSigningKey();
     expect(parseSigningKey({ ...key })).toEqual(key);
     expect(key.kid).toMatch(/^[A-Za-z0-9_-]{16}$/);
@@ -45,7 +45,7 @@ describe('createSigningKey', () => {
 });
 
 describe('trustedKeyOf', () => {
-  it('leaves the private half out', () => {
+  it('leaves out the private half', () => {
     expect(trustedKeyOf(testKey, 'operator')).toEqual({
       kty: 'OKP',
       crv: 'Ed25519',
@@ -57,12 +57,12 @@ describe('trustedKeyOf', () => {
 });
 
 describe('parseSigningKey', () => {
-  it('takes a private JSON Web Key and leaves out what it does not know', () => {
+  it('accepts a private JSON Web Key and drops unknown members', () => {
     expect(parseSigningKey({ ...testKey, alg: 'EdDSA' })).toEqual(testKey);
   });
 
   it.each([
-    ['nothing', undefined],
+    ['undefined', undefined],
     ['a public key', { ...testKey, d: undefined }],
     ['another curve', { ...testKey, crv: 'X25519' }],
     ['a key id with a dot', { ...testKey, kid: 'a.b' }],
@@ -82,7 +82,7 @@ describe('parseSigningKey', () => {
 describe('parseTrustedKeys', () => {
   const trusted = trustedKeyOf(testKey, 'authority');
 
-  it('takes a JWK set with what each key is trusted for', () => {
+  it('accepts a JWK set that says what each key is trusted for', () => {
     const keys = [
       { ...trusted, services: ['vad', 'asr-*'], expiresAt: '2027-01-01T00:00:00+01:00' },
       { ...trusted, kid: 'test-2', role: 'operator', operator: 'ada' },
@@ -92,9 +92,9 @@ describe('parseTrustedKeys', () => {
 
   it.each([
     ['a key without a role', { keys: [{ ...trusted, role: undefined }] }],
-    ['a role that there is not', { keys: [{ ...trusted, role: 'admin' }] }],
-    ['a service that can not be a name', { keys: [{ ...trusted, services: ['Vad'] }] }],
-    ['an expiry that is no time', { keys: [{ ...trusted, expiresAt: 'next year' }] }],
+    ['an unknown role', { keys: [{ ...trusted, role: 'admin' }] }],
+    ['an invalid service name', { keys: [{ ...trusted, services: ['Vad'] }] }],
+    ['an expiry that is not a time', { keys: [{ ...trusted, expiresAt: 'next year' }] }],
     ['an expiry without a zone', { keys: [{ ...trusted, expiresAt: '2027-01-01T00:00:00' }] }],
     ['a list', [trusted]],
   ])('refuses %s', (_what, json) => {
@@ -117,11 +117,11 @@ describe('createKeyRing', () => {
     ['key_unknown', 'a key that is not in the ring', {}, { keyId: 'test-2' }],
     ['key_not_allowed', 'a key of the other role', { role: 'operator' }, {}],
     ['key_expired', 'a key at the moment of its expiry', { expiresAt: '2026-06-01T00:00:00Z' }, {}],
-    ['key_expired', 'a key whose expiry can not be read', { expiresAt: 'soon' }, {}],
+    ['key_expired', 'a key whose expiry cannot be parsed', { expiresAt: 'soon' }, {}],
     ['signature_invalid', 'a text that was not signed', {}, { signed: Buffer.from('texT') }],
-    ['signature_invalid', 'a signature of nothing', {}, { signature: new Uint8Array(64) }],
+    ['signature_invalid', 'a signature of 64 zero bytes', {}, { signature: new Uint8Array(64) }],
     ['signature_invalid', 'a signature that is too short', {}, { signature: new Uint8Array(63) }],
-  ] as const)('refuses with %s %s', (code, _what, more, other) => {
+  ] as const)('throws %s for %s', (code, _what, more, other) => {
     expect(() => ringOf(more).verify({ ...check, ...other })).toThrow(refusal(code));
   });
 
@@ -129,23 +129,23 @@ describe('createKeyRing', () => {
     expect(ringOf({ expiresAt: '2026-06-01T00:00:00.001Z' }).verify(check).kid).toBe('test-1');
   });
 
-  it('holds several keys at once, so that they can be rotated', () => {
+  it('holds several keys at once, so that keys can be rotated', () => {
     const next = createSigningKey();
     const ring = createKeyRing({ keys: [trustedKeyOf(testKey, 'authority'), trustedKeyOf(next, 'authority')] });
     expect(ring.verify(check).kid).toBe('test-1');
     expect(ring.verify({ ...check, keyId: next.kid, signature: createSigner(next).sign(signed) }).kid).toBe(next.kid);
   });
 
-  it('refuses a ring in which two keys have one id', () => {
+  it('refuses two keys with the same id', () => {
     const keys = [trustedKeyOf(testKey, 'authority'), trustedKeyOf(testKey, 'operator')];
     expect(() => createKeyRing({ keys })).toThrow(refusal('key_malformed'));
   });
 
-  it('refuses a key of the wrong length', () => {
+  it('refuses a public key of the wrong length', () => {
     expect(() => ringOf({ x: 'AAAA' })).toThrow(refusal('key_malformed'));
   });
 
-  it('lets a key that is no point of the curve verify nothing', () => {
+  it('verifies no signature with a key that is not a point on the curve', () => {
     expect(() => ringOf({ x: `${'_'.repeat(42)}8` }).verify(check)).toThrow(refusal('signature_invalid'));
   });
 });
@@ -153,7 +153,7 @@ describe('createKeyRing', () => {
 describe('isKeyFor', () => {
   const key = trustedKeyOf(testKey, 'authority');
 
-  it('lets a key without a list speak for every service', () => {
+  it('lets a key without a list of services speak for every service', () => {
     expect(isKeyFor(key, 'vad')).toBe(true);
   });
 
@@ -167,7 +167,7 @@ describe('isKeyFor', () => {
     [['asr', 'vad'], 'vad', true],
     [['a*z'], 'abcz', true],
     [[], 'vad', false],
-  ])('with the list %j answers for %s: %s', (services, service, allowed) => {
+  ])('a key with the services %j may speak for %s: %s', (services, service, allowed) => {
     expect(isKeyFor({ ...key, services }, service)).toBe(allowed);
   });
 });

@@ -10,7 +10,7 @@ describe('judge', () => {
     expect(judge(undefined, { epoch: 1, version: 7, digest: a })).toEqual({ kind: 'apply' });
   });
 
-  it('applies a newer version, also where versions between are missing', () => {
+  it('applies a newer version even when versions in between are missing', () => {
     expect(judge({ epoch: 1, version: 7, digest: a }, { epoch: 1, version: 9, digest: a })).toEqual({ kind: 'apply' });
   });
 
@@ -18,7 +18,7 @@ describe('judge', () => {
     expect(judge({ epoch: 1, version: 7, digest: a }, { epoch: 2, version: 1, digest: b })).toEqual({ kind: 'apply' });
   });
 
-  it('compares as numbers, not as text', () => {
+  it('compares epochs and versions as numbers, not as text', () => {
     expect(judge({ epoch: 9, version: 9, digest: a }, { epoch: 9, version: 10, digest: b })).toEqual({ kind: 'apply' });
     expect(judge({ epoch: 9, version: 9, digest: a }, { epoch: 10, version: 1, digest: b })).toEqual({ kind: 'apply' });
   });
@@ -29,12 +29,12 @@ describe('judge', () => {
     expect(judge({ epoch: 2, version: 1, digest: a }, { epoch: 1, version: 99, digest: b })).toEqual(stale);
   });
 
-  it('skips what is applied already as a duplicate', () => {
+  it('skips a snapshot that is already applied as a duplicate', () => {
     const duplicate = { kind: 'skip', reason: 'duplicate' };
     expect(judge({ epoch: 1, version: 7, digest: a }, { epoch: 1, version: 7, digest: a })).toEqual(duplicate);
   });
 
-  it('refuses a version that comes with another content', () => {
+  it('refuses the applied version when it arrives with different content', () => {
     const reused = { kind: 'refuse', reason: 'version_reused' };
     expect(judge({ epoch: 1, version: 7, digest: a }, { epoch: 1, version: 7, digest: b })).toEqual(reused);
   });
@@ -49,7 +49,7 @@ const stamp: fc.Arbitrary<Stamp> = fc.record({
 const isSamePlace = (x: Stamp, y: Stamp): boolean => x.epoch === y.epoch && x.version === y.version;
 
 describe('Wire-04-Strict-Order: isNewer', () => {
-  it('is irreflexive and asymmetric', () => {
+  it('isNewer is irreflexive and asymmetric', () => {
     fc.assert(
       fc.property(stamp, stamp, (x, y) => {
         expect(isNewer(x, x)).toBe(false);
@@ -58,7 +58,7 @@ describe('Wire-04-Strict-Order: isNewer', () => {
     );
   });
 
-  it('is transitive', () => {
+  it('isNewer is transitive', () => {
     fc.assert(
       fc.property(stamp, stamp, stamp, (x, y, z) => {
         if (isNewer(x, y) && isNewer(y, z)) expect(isNewer(x, z)).toBe(true);
@@ -67,7 +67,7 @@ describe('Wire-04-Strict-Order: isNewer', () => {
     );
   });
 
-  it('is total: of two different places one is newer', () => {
+  it('isNewer is total: of two different stamps, one is newer', () => {
     fc.assert(
       fc.property(stamp, stamp, (x, y) => {
         expect(isNewer(x, y) || isNewer(y, x)).toBe(!isSamePlace(x, y));
@@ -77,7 +77,7 @@ describe('Wire-04-Strict-Order: isNewer', () => {
 });
 
 describe('Wire-04-Strict-Order: judge', () => {
-  it('never applies two stamps to each other in turn, so no pair of messages can make a loop', () => {
+  it('never applies two stamps alternately, so no pair of messages can cause a loop', () => {
     fc.assert(
       fc.property(stamp, stamp, (x, y) => {
         expect(judge(x, y).kind === 'apply' && judge(y, x).kind === 'apply').toBe(false);

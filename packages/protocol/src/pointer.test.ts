@@ -24,18 +24,18 @@ describe('parsePointer', () => {
     expect(parsePointer(pointer)).toEqual(tokens);
   });
 
-  it.each([['a'], ['a/b'], ['/~'], ['/~2'], ['/a~'], ['#/a']])('refuses %j', (pointer) => {
+  it.each([['a'], ['a/b'], ['/~'], ['/~2'], ['/a~'], ['#/a']])('refuses %j as a pointer', (pointer) => {
     expect(() => parsePointer(pointer)).toThrow(expect.objectContaining({ code: 'pointer_invalid' }));
   });
 });
 
 describe('formatPointer', () => {
-  it('escapes what has a meaning of its own', () => {
+  it('escapes "/" and "~" in names', () => {
     expect(formatPointer(['a/b', 'm~n', '~1', '', 3])).toBe('/a~1b/m~0n/~01//3');
     expect(formatPointer([])).toBe('');
   });
 
-  it('Wire-08-Pointer-Round-Trip: parses to the names it was made of', () => {
+  it('Wire-08-Pointer-Round-Trip: a formatted pointer parses to the names it was made of', () => {
     const token = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom('~', '/', '0', '1') }));
     fc.assert(
       fc.property(fc.array(token), (tokens) => {
@@ -44,7 +44,7 @@ describe('formatPointer', () => {
     );
   });
 
-  it('Wire-08-Pointer-Round-Trip: is the one spelling of what parses', () => {
+  it('Wire-08-Pointer-Round-Trip: a pointer that parses is formatted to the same text', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('~', '/', '0', '1', 'a') }), (text) => {
         if (!isParsable(text)) return;
@@ -65,7 +65,7 @@ function isParsable(text: string): boolean {
 }
 
 describe('appendToken', () => {
-  it('goes one level deeper', () => {
+  it('appends one escaped name to a pointer', () => {
     expect(appendToken('', 'a/b')).toBe('/a~1b');
     expect(appendToken('/list', 0)).toBe('/list/0');
   });
@@ -78,11 +78,11 @@ describe('readPointer', () => {
     ['/a/x~1y/0', 10],
     ['/a/x~1y/1/b', null],
     ['/', 'empty'],
-  ])('finds %s', (pointer, value) => {
+  ])('reads the value at %s', (pointer, value) => {
     expect(readPointer(document, pointer)).toBe(value);
   });
 
-  it('finds the whole document at ""', () => {
+  it('reads the whole document at ""', () => {
     expect(readPointer(document, '')).toBe(document);
   });
 
@@ -94,13 +94,13 @@ describe('readPointer', () => {
     ['/a/x~1y/length'],
     ['/toString'],
     ['/a/x~1y/0/deeper'],
-  ])('finds nothing at %s', (pointer) => {
+  ])('returns undefined for %s', (pointer) => {
     expect(readPointer(document, pointer)).toBeUndefined();
   });
 });
 
 describe('isWithin', () => {
-  it('says whether a place is another one or inside it', () => {
+  it('tells whether a pointer equals another or lies inside it', () => {
     expect(isWithin('/a/b', '/a')).toBe(true);
     expect(isWithin('/a', '/a')).toBe(true);
     expect(isWithin('/a', '')).toBe(true);
@@ -110,7 +110,7 @@ describe('isWithin', () => {
 });
 
 describe('isOverlapping', () => {
-  it('looks both ways', () => {
+  it('tells whether either of two pointers contains the other', () => {
     expect(isOverlapping('/a', '/a/b')).toBe(true);
     expect(isOverlapping('/a/b', '/a')).toBe(true);
     expect(isOverlapping('/a/b', '/a/c')).toBe(false);
@@ -123,26 +123,26 @@ describe('changedPointers', () => {
   it.each([
     ['nothing in equal documents', '{"a":{"b":1},"c":[1]}', '{"c":[1],"a":{"b":1}}', []],
     ['a member that differs', '{"a":{"b":1,"c":2}}', '{"a":{"b":9,"c":2}}', ['/a/b']],
-    ['a member that came and one that went', '{"a":1}', '{"b":1}', ['/a', '/b']],
+    ['an added member and a removed one', '{"a":1}', '{"b":1}', ['/a', '/b']],
     ['a list as one value', '{"a":[{"b":1}]}', '{"a":[{"b":2}]}', ['/a']],
     ['an object in place of a list', '{"a":[]}', '{"a":{}}', ['/a']],
-    ['an object that came, as a whole', '{}', '{"a":{"b":1}}', ['/a']],
+    ['an added object as one pointer', '{}', '{"a":{"b":1}}', ['/a']],
     ['null as a value', '{"a":null}', '{}', ['/a']],
     ['names that need an escape', '{"a/b":{"~":1}}', '{"a/b":{"~":2}}', ['/a~1b/~0']],
-    ['the whole document where it is no object', '1', '{}', ['']],
+    ['the whole document when it is not an object', '1', '{}', ['']],
     [
       'names that every JavaScript object has',
       '{}',
       '{"constructor":{"a":1},"toString":{}}',
       ['/constructor', '/toString'],
     ],
-    ['a member named "__proto__" that came', '{}', '{"__proto__":{"a":1}}', ['/__proto__']],
-    ['an empty member named "__proto__" that went', '{"__proto__":{}}', '{}', ['/__proto__']],
+    ['an added member named "__proto__"', '{}', '{"__proto__":{"a":1}}', ['/__proto__']],
+    ['a removed empty member named "__proto__"', '{"__proto__":{}}', '{}', ['/__proto__']],
   ])('finds %s', (_what, before, after, changed) => {
     expect(changedPointers(parse(before), parse(after))).toEqual(changed);
   });
 
-  it('finds a document that came, and one that went', () => {
+  it('returns "" for an added and for a removed document', () => {
     expect(changedPointers(undefined, {})).toEqual(['']);
     expect(changedPointers({}, undefined)).toEqual(['']);
     expect(changedPointers(undefined, undefined)).toEqual([]);
@@ -159,7 +159,7 @@ describe('changedPointers', () => {
     object: fc.dictionary(key, tie('value'), { maxKeys: 4 }),
   })).object;
 
-  it('Wire-07-Changed-Pointers: the new values at them turn the old document into the new one', () => {
+  it('Wire-07-Changed-Pointers: setting the new values at the changed pointers turns the old document into the new one', () => {
     fc.assert(
       fc.property(document, document, (before, after) => {
         const rebuilt = changedPointers(before, after).reduce<JsonValue | undefined>(
@@ -172,7 +172,7 @@ describe('changedPointers', () => {
     );
   });
 
-  it('Wire-07-Changed-Pointers: are empty exactly for equal documents, and none lies inside another', () => {
+  it('Wire-07-Changed-Pointers: the list is empty only for equal documents, and no pointer lies inside another', () => {
     fc.assert(
       fc.property(document, document, (before, after) => {
         const changed = changedPointers(before, after);
@@ -184,7 +184,7 @@ describe('changedPointers', () => {
   });
 });
 
-/** A model of writing one place: a copy of `document` with `value` there, or with nothing there. */
+/** A model of setting one value: returns a copy of `document` with `value` at the pointer, or without it. */
 function write(
   document: JsonValue | undefined,
   [token, ...rest]: readonly string[],

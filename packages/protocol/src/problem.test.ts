@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createProblem, isWireCode, SetpointError, wireCodes } from './problem.ts';
 
 describe('createProblem', () => {
-  it('has the members of RFC 9457 and the code', () => {
+  it('builds a problem with the members of RFC 9457 and the code', () => {
     expect(createProblem('version_conflict', 'vad is at version 7, 6 was expected')).toEqual({
       type: 'urn:setpoint:problem:version_conflict',
       title: 'The version is not the expected one',
@@ -11,19 +11,19 @@ describe('createProblem', () => {
     });
   });
 
-  it('carries every fault, and no empty list of them', () => {
+  it('carries every fault, and leaves `errors` out when there is none', () => {
     const faults = [{ pointer: '/a', message: 'must be a number' }];
     expect(createProblem('document_invalid', 'one fault', faults).errors).toEqual(faults);
     expect('errors' in createProblem('document_invalid', 'none', [])).toBe(false);
   });
 
-  it('has a title for each of the codes of the wire', () => {
+  it('has a title for every wire code', () => {
     expect(wireCodes.map((code) => createProblem(code, '').title).every((title) => /^[A-Z].+/.test(title))).toBe(true);
   });
 });
 
 describe('wireCodes', () => {
-  it('is the list that docs/protocol.md explains', () => {
+  it('wireCodes is the list of codes that docs/protocol.md explains', () => {
     expect(wireCodes).toEqual([
       'document_invalid',
       'request_malformed',
@@ -58,14 +58,14 @@ describe('wireCodes', () => {
 });
 
 describe('isWireCode', () => {
-  it('tells the codes of the wire from those that stay in a process', () => {
+  it('tells wire codes from the codes that stay inside a process', () => {
     expect(isWireCode('version_conflict')).toBe(true);
     expect(isWireCode('key_unknown')).toBe(false);
   });
 });
 
 describe('SetpointError', () => {
-  it('carries its code, its cause and no faults unless told', () => {
+  it('carries its code and cause, and no faults unless some are given', () => {
     const cause = new Error('below');
     const error = new SetpointError('name_invalid', 'what, why, what to do', { cause });
     expect(error).toBeInstanceOf(Error);
@@ -78,7 +78,7 @@ describe('SetpointError', () => {
     });
   });
 
-  it('carries every fault', () => {
+  it('carries every fault that it is given', () => {
     const faults = [{ pointer: '', message: 'must be an object' }];
     expect(new SetpointError('message_unexpected', 'one fault', { faults }).faults).toEqual(faults);
   });

@@ -20,18 +20,18 @@ describe('joinSignature', () => {
 describe('splitSignature', () => {
   const split = (message: string) => splitSignature(Buffer.from(message));
 
-  it('gives back the text that was signed, the key id and the signature', () => {
+  it('returns the signed text, the key id and the signature', () => {
     const { signed, signature: found } = split(`{"a":"ü","signature":"key-1.${encoded}"}`);
     expect(text(signed)).toBe('{"a":"ü"}');
     expect(found?.keyId).toBe('key-1');
     expect([...(found?.bytes ?? [])]).toEqual([...signature]);
   });
 
-  it('finds a key id of 64 characters', () => {
+  it('accepts a key id of 64 characters', () => {
     expect(split(`{"a":1,"signature":"${'k'.repeat(64)}.${encoded}"}`).signature?.keyId).toBe('k'.repeat(64));
   });
 
-  it('takes the last of two signatures, so that the first one is part of what was signed', () => {
+  it('uses the last of two signatures, so that the first one is part of the signed text', () => {
     const { signed } = split(`{"a":1,"signature":"one.${encoded}","signature":"two.${encoded}"}`);
     expect(text(signed)).toBe(`{"a":1,"signature":"one.${encoded}"}`);
   });
@@ -65,7 +65,7 @@ describe('splitSignature', () => {
 });
 
 describe('isKeyId', () => {
-  it('takes letters, digits, "_" and "-"', () => {
+  it('accepts letters, digits, "_" and "-"', () => {
     expect(isKeyId('A_z-09')).toBe(true);
     expect(isKeyId('a b')).toBe(false);
     expect(isKeyId('a\n')).toBe(false);

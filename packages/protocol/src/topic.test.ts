@@ -4,7 +4,7 @@ import { anyName, createTopics, isName, parseName } from './topic.ts';
 const hex = '0123456789abcdef'.repeat(4);
 
 describe('Wire-01-Topics-Literal: createTopics', () => {
-  it('spells every topic', () => {
+  it('builds every topic literally', () => {
     const topics = createTopics();
     expect(topics.snapshot('vad')).toBe('config/vad/snapshot');
     expect(topics.contract('vad', `sha256:${hex}`)).toBe(
@@ -17,7 +17,7 @@ describe('Wire-01-Topics-Literal: createTopics', () => {
     expect(topics.keepalive('vad-1')).toBe('system/keepalive/vad-1');
   });
 
-  it('spells every subscription', () => {
+  it('builds every subscription literally', () => {
     const topics = createTopics('acme');
     expect(topics.snapshot(anyName)).toBe('acme/config/+/snapshot');
     expect(topics.contract(anyName, anyName)).toBe('acme/config/+/contract/+');
@@ -28,7 +28,7 @@ describe('Wire-01-Topics-Literal: createTopics', () => {
     expect(topics.keepalive(anyName)).toBe('acme/system/keepalive/+');
   });
 
-  it('puts up to three names in front', () => {
+  it('accepts a prefix of up to three names', () => {
     expect(createTopics('acme/prod/eu').snapshot('vad')).toBe('acme/prod/eu/config/vad/snapshot');
     expect(createTopics('acme/prod/eu').health('vad-1')).toBe('acme/prod/eu/system/health/vad-1');
   });
@@ -41,7 +41,7 @@ describe('Wire-01-Topics-Literal: createTopics', () => {
   );
 
   it.each([[''], ['#'], ['a/b'], ['a b'], ['A'], ['-a'], ['_a'], ['ä'], ['a.b'], ['a\n'], ['x'.repeat(64)]])(
-    'refuses the name %j everywhere',
+    'refuses the name %j in every topic',
     (name) => {
       const topics = createTopics();
       const refusal = expect.objectContaining({ code: 'name_invalid' });
@@ -73,7 +73,7 @@ describe('Wire-01-Topics-Literal: parse', () => {
     [`config/vad/contract/${hex}`, { kind: 'contract', service: 'vad', digest: `sha256:${hex}` }],
     ['system/health/vad-1', { kind: 'health', id: 'vad-1' }],
     ['system/keepalive/vad-1', { kind: 'keepalive', id: 'vad-1' }],
-  ])('reads %s', (topic, address) => {
+  ])('parses %s', (topic, address) => {
     expect(createTopics().parse(topic)).toEqual(address);
     expect(createTopics('acme/prod').parse(`acme/prod/${topic}`)).toEqual(address);
     expect(createTopics('acme/prod').parse(topic)).toBeUndefined();
@@ -102,18 +102,18 @@ describe('Wire-01-Topics-Literal: parse', () => {
     ['system/health/vad-1/x'],
     ['system/other/vad-1'],
     ['other/vad/snapshot'],
-  ])('knows nothing of %j', (topic) => {
+  ])('returns undefined for %j', (topic) => {
     expect(createTopics().parse(topic)).toBeUndefined();
   });
 });
 
 describe('parseName', () => {
-  it('returns a name', () => {
+  it('returns a valid name unchanged', () => {
     expect(parseName('vad_2-eu', 'a service')).toBe('vad_2-eu');
     expect(isName('x'.repeat(63))).toBe(true);
   });
 
-  it('says what is wrong with another text', () => {
+  it('throws an error that says what is wrong with an invalid name', () => {
     expect(() => parseName('Vad.1', 'a service')).toThrow(
       '"Vad.1" is not a name for a service: use 1 to 63 of a–z, 0–9, "_" and "-", starting with a letter or digit',
     );

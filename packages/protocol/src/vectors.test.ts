@@ -35,7 +35,7 @@ interface MessageCase {
     | { accepted: false; error: string };
 }
 
-/** What became of a message, in the words of the vectors. */
+/** The result of opening a message, in the words of the vectors. */
 function verdictOn({ type, message, messageBase64, keyRing, now, maxEnvelopeBytes }: MessageCase): unknown {
   const bytes = message === undefined ? Buffer.from(messageBase64 ?? '', 'base64') : Buffer.from(message);
   try {
@@ -114,12 +114,12 @@ describe('Wire-05-Golden-Vectors: pointer.json', () => {
     within: { inner: string; outer: string; within: boolean }[];
   }>('pointer');
 
-  it.each(parsing)('$pointer is $tokens', ({ pointer, tokens }) => {
+  it.each(parsing)('parses $pointer to $tokens', ({ pointer, tokens }) => {
     expect(parsePointer(pointer)).toEqual(tokens);
     expect(formatPointer(tokens)).toBe(pointer);
   });
 
-  it.each(invalid)('%j is none', (pointer) => {
+  it.each(invalid)('refuses %j as a pointer', (pointer) => {
     expect(() => parsePointer(pointer)).toThrow(expect.objectContaining({ code: 'pointer_invalid' }));
   });
 
@@ -165,11 +165,11 @@ describe('Wire-05-Golden-Vectors: topic.json', () => {
     expect(build(createTopics(prefix), address)).toBe(filter);
   });
 
-  it.each(unknown)('with the prefix "$prefix", "$topic" is none of ours', ({ prefix, topic }) => {
+  it.each(unknown)('does not recognise "$topic" under the prefix "$prefix"', ({ prefix, topic }) => {
     expect(createTopics(prefix).parse(topic)).toBeUndefined();
   });
 
-  it('refuses names, prefixes and digests that are none', () => {
+  it('refuses invalid names, prefixes and digests', () => {
     for (const name of invalidNames) {
       expect(isName(name)).toBe(false);
       expect(() => createTopics().snapshot(name)).toThrow(refusal);
@@ -203,7 +203,7 @@ describe('Wire-05-Golden-Vectors: changed-pointers.json', () => {
   });
 });
 
-it('Wire-05-Golden-Vectors: runs every file there is', () => {
+it('Wire-05-Golden-Vectors: every vector file is run', () => {
   const others = ['changed-pointers', 'digest', 'keys', 'order', 'pointer', 'signature', 'topic'];
   const files = readdirSync(vectors).filter((name) => name.endsWith('.json'));
   expect(files.sort()).toEqual([...messageFiles, ...others].map((name) => `${name}.json`).sort());

@@ -21,17 +21,17 @@ describe('a convergence message', () => {
     expect(isConvergence({ stragglers: [{ instance: 'vad-2', standing: 'offline' }] })).toBe(true);
   });
 
-  it('names at most 50 of them', () => {
+  it('names at most 50 instances', () => {
     expect(isConvergence({ stragglers: Array(50).fill(straggler) })).toBe(true);
     expect(isConvergence({ stragglers: Array(51).fill(straggler) })).toBe(false);
   });
 
   it.each([
-    ['a count that is missing', { instances: { applied: 3 } }],
+    ['a missing count', { instances: { applied: 3 } }],
     ['a negative count', { instances: { ...convergence.instances, applied: -1 } }],
-    ['a standing that there is not', { stragglers: [{ instance: 'vad-2', standing: 'lost' }] }],
-    ['no word on when it converged', { convergedAt: undefined }],
-  ])('can not have %s', (_what, more) => {
+    ['an unknown standing', { stragglers: [{ instance: 'vad-2', standing: 'lost' }] }],
+    ['no member `convergedAt`', { convergedAt: undefined }],
+  ])('cannot have %s', (_what, more) => {
     expect(isConvergence(more)).toBe(false);
   });
 });

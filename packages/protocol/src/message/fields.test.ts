@@ -17,7 +17,7 @@ describe('a time', () => {
     ['2026-06-01T24:00:00Z'],
     ['2025-02-29T00:00:00Z'],
     ['2026-06-01T00:00:00+0200'],
-  ])('can not be %s', (text) => {
+  ])('cannot be %s', (text) => {
     expect(time.safeParse(text).success).toBe(false);
   });
 });
@@ -27,13 +27,13 @@ describe('a pointer', () => {
     expect(pointer.safeParse(text).success).toBe(true);
   });
 
-  it.each([['a'], ['/~'], ['/~2'], ['/a~'], ['~0'], ['#/a']])('can not be %j', (text) => {
+  it.each([['a'], ['/~'], ['/~2'], ['/a~'], ['~0'], ['#/a']])('cannot be %j', (text) => {
     expect(pointer.safeParse(text).success).toBe(false);
   });
 });
 
 describe('a number', () => {
-  it('is a whole one that a double holds exactly', () => {
+  it('must be an integer that a double holds exactly', () => {
     expect([0, 1, 2 ** 53 - 1].map((value) => count.safeParse(value).success)).toEqual([true, true, true]);
     expect([-1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY].map((value) => count.safeParse(value).success)).toEqual([
       false,
@@ -46,7 +46,7 @@ describe('a number', () => {
 });
 
 describe('a text', () => {
-  it('is a name, a digest or a note', () => {
+  it('is checked as a name, a digest or a note', () => {
     expect(name.safeParse('vad_2').success).toBe(true);
     expect(name.safeParse('vad\n').success).toBe(false);
     expect(digest.safeParse(`sha256:${'0'.repeat(64)}`).success).toBe(true);

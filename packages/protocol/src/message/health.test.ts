@@ -33,7 +33,7 @@ describe('a health message', () => {
     expect(isHealth({ event })).toBe(true);
   });
 
-  it('says what runs and what became of the newest version', () => {
+  it('names the running version and the result of the last attempt', () => {
     const lastAttempt = {
       epoch: 1,
       version: 3,
@@ -48,24 +48,24 @@ describe('a health message', () => {
     expect(healthSchema.safeParse({ ...health, contract: digest, config: full }).data?.config).toEqual(full);
   });
 
-  it('says that nothing runs yet', () => {
+  it('is valid while no version runs yet', () => {
     expect(isHealth({ state: 'starting', ok: false, config: { source: 'none', pendingRestart: [], masked: [] } })).toBe(
       true,
     );
   });
 
   it.each([
-    ['a state that there is not', { state: 'up' }],
-    ['an event that there is not', { event: 'born' }],
+    ['an unknown state', { state: 'up' }],
+    ['an unknown event', { event: 'born' }],
     ['an empty session', { session: '' }],
     ['a session of more than 64 characters', { session: 'x'.repeat(65) }],
-    ['an instance that is no name', { instance: 'vad.1' }],
-    ['a source that there is not', { config: { ...config, source: 'disk' } }],
-    ['no list of what is masked', { config: { ...config, masked: undefined } }],
-    ['version 0 as what runs', { config: { ...config, version: 0 } }],
+    ['an invalid instance name', { instance: 'vad.1' }],
+    ['an unknown source', { config: { ...config, source: 'disk' } }],
+    ['no list of masked settings', { config: { ...config, masked: undefined } }],
+    ['0 as the running version', { config: { ...config, version: 0 } }],
     ['an attempt without an outcome', { config: { ...config, lastAttempt: { epoch: 1, version: 1, digest } } }],
-    ['an error that is only text', { error: 'broken' }],
-  ])('can not have %s', (_what, more) => {
+    ['an error that is only a string', { error: 'broken' }],
+  ])('cannot have %s', (_what, more) => {
     expect(isHealth(more)).toBe(false);
   });
 });

@@ -51,7 +51,7 @@ const sealWith = (writer: typeof signed, type: string, data: object, subject = '
   writer.seal({ type, subject, data }).bytes;
 
 describe('openMessage', () => {
-  it('opens a message of the type that was asked for', () => {
+  it('opens a message of the requested type', () => {
     const bytes = sealWith(signed, 'setpoint.snapshot.v1', snapshot);
     const { data, envelope, signedBy } = openMessage('setpoint.snapshot.v1', bytes, { keys: authority, now });
     expect(data).toEqual(snapshot);
@@ -69,7 +69,7 @@ describe('openMessage', () => {
     );
   });
 
-  it('asks an operator key for requests and an authority key for snapshots and results', () => {
+  it('demands an operator key for requests and an authority key for snapshots and results', () => {
     const open = (
       type: 'setpoint.snapshot.v1' | 'setpoint.result.v1' | 'setpoint.request.v1',
       data: object,
@@ -109,11 +109,11 @@ describe('openMessage', () => {
         convergedAt: null,
       },
     ],
-  ] as const)('asks no signature of a %s, also where keys are given', (type, data) => {
+  ] as const)('accepts a %s without a signature even when keys are given', (type, data) => {
     expect(openMessage(type, sealWith(unsigned, type, data), { keys: authority, now }).data).toEqual(data);
   });
 
-  it('Wire-12-Unknown-Ignored: drops members of data that it does not know, and keeps all of a document', () => {
+  it('Wire-12-Unknown-Ignored: drops unknown members of data, and keeps every member of a document', () => {
     const values = { any: { thing: [1] } };
     const more = { ...snapshot, values, previous: { version: 1, digest, later: 1 }, later: true };
     const bytes = sealWith(unsigned, 'setpoint.snapshot.v1', more);
@@ -124,13 +124,13 @@ describe('openMessage', () => {
     });
   });
 
-  it('names every fault with its place', () => {
+  it('names every fault with its pointer', () => {
     const bytes = sealWith(unsigned, 'setpoint.result.v1', { ...result, version: -1, warnings: [{ 'a/b': 1 }] });
     const { faults } = catchError(() => openMessage('setpoint.result.v1', bytes, { now }));
     expect(faults.map(({ pointer }) => pointer)).toEqual(['/version', '/warnings/0/pointer', '/warnings/0/message']);
   });
 
-  it('names the first hundred faults of a message that is nothing but faults', () => {
+  it('names only the first hundred faults of a message with more', () => {
     const bytes = sealWith(unsigned, 'setpoint.result.v1', { ...result, changed: Array(50_000).fill(1) });
     const { faults, message } = catchError(() => openMessage('setpoint.result.v1', bytes, { now }));
     expect(faults).toHaveLength(100);
@@ -138,7 +138,7 @@ describe('openMessage', () => {
     expect(message.length).toBeLessThan(10_000);
   });
 
-  it('Wire-09-One-Service: refuses data of another service than the subject', () => {
+  it('Wire-09-One-Service: refuses data that names another service than the subject', () => {
     for (const [type, data] of [
       ['setpoint.snapshot.v1', snapshot],
       ['setpoint.request.v1', request],
@@ -151,12 +151,12 @@ describe('openMessage', () => {
     }
   });
 
-  it('Wire-09-One-Service: takes the subject of a keepalive as it is, since its data names no service', () => {
+  it('Wire-09-One-Service: accepts any subject of a keepalive, since its data names no service', () => {
     const bytes = sealWith(unsigned, 'setpoint.keepalive.v1', keepalive, 'vad');
     expect(openMessage('setpoint.keepalive.v1', bytes, { now }).envelope.subject).toBe('vad');
   });
 
-  it('Wire-11-Bounded-Size: hands the limit on', () => {
+  it('Wire-11-Bounded-Size: applies the given size limit', () => {
     const bytes = sealWith(unsigned, 'setpoint.result.v1', result);
     expect(() => openMessage('setpoint.result.v1', bytes, { now, maxEnvelopeBytes: 100 })).toThrow(
       refusal('message_too_large'),
@@ -165,7 +165,7 @@ describe('openMessage', () => {
 });
 
 describe('parseData', () => {
-  it('gives the data of an envelope that was opened before', () => {
+  it('returns the data of an envelope that is already open', () => {
     const { envelope } = openMessage('setpoint.request.v1', sealWith(unsigned, 'setpoint.request.v1', request), {
       now,
     });
@@ -185,7 +185,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     }
   };
 
-  /** A message of what our own writer would not write. */
+  /** A message that createEnvelopeWriter would refuse to write. */
   const written = (type: string, data: object): Uint8Array => {
     const { bytes } = unsigned.seal({ type, subject: 'vad', data: { here: true } });
     return Buffer.from(
@@ -195,11 +195,11 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     );
   };
 
-  it('survives random bytes', () => {
+  it('throws only known errors for random bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), throwsOnlyKnown));
   });
 
-  it('survives any JSON as data', () => {
+  it('throws only known errors for any JSON as data', () => {
     const data = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }));
     fc.assert(
       fc.property(data, fc.constantFrom(...types), (value, type) => {
@@ -208,7 +208,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     );
   });
 
-  it('survives any JSON in place of any member of a good message', () => {
+  it('throws only known errors for any JSON in place of any member of a valid message', () => {
     const good: [string, object][] = [
       ['setpoint.snapshot.v1', snapshot],
       ['setpoint.request.v1', request],
@@ -233,7 +233,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     ['a pointer of a megabyte', '/a'.repeat(500_000)],
     ['a pointer of nothing but escapes', `/${'~0'.repeat(500_000)}`],
     ['a pointer that is wrong at its end', `/${'~0'.repeat(500_000)}~`],
-  ])('survives %s', (_what, pointer) => {
+  ])('throws only known errors for %s', (_what, pointer) => {
     const data = { ...result, changed: [pointer] };
     throwsOnlyKnown(
       createEnvelopeWriter({ source: '/a', maxEnvelopeBytes: 2e6 }).seal({
@@ -248,7 +248,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     ['letters', 'a'.repeat(20_000_000)],
     ['escapes', '~0'.repeat(10_000_000)],
   ] as const)(
-    'survives a pointer of %s that is longer than any stack, where the limit was raised that far',
+    'opens a message with a pointer of %s that is longer than any stack, when the limit allows it',
     (_what, token) => {
       const data = { ...result, changed: [`/${token}`] };
       const writer = createEnvelopeWriter({ source: '/a', maxEnvelopeBytes: 3e7 });
@@ -257,7 +257,7 @@ describe('Wire-02-Only-Known-Errors: openMessage', () => {
     },
   );
 
-  it('survives results within results, as deep as data may be', () => {
+  it('throws only known errors for results nested inside results', () => {
     const nested = (depth: number): object =>
       JSON.parse(`${'{"original":'.repeat(depth)}{}${'}'.repeat(depth)}`) as object;
     throwsOnlyKnown(written('setpoint.result.v1', nested(60)));
@@ -275,7 +275,7 @@ function catchError(action: () => unknown): SetpointError {
 }
 
 describe('tryOpenMessage', () => {
-  it('gives nothing for what can not be opened, and throws a fault of ours', () => {
+  it('returns undefined for a message that cannot be opened, and rethrows an error of our own code', () => {
     const broken = Buffer.from('no message');
     expect(tryOpenMessage('setpoint.health.v1', broken, { now: 0 })).toBeUndefined();
     expect(() => tryOpenMessage('setpoint.health.v1', undefined as never, { now: 0 })).toThrow(TypeError);

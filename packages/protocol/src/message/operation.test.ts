@@ -4,7 +4,7 @@ import { isReadOperation, isStoreOperation, operationShapes } from './operation.
 const operations = operationShapes.map(({ op }) => ({ op: op.value }));
 const namesOf = (chosen: readonly { op: string }[]): string[] => chosen.map(({ op }) => op);
 
-it('tells what only looks', () => {
+it('tells which operations only read', () => {
   expect(namesOf(operations.filter(isReadOperation))).toEqual([
     'log',
     'diff',
@@ -24,7 +24,7 @@ it('tells what only looks', () => {
   ]);
 });
 
-it('tells what concerns every service', () => {
+it('tells which operations concern every service', () => {
   expect(namesOf(operations.filter(isStoreOperation))).toEqual([
     'profile_save',
     'profile_activate',

@@ -40,7 +40,7 @@ describe('a request', () => {
     [{ op: 'history', of: 'vad', limit: 500 }],
     [{ op: 'search', text: 'threshold' }],
     [{ op: 'delete', expectedVersion: 0, reason: 'why', expiresAt: '2026-06-01T00:00:00+02:00' }],
-  ])('can be %j', (operation) => {
+  ])('accepts the operation %j', (operation) => {
     expect(isRequest(operation)).toBe(true);
   });
 
@@ -86,12 +86,12 @@ describe('a request', () => {
     [{ op: 'delete', reason: 'x'.repeat(1001) }],
     [{ op: 'delete', expiresAt: '2026-06-01' }],
     [{ op: 'delete', expiresAt: '2026-02-30T00:00:00Z' }],
-  ])('can not be %j', (operation) => {
+  ])('refuses the operation %j', (operation) => {
     expect(isRequest(operation)).toBe(false);
   });
 });
 
-it('says which members exclude one another', () => {
+it('a refused request names the members that exclude one another', () => {
   const told = requestSchema.safeParse({ service: 'vad', author: 'ada', op: 'rollback' }).error?.issues;
   expect(told?.map(({ message }) => message)).toEqual(['must have exactly one of toVersion, toTag']);
 });

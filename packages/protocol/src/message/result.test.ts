@@ -17,7 +17,7 @@ const isResult = (more: object): boolean => resultSchema.safeParse({ ...applied,
 
 describe('a result', () => {
   it.each([['applied'], ['unchanged'], ['valid'], ['found'], ['rejected'], ['conflict'], ['denied'], ['duplicate']])(
-    'can be %s',
+    'can have the status %s',
     (status) => {
       expect(isResult({ status })).toBe(true);
     },
@@ -28,7 +28,7 @@ describe('a result', () => {
     ['a duplicate with the original', { status: 'duplicate', original: { ...applied, digest } }],
     ['a page of history', { status: 'found', log: [entry, { ...entry, deleted: true }] }],
     [
-      'a difference with a side missing',
+      'a difference in which one side is missing',
       {
         status: 'found',
         diff: [
@@ -50,21 +50,21 @@ describe('a result', () => {
   });
 
   it.each([
-    ['a status that there is not', { status: 'ok' }],
+    ['an unknown status', { status: 'ok' }],
     ['epoch 0', { epoch: 0 }],
-    ['a version that is no whole number', { version: 1.5 }],
+    ['a version that is not an integer', { version: 1.5 }],
     ['a pointer without its slash', { changed: ['a'] }],
     ['a pointer with half an escape', { changed: ['/a~'] }],
     ['a digest of another kind', { digest: 'md5:0' }],
-    ['a problem with a code that there is not', { problem: { ...problem, code: 'other' } }],
-    ['an original that is no result', { original: { status: 'applied' } }],
+    ['a problem with an unknown code', { problem: { ...problem, code: 'other' } }],
+    ['an original that is not a result', { original: { status: 'applied' } }],
     ['a fault without a message', { warnings: [{ pointer: '' }] }],
     ['an entry without a digest', { log: [{ ...entry, digest: undefined }] }],
-  ])('can not have %s', (_what, more) => {
+  ])('cannot have %s', (_what, more) => {
     expect(isResult(more)).toBe(false);
   });
 
-  it('can not leave out what changed', () => {
+  it('cannot leave out `changed`', () => {
     const { changed: _, ...rest } = applied;
     expect(resultSchema.safeParse(rest).success).toBe(false);
   });

@@ -17,14 +17,14 @@ const snapshot = {
 };
 
 describe('a snapshot', () => {
-  it('has all of its members', () => {
+  it('must have all of its members', () => {
     expect(snapshotSchema.safeParse(snapshot).data).toEqual(snapshot);
     for (const member of Object.keys(snapshot)) {
       expect(snapshotSchema.safeParse({ ...snapshot, [member]: undefined }).success).toBe(false);
     }
   });
 
-  it('follows nothing where it is the first', () => {
+  it('has no predecessor when it is the first one', () => {
     expect(snapshotSchema.safeParse({ ...snapshot, previous: null }).success).toBe(true);
   });
 
@@ -40,7 +40,7 @@ describe('a snapshot', () => {
     ['secrets', null],
     ['reason', 'x'.repeat(1001)],
     ['committedAt', 'yesterday'],
-  ])('can not have a %s of %j', (member, value) => {
+  ])('cannot have %s = %j', (member, value) => {
     expect(snapshotSchema.safeParse({ ...snapshot, [member]: value }).success).toBe(false);
   });
 });

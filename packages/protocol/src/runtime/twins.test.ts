@@ -12,8 +12,8 @@ const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\uf
 const bytes = fc.uint8Array({ maxLength: 400 });
 const plain = (given: Uint8Array): number[] => [...given];
 
-describe('the bytes of a page', () => {
-  it('Client-12-Browser: are in UTF-8 as those of Node are', () => {
+describe('the byte functions for browsers', () => {
+  it('Client-12-Browser: encode any text in UTF-8 exactly as Node does', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(plain(pageBytes.toUtf8(text))).toEqual(plain(nodeBytes.toUtf8(text)));
@@ -22,7 +22,7 @@ describe('the bytes of a page', () => {
     expect(plain(pageBytes.toUtf8('é\ud800'))).toEqual([0xc3, 0xa9, 0xef, 0xbf, 0xbd]);
   });
 
-  it('Client-12-Browser: are in base64url as those of Node are, and come back from it', () => {
+  it('Client-12-Browser: encode and decode base64url exactly as Node does', () => {
     fc.assert(
       fc.property(bytes, (given) => {
         const text = pageBytes.toBase64Url(given);
@@ -33,7 +33,7 @@ describe('the bytes of a page', () => {
     expect(pageBytes.toBase64Url(Uint8Array.of(0xfb, 0xff, 0xfe, 0x00))).toBe('-__-AA');
   });
 
-  it('Client-12-Browser: leave out the same bits at the end of a text that is no one’s spelling', () => {
+  it('Client-12-Browser: ignore the same leftover bits at the end of a non-canonical base64url text as Node does', () => {
     const sloppy = fc.string({ unit: fc.constantFrom(...'AQgw-_z9'), minLength: 86, maxLength: 86 });
     fc.assert(
       fc.property(sloppy, (text) => {
@@ -42,7 +42,7 @@ describe('the bytes of a page', () => {
     );
   });
 
-  it('Client-12-Browser: have the same head and the same tail, also as a part of others', () => {
+  it('Client-12-Browser: cut the same head and tail as Node does, also from a view into a larger buffer', () => {
     fc.assert(
       fc.property(bytes, fc.nat(20), fc.nat(500), (given, start, length) => {
         const part = given.subarray(start);
@@ -55,8 +55,8 @@ describe('the bytes of a page', () => {
   });
 });
 
-describe('the keys and digests of a page', () => {
-  it('Client-12-Browser: have the SHA-256 that Node has', () => {
+describe('the crypto functions for browsers', () => {
+  it('Client-12-Browser: compute the same SHA-256 as Node', () => {
     fc.assert(
       fc.property(anyText, fc.constantFrom('hex' as const, 'base64url' as const), (text, encoding) => {
         expect(pageCrypto.sha256(text, encoding)).toBe(nodeCrypto.sha256(text, encoding));
@@ -66,7 +66,7 @@ describe('the keys and digests of a page', () => {
     expect(pageCrypto.sha256('abc', 'hex')).toBe(abc);
   });
 
-  it('Client-12-Browser: sign as those of Node do, and each believes the other', () => {
+  it('Client-12-Browser: sign exactly as Node does, and each verifies the signatures of the other', () => {
     fc.assert(
       fc.property(fc.constantFrom(nodeCrypto, pageCrypto), bytes, (maker, message) => {
         const key = maker.generateKey();
@@ -79,7 +79,7 @@ describe('the keys and digests of a page', () => {
     );
   });
 
-  it('Client-12-Browser: believe nothing that those of Node do not', () => {
+  it('Client-12-Browser: verify no signature that Node refuses', () => {
     const { x, d } = nodeCrypto.generateKey();
     const message = nodeBytes.toUtf8('what was signed');
     const signature = nodeCrypto.importSecretKey({ x, d })(message);
@@ -103,12 +103,12 @@ describe('the keys and digests of a page', () => {
   it.each([
     ['a key that is too short', 'AAAA'],
     ['no key at all', ''],
-  ])('Client-12-Browser: refuse %s', (_what, x) => {
+  ])('Client-12-Browser: refuse %s as a public key', (_what, x) => {
     expect(() => pageCrypto.importPublicKey(x)).toThrow();
     expect(() => nodeCrypto.importPublicKey(x)).toThrow();
   });
 
-  it('Client-12-Browser: believe nothing of a key that is no point of the curve', () => {
+  it('Client-12-Browser: verify no signature with a key that is not a point on the curve', () => {
     const x = `${'_'.repeat(42)}8`;
     const signature = new Uint8Array(64);
     expect(pageCrypto.importPublicKey(x)(new Uint8Array(), signature)).toBe(false);
