@@ -96,7 +96,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
 
   /** Not with Playwright's `waitForFunction`, which needs what the page's policy denies. */
   const until = (page: Page, look: (connection: OnPage['connection']) => boolean): Promise<void> =>
-    expect.poll(() => read(page, look), { timeout: 10_000, interval: 20 }).toBe(true);
+    expect.poll(() => read(page, look), { timeout: 30_000, interval: 20 }).toBe(true);
 
   it('Client-12-Browser: has the verified document, applies a change live and tells the place that changed once', async () => {
     const health = await world.watch('system/health/page-1');
@@ -343,7 +343,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
         client?.on('packetsend', ({ cmd }) => cmd === 'pingreq' && setpoint.told.push(cmd));
       });
       // The broker hangs up after three seconds of silence.
-      await expect.poll(() => told(page), { timeout: 15_000 }).toHaveLength(2);
+      await expect.poll(() => told(page), { timeout: 30_000 }).toHaveLength(2);
       expect(page.workers()).toHaveLength(workers);
       expect(await read(page, ({ bus }) => bus.status)).toMatchObject({ kind: 'connected', session: 1 });
     };

@@ -41,7 +41,7 @@ describe.runIf(isChromiumHere())('the example of a page', () => {
     await page.goto(`${served.url}?broker=${encodeURIComponent(broker.url)}&prefix=${world.prefix}`);
     const text = (place: string) => page.locator(place).textContent();
     await expect
-      .poll(() => text('main'), { timeout: 10_000 })
+      .poll(() => text('main'), { timeout: 30_000 })
       .toMatch(/Good morning.*Open from 8 to 18.*Rye bread€ 3\.80/s);
     await expect.poll(() => text('#standing')).toBe('version 1, live, READY · broker: connected');
 

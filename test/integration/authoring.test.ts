@@ -197,7 +197,7 @@ describe('Author-04-Trace: setpoint trace', () => {
     });
     await stage.cli('set', 'stt-worker', '/vad/threshold=0.7', '--reason', 'noisy room');
     await expect
-      .poll(async () => (await stage.cli('health')).stdout, { timeout: 10_000 })
+      .poll(async () => (await stage.cli('health')).stdout, { timeout: 30_000 })
       .toMatch(/stt-1 +stt-worker +ready +2 /);
     const { code, stdout } = await stage.cli('trace', 'stt-worker', '/vad/threshold');
     expect(code).toBe(0);

@@ -29,10 +29,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
       const frames = 40 + round;
       const result = await operator.request('stt-worker', { op: 'merge', patch: { vad: { frames } } });
       expect(result).toMatchObject({ status: 'applied', version: round + 1 });
-      await convergence.until(
-        ({ json }) => json?.data.version === round + 1 && json.data.instances.applied === 5,
-        10_000,
-      );
+      await convergence.until(({ json }) => json?.data.version === round + 1 && json.data.instances.applied === 5);
       expect(services.map((service) => service.current.vad.frames)).toEqual([frames, frames, frames, frames, frames]);
 
       // A stranger who comes now finds every retained message.

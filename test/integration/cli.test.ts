@@ -344,7 +344,7 @@ it('Operate-01-Lost-Instance: setpoint health says what an instance that was kil
 
   const lost = { id: 'stt-1', state: 'offline', note: 'lost', version: 17, startedAt: '2026-01-01T00:00:00.000Z' };
   const standing = async (): Promise<unknown> => (await stage.json('health')).answer[1];
-  await expect.poll(standing, { timeout: 10_000 }).toMatchObject(lost);
+  await expect.poll(standing, { timeout: 30_000 }).toMatchObject(lost);
   const { since } = (await standing()) as { since: string };
   expect(since >= killedAt && since <= new Date().toISOString()).toBe(true);
 

@@ -101,7 +101,7 @@ describe('the layers of an authority', () => {
       await merge({ gap: 17 });
       await until({ gap: 17, on: false });
       authority.hangUp();
-      await expect.poll(() => authority.output, { timeout: 10_000 }).toContain('the sources are read');
+      await expect.poll(() => authority.output, { timeout: 30_000 }).toContain('the sources are read');
       expect(authority.output).not.toContain('"version":3');
     });
     await during({}, [], async ({ until }) => void (await until({ gap: 17, on: true })));

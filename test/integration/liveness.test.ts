@@ -14,8 +14,8 @@ const intervalMs = 1000;
 const maxDelayMs = 2000;
 /** From the socket to the CONNACK, as the client package has it. */
 const connectTimeoutMs = 5000;
-/** What a busy machine may be late. */
-const slackMs = 500;
+/** How late a busy machine may be. MQTT's own keepalive would notice only after a minute and a half. */
+const slackMs = 20_000;
 
 let stack: AsyncDisposableStack;
 beforeEach(() => {
@@ -120,9 +120,8 @@ describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name
     await broker.freeze();
     const beganMs = performance.now();
     const { bus, logs } = await startAt(broker.url);
-    // The start did not wait for it.
-    expect(performance.now() - beganMs).toBeLessThan(connectTimeoutMs);
-    expect(bus.status.kind).toBe('connecting');
+    // The start did not wait for the end of the first attempt.
+    expect(bus.status).toMatchObject({ kind: 'connecting', attempt: 0 });
     await reached(bus, (status) => status.kind === 'connecting' && status.attempt > 0);
     const gaveUpMs = performance.now() - beganMs;
     console.log(`frozen broker: an attempt ends after ${Math.round(gaveUpMs)} ms`);
@@ -187,10 +186,10 @@ describe('an authority with another clock', () => {
     const beacons = await world.watch('system/keepalive/config-authority');
     await world.service({ now: () => Date.now() + 60_000 });
     const told = (): string[] => world.logs.filter((line) => line.includes('this clock is'));
-    await expect.poll(told, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(told, { timeout: 30_000 }).toHaveLength(1);
     expect(told()[0]).toContain("this clock is 60 s ahead of the authority's; set both by NTP");
     const { length } = beacons.messages;
-    await expect.poll(() => beacons.messages.length, { timeout: 10_000 }).toBeGreaterThan(length + 5);
+    await expect.poll(() => beacons.messages.length, { timeout: 30_000 }).toBeGreaterThan(length + 5);
     expect(told()).toHaveLength(1);
   });
 });

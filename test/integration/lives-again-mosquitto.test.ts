@@ -1,6 +1,7 @@
 import { isMosquittoHere } from '@setpoint/test-support/brokers/brokers';
-import { type MosquittoFiles, type MosquittoHarness, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
+import { type MosquittoHarness, openMosquitto } from '@setpoint/test-support/brokers/mosquitto';
 import { passwordLine } from '@setpoint/test-support/brokers/mosquitto-passwords';
+import type { MosquittoFiles } from '@setpoint/test-support/brokers/mosquitto-runner';
 import { hear, session } from '@setpoint/test-support/heard';
 import { expectLive, type LoggedService, openLoggedService } from '@setpoint/test-support/logged-service';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 import { connect } from '@setpoint/client';
 import { createEnvelopeWriter } from '@setpoint/protocol';
 import { availableBrokers, type BrokerHarness } from '@setpoint/test-support/brokers/brokers';
+import { hangMs } from '@setpoint/test-support/hang';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
@@ -120,7 +121,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(subscription.stats()).toMatchObject({ dropped: 0, pauses: 1, isPaused: false });
   });
 
-  it('stops within 5 s though a handler hangs, and tells the handler', async () => {
+  it('stops though a handler hangs, and tells the handler', async () => {
     await using stack = new AsyncDisposableStack();
     const connection = await start(stack, 'talker-1');
     const entered = Promise.withResolvers<AbortSignal>();
@@ -135,7 +136,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     const stopping = connection.stop();
     expect(signal.aborted).toBe(true);
     await Promise.all([stopping, connection.stop()]);
-    expect(performance.now() - startedAtMs).toBeLessThan(5000);
+    expect(performance.now() - startedAtMs).toBeLessThan(hangMs);
     expect(await connection.messenger.publish('hang', {})).toMatchObject({ status: 'dropped', reason: 'stopped' });
   });
 });

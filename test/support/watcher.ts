@@ -1,11 +1,12 @@
 import type { Bus, Subscription } from '@setpoint/bus';
+import { hangMs } from './hang.ts';
 
-/** What a test looks at: plain JSON, as any other client would read it. */
+/** A message as any other client would read it: plain JSON. */
 export interface SeenMessage {
   readonly topic: string;
   readonly text: string;
   readonly retained: boolean;
-  /** The envelope; undefined for what is not JSON. */
+  /** The envelope; undefined where the text is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: a test reads the wire as any client would, without our types.
   readonly json: any;
 }
@@ -14,9 +15,9 @@ export interface Watcher {
   readonly ready: Promise<void>;
   readonly messages: readonly SeenMessage[];
   readonly subscription: Subscription;
-  /** The first message, past or to come, that is as wanted. Rejects after `timeoutMs` with what was seen. */
+  /** Resolves with the first matching message, seen already or to come. Rejects after `timeoutMs` with the last ones seen. */
   until(wanted: (message: SeenMessage) => boolean, timeoutMs?: number): Promise<SeenMessage>;
-  /** Forgets what was seen. */
+  /** Forgets the messages seen so far. */
   clear(): void;
 }
 
@@ -37,7 +38,7 @@ export function createWatcher(bus: Bus, filter: string): Watcher {
     clear() {
       messages = [];
     },
-    until(wanted, timeoutMs = 10_000) {
+    until(wanted, timeoutMs = hangMs) {
       return new Promise((resolve, reject) => {
         const look = (): void => {
           const found = messages.find(wanted);

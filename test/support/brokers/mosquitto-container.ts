@@ -1,5 +1,5 @@
 import { GenericContainer, getContainerRuntimeClient, ImageName, Wait } from 'testcontainers';
-import type { MosquittoFiles, MosquittoRunner } from './mosquitto.ts';
+import type { MosquittoFiles, MosquittoRunner } from './mosquitto-runner.ts';
 
 // The reaper is one more image, which can't be pulled everywhere; every container here is removed by its own suite.
 process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';

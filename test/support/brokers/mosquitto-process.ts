@@ -5,7 +5,7 @@ import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { MosquittoFiles, MosquittoRunner } from './mosquitto.ts';
+import type { MosquittoFiles, MosquittoRunner } from './mosquitto-runner.ts';
 
 /** The path of this machine's binary; distributions put it into a folder that is not on every PATH. */
 export async function findMosquittoBinary(): Promise<string | undefined> {

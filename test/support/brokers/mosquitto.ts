@@ -5,6 +5,7 @@ import { freePort } from '../free-port.ts';
 import { mayUseBinary, mayUseContainers } from '../machine.ts';
 import { answersMqtt } from './answers-mqtt.ts';
 import { findMosquittoBinary, mosquittoProcess } from './mosquitto-process.ts';
+import type { MosquittoFiles, MosquittoRunner } from './mosquitto-runner.ts';
 import { connectTo } from './over-socket.ts';
 
 export interface MosquittoHarness extends BrokerHarness {
@@ -20,23 +21,6 @@ export interface MosquittoHarness extends BrokerHarness {
   rewrite(name: string, text: string): Promise<void>;
   /** Where it has a file of this name, such as a plugin. */
   locate(name: string): Promise<string>;
-}
-
-/** Texts by name, for what a configuration names as `/mosquitto/config/<name>`. */
-export type MosquittoFiles = Readonly<Record<string, string>>;
-
-/** One Mosquitto that can be switched off and on at one port. */
-export interface MosquittoRunner {
-  start(options: { readonly keepRetained: boolean }): Promise<void>;
-  stop(): Promise<void>;
-  kill(): Promise<void>;
-  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): Promise<void>;
-  /** Writes a file beside its configuration, or that itself. */
-  write(name: string, text: string): Promise<void>;
-  /** The path of a file of the installation. */
-  locate(name: string): Promise<string>;
-  /** Stops it and removes everything of it. */
-  remove(): Promise<void>;
 }
 
 /**

@@ -240,7 +240,7 @@ describe('convergence', () => {
     await settle();
     vi.advanceTimersByTime(1000);
     await back;
-    await vi.waitFor(() => expect(fleet.status.kind).toBe('connected'));
+    await vi.waitFor(() => expect(fleet.status.kind).toBe('connected'), 30_000);
     await settle();
     vi.advanceTimersByTime(100);
     await settle();

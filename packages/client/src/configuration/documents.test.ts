@@ -428,7 +428,7 @@ describe('what a service is told', () => {
     });
     await publish(snapshotOf(2, { token: 'tiger-two' }, rest));
     await said(({ event }) => event === 'restart_required');
-    await vi.waitFor(() => expect(errors.join()).toContain('no restart from'));
+    await vi.waitFor(() => expect(errors.join()).toContain('no restart from'), 30_000);
     expect(errors.join()).not.toContain('tiger');
   });
 

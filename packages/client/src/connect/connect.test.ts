@@ -551,7 +551,7 @@ describe('a running connection', () => {
     const connection = await open();
     for (let count = 0; count < 50; count++) await authority.publishBytes(Buffer.from('garbage'), false);
     await authority.publish(snapshotOf(2, { threshold: 0.2 }));
-    await vi.waitFor(() => expect(connection.current.threshold).toBe(0.2));
+    await vi.waitFor(() => expect(connection.current.threshold).toBe(0.2), 30_000);
     expect(logs.all.filter((line) => line.includes('a snapshot was refused'))).toHaveLength(1);
   });
 
@@ -562,7 +562,7 @@ describe('a running connection', () => {
     });
     await subscription.ready;
     for (let count = 0; count < 20; count++) await connection.messenger.publish('m', { count });
-    await vi.waitFor(() => expect(subscription.stats().failed).toBe(20));
+    await vi.waitFor(() => expect(subscription.stats().failed).toBe(20), 30_000);
     expect(logs.all.filter((line) => line.includes('broken'))).toHaveLength(1);
   });
 
@@ -626,7 +626,7 @@ describe('Client-18-Logger-Harmless: a logger that throws', () => {
     await authority.publish(snapshotOf(2, { threshold: 2 }));
     await authority.publishBytes(Buffer.from('garbage'));
     await authority.publish(snapshotOf(3, { threshold: 0.3 }));
-    await vi.waitFor(() => expect(connection.stamp?.version).toBe(3));
+    await vi.waitFor(() => expect(connection.stamp?.version).toBe(3), 30_000);
     await connection.stop();
     expect(connection.bus.status.kind).toBe('closed');
   });
@@ -640,12 +640,12 @@ describe('Client-18-Logger-Harmless: a logger that throws', () => {
     });
     await subscription.ready;
     for (let count = 0; count < 3; count++) await connection.messenger.publish('m', { count });
-    await vi.waitFor(() => expect(seen).toEqual([0, 1, 2]));
+    await vi.waitFor(() => expect(seen).toEqual([0, 1, 2]), 30_000);
   });
 
   it("a logger that throws does not hide the authority's silence from the provider state", async () => {
     const connection = await open({ logger: throwing, staleness: { softMs: 1, hardMs: 2 } });
-    await vi.waitFor(() => expect(connection.providerState).toBe('ERROR'));
+    await vi.waitFor(() => expect(connection.providerState).toBe('ERROR'), 30_000);
   });
 });
 

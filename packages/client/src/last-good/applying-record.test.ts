@@ -197,7 +197,7 @@ describe('the record of a version being applied', () => {
       const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
       try {
         const pid = Number(await new Promise((settle) => parent.stdout.once('data', settle)));
-        await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(' Z '));
+        await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(' Z '), 30_000);
         expect(await holdsAfter(JSON.stringify({ ...mark, pid, life: await lifeOf(pid) }))).toBe(true);
       } finally {
         parent.kill('SIGKILL');
