@@ -311,7 +311,7 @@ describe('what goes wrong', () => {
     };
     await write('vad.yaml', 'threshold: 0.5');
     opened = await openSources(options({ engine: broken }));
-    expect(lines).toMatchObject([{ level: 50, service: 'vad', msg: 'a file could not be taken in' }]);
+    expect(lines).toMatchObject([{ level: 50, service: 'vad', msg: 'the files of a service could not be taken in' }]);
     isBroken = false;
     await write('vad.yaml', 'threshold: 0.6');
     await until(() => versionOf('vad') === 1);

@@ -1,36 +1,33 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import {
-  type CompiledSchema,
-  type Engine,
-  type EnvironmentTexts,
-  type Layer,
-  layFiles,
-  layTexts,
-  type NamedText,
-  readVariables,
-  type SourcesChange,
-} from '@setpoint/engine';
-import { createProblem, type JsonObject, type Result, SetpointError } from '@setpoint/protocol';
+import type { CompiledSchema, Engine, NamedText } from '@setpoint/engine';
+import { type Result, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { explainProblem } from '../readiness.ts';
-import { type Environment, readEnvironment } from './environment.ts';
+import { readEnvironment } from './environment.ts';
 import { folderEnding, isStranger, serviceOf } from './file-names.ts';
 import { readService, type ServiceFiles } from './read-service.ts';
-import { startSourceWatch } from './watch.ts';
+import {
+  orderByReference,
+  referencedServices,
+  type Surroundings,
+  surroundingsOf,
+  toSourcesChange,
+} from './service-layers.ts';
+import { type SourceWatch, startSourceWatch } from './watch.ts';
 
 /**
- * All that services are configured with besides what operators set: their files, the env file, the environment and the
+ * Everything that configures services besides what operators set: their files, the env file, the environment and the
  * arguments, now and whenever they change.
  */
 export interface Sources {
-  /** Reads the sources of a service again. Resolves when they are taken in, with what has become of them. */
+  /** Reads the sources of a service again. Resolves to the result once they were taken in. */
   reload(service: string): Promise<Result>;
-  /** The same for every service. */
+  /** Reads the sources of every service again. */
   reloadAll(): Promise<void>;
-  /** What runs says of what type a setting is, where no schema file does: texts are read anew. */
+  /** Call when the contracts of a service changed: without a schema file they say of which type its texts are. */
   retype(service: string): void;
-  /** Ends watching; resolves when what is being read has been taken in. */
+  /** Ends watching. Resolves when what is being read was taken in. */
   stop(): Promise<void>;
 }
 
@@ -38,64 +35,137 @@ export interface SourcesOptions {
   readonly directory: string;
   /** The variables of the process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** A dotenv file. @default `.env` in the folder, where there is one */
+  /** A dotenv file. @default `.env` in the folder, if it exists */
   readonly envFile?: string | undefined;
-  /** By service, in order. */
+  /** The settings of the command line, by service, in order. */
   readonly arguments: ReadonlyMap<string, readonly NamedText[]>;
   readonly engine: Engine;
   readonly logger: Logger;
-  /** Told after each service that was taken in, good or bad. */
+  /** Called after each service that was taken in, whether or not its files are valid. */
   readonly onLoaded: () => void;
 }
 
-/** A file counts as written when nothing has happened to it for this long. Milliseconds. */
+/** A file counts as written when it has not changed for this long. Milliseconds. */
 const settleMs = 100;
 
-/** Takes in every service of the folder, then watches it. */
+/**
+ * Takes in every service of the folder, then watches it.
+ * @throws whatever the file system throws for a folder that can't be read
+ */
 export async function openSources(options: SourcesOptions): Promise<Sources> {
-  const { directory, engine, logger, onLoaded } = options;
-  const root = resolve(directory);
-  const envFile = options.envFile ?? join(directory, '.env');
-  const timers = new Map<string, NodeJS.Timeout>();
-  const loading = new Map<string, Promise<unknown>>();
-  const read = new Map<string, ServiceFiles>();
-  const typedBy = new Map<string, string>();
-  const running = new Set<string>();
-  let environment: Environment;
-  let texts: { readonly file: EnvironmentTexts; readonly process: EnvironmentTexts };
+  const sources = new FolderSources(options);
+  await sources.open();
+  return sources;
+}
 
-  /** One after another for a service: what was read last is taken in last. */
-  function load(service: string): Promise<Result | undefined> {
-    return inTurn(service, async () => takeIn(service, await readNow(service)));
+class FolderSources implements Sources {
+  readonly #options: SourcesOptions;
+  readonly #root: string;
+  readonly #envFile: string;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** The last load of each service: loads of one service run one after another. */
+  readonly #loading = new Map<string, Promise<unknown>>();
+  readonly #read = new Map<string, ServiceFiles>();
+  /** The digests of the schemas by which the texts of a service were typed last. */
+  readonly #typedBy = new Map<string, string>();
+  /** Services that are known only because they run. */
+  readonly #running = new Set<string>();
+  #surroundings: Surroundings | undefined;
+  #watch: SourceWatch | undefined;
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+    this.#root = resolve(options.directory);
+    this.#envFile = options.envFile ?? join(options.directory, '.env');
   }
 
-  async function readNow(service: string): Promise<ServiceFiles> {
-    const files = await readService(directory, service);
-    read.set(service, files);
-    watched.add(files.files.map((file) => resolve(file)));
+  async open(): Promise<void> {
+    const { directory, engine } = this.#options;
+    // A folder that can't be read is reported before anything is watched.
+    await readdir(directory);
+    await this.#startWatch();
+    await this.reloadAll();
+    // Services that refer to each other in a circle could not all be taken in at the first attempt.
+    for (const service of engine.problems().keys()) {
+      if (this.#referencesOf(service).length > 0) await this.#load(service);
+    }
+  }
+
+  async reload(service: string): Promise<Result> {
+    await this.#readEnvironment(await this.#findServices());
+    const result = await this.#load(service);
+    if (result) return result;
+    throw new SetpointError('file_invalid', `the sources of ${service} could not be read; see the log`);
+  }
+
+  async reloadAll(): Promise<void> {
+    const services = await this.#findServices();
+    await this.#readEnvironment(services);
+    await Promise.all(services.map((service) => this.#readFiles(service)));
+    const order = orderByReference(services, (service) => this.#referencesOf(service));
+    await Promise.all(
+      order.map((service) =>
+        this.#inOrder(service, async () =>
+          this.#takeIn(service, this.#read.get(service) ?? (await this.#readFiles(service))),
+        ),
+      ),
+    );
+    this.#warnAboutUnknownServices(services);
+  }
+
+  retype(service: string): void {
+    const { engine } = this.#options;
+    const files = this.#read.get(service);
+    const schemas = engine.schemas(service);
+    if (files?.schema || this.#typedBy.get(service) === digestsOf(schemas)) return;
+    if (files) void this.#inOrder(service, () => this.#takeIn(service, files));
+    else if (schemas.length > 0 && !this.#running.has(service)) {
+      // The service was not known when the environment was read.
+      this.#running.add(service);
+      this.#settle(service, () => this.reload(service));
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch?.stop();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    await Promise.all(this.#loading.values());
+  }
+
+  #load(service: string): Promise<Result | undefined> {
+    return this.#inOrder(service, async () => this.#takeIn(service, await this.#readFiles(service)));
+  }
+
+  async #readFiles(service: string): Promise<ServiceFiles> {
+    const files = await readService(this.#options.directory, service);
+    this.#read.set(service, files);
+    this.#watch?.add(files.files.map((file) => resolve(file)));
     return files;
   }
 
-  function inTurn(service: string, work: () => Promise<Result>): Promise<Result | undefined> {
-    const turn = (loading.get(service) ?? Promise.resolve()).then(work);
-    const guarded = turn.then(
+  /** Runs the work of one service in order: what was read last is taken in last. Resolves to undefined if it failed. */
+  #inOrder(service: string, work: () => Promise<Result>): Promise<Result | undefined> {
+    const { logger, onLoaded } = this.#options;
+    const guarded = (this.#loading.get(service) ?? Promise.resolve()).then(work).then(
       (result) => {
         onLoaded();
         return result;
       },
       (cause) => {
-        logger.error({ err: cause, service }, 'a file could not be taken in');
+        logger.error({ err: cause, service }, 'the files of a service could not be taken in');
         return undefined;
       },
     );
-    loading.set(service, guarded);
+    this.#loading.set(service, guarded);
     return guarded;
   }
 
-  async function takeIn(service: string, files: ServiceFiles): Promise<Result> {
-    const schemas = files.schema ? [files.schema] : engine.schemas(service);
-    typedBy.set(service, digestsOf(schemas));
-    const result = await engine.loadSources(service, toChange(service, files, schemas));
+  async #takeIn(service: string, files: ServiceFiles): Promise<Result> {
+    const { engine, logger } = this.#options;
+    const schemas = this.#schemasOf(service, files);
+    this.#typedBy.set(service, digestsOf(schemas));
+    const change = toSourcesChange(service, files, schemas, this.#known);
+    const result = await engine.loadSources(service, change);
     const problem = engine.problems().get(service);
     if (problem) logger.error({ service, problem }, explainProblem(problem));
     else if (result.status === 'applied') {
@@ -104,176 +174,96 @@ export async function openSources(options: SourcesOptions): Promise<Sources> {
     return result;
   }
 
-  function toChange(
-    service: string,
-    files: ServiceFiles,
-    schemas: readonly CompiledSchema[],
-  ): Omit<SourcesChange, 'kind'> {
-    const { schema, isSchemaBroken } = files;
-    const faults = [...files.faults, ...environment.faults];
-    const problem = createProblem('file_invalid', 'the last good document stays', faults);
-    const change = { schema, isSchemaBroken };
-    return faults.length > 0
-      ? { ...change, layers: [], problem }
-      : { ...change, layers: layersOf(service, files, schemas) };
+  #referencesOf(service: string): readonly string[] {
+    const files = this.#read.get(service);
+    return referencedServices(service, files, this.#schemasOf(service, files), this.#known);
   }
 
-  function layersOf(service: string, files: ServiceFiles, schemas: readonly CompiledSchema[]): Layer[] {
-    const { variables } = environment;
-    const [lowest, ...higher] = files.roots;
-    const author = `file:${files.main}`;
-    const file = lowest && layFiles([lowest, ...higher], { service, author, schemas, variables });
-    const beneath: JsonObject = file?.document ?? {};
-    const lay = (name: Layer['name'], given: readonly NamedText[] | undefined, by: string): Layer | undefined =>
-      layTexts(given ?? [], { name, author: by, schemas, beneath });
-    return [
-      file,
-      lay('env_file', texts.file.byService.get(service), `env_file:${envFile}`),
-      lay('environment', texts.process.byService.get(service), 'environment'),
-      lay('cli_argument', options.arguments.get(service), 'arguments'),
-    ].filter((layer) => layer !== undefined);
+  /** The schema file of a service, else the contracts of its instances. */
+  #schemasOf(service: string, files: ServiceFiles | undefined): readonly CompiledSchema[] {
+    return files?.schema ? [files.schema] : this.#options.engine.schemas(service);
   }
 
-  async function readEnvironmentOf(services: readonly string[]): Promise<void> {
-    environment = await readEnvironment({
-      process: options.environment,
-      file: envFile,
-      isRequired: options.envFile !== undefined,
-    });
-    texts = {
-      file: readVariables(environment.file, services),
-      process: readVariables(environment.process, services),
-    };
+  get #known(): Surroundings {
+    if (!this.#surroundings) throw new Error('the sources are used before the environment was read');
+    return this.#surroundings;
   }
 
-  function warnOfStrangers(services: readonly string[]): void {
-    for (const name of new Set([...texts.process.strangers, ...texts.file.strangers])) {
+  async #readEnvironment(services: readonly string[]): Promise<void> {
+    const { environment: process, envFile, arguments: given } = this.#options;
+    const environment = await readEnvironment({ process, file: this.#envFile, isRequired: envFile !== undefined });
+    this.#surroundings = surroundingsOf(environment, services, { envFile: this.#envFile, arguments: given });
+  }
+
+  /** The services of the folder, of the store, and those that run. */
+  async #findServices(): Promise<string[]> {
+    const { directory, engine } = this.#options;
+    const inFolder = (await readdir(directory)).flatMap((name) => serviceOf(name) ?? []);
+    return [...new Set([...inFolder, ...engine.services(), ...this.#read.keys(), ...this.#running])].sort();
+  }
+
+  #warnAboutUnknownServices(services: readonly string[]): void {
+    const { logger, arguments: given } = this.#options;
+    const { processTexts, fileTexts } = this.#known;
+    for (const name of new Set([...processTexts.strangers, ...fileTexts.strangers])) {
       logger.warn({ name, services }, `the variable ${name} names no service that is known here`);
     }
-    for (const [service, given] of options.arguments) {
-      const names = given.map(({ place }) => place.name);
+    for (const [service, texts] of given) {
+      const names = texts.map(({ place }) => place.name);
       if (!services.includes(service)) logger.warn({ service, names }, `${names.join(', ')}: no service of that name`);
     }
   }
 
-  /** Those of the folder, of the store, and those that run. */
-  async function findServices(): Promise<string[]> {
-    const names = await readdir(directory);
-    const known = [...names.flatMap((name) => serviceOf(name) ?? []), ...engine.services(), ...read.keys(), ...running];
-    return [...new Set(known)].sort();
+  async #startWatch(): Promise<void> {
+    const { directory, logger } = this.#options;
+    const watch = await startSourceWatch({
+      directory: this.#root,
+      isFolder: (path) => this.#isServiceFolder(path),
+      onEvent: (path) => this.#onEvent(path),
+      onAdded: (path) => this.#warnAboutName(path),
+      logger,
+    });
+    this.#watch = watch;
+    for (const name of await readdir(directory)) {
+      this.#warnAboutName(name);
+      if (this.#isServiceFolder(join(this.#root, name))) watch.addFolder(join(this.#root, name));
+    }
+    watch.add([resolve(this.#envFile)]);
   }
 
-  async function loadAll(): Promise<void> {
-    const services = await findServices();
-    await readEnvironmentOf(services);
-    await Promise.all(services.map(readNow));
-    // What is referred to is taken in before what refers to it.
-    const order = orderByReference(services, referredBy);
-    await Promise.all(
-      order.map((service) => inTurn(service, () => takeIn(service, read.get(service) as ServiceFiles))),
-    );
-    warnOfStrangers(services);
-  }
-
-  /** The services that one refers to. */
-  function referredBy(service: string): readonly string[] {
-    const files = read.get(service);
-    if (!files || files.faults.length > 0) return [];
-    const schemas = files.schema ? [files.schema] : engine.schemas(service);
-    const references = layersOf(service, files, schemas).flatMap((layer) => layer.references ?? []);
-    return references.flatMap(({ parts }) =>
-      parts.flatMap((part) => (typeof part === 'string' ? [] : (part.service ?? []))),
-    );
-  }
-
-  async function reload(service: string): Promise<Result> {
-    await readEnvironmentOf(await findServices());
-    const result = await load(service);
-    if (result) return result;
-    throw new SetpointError('file_invalid', `the sources of ${service} could not be read; see the log`);
-  }
-
-  function onEvent(path: string): void {
+  #onEvent(path: string): void {
+    if (path === resolve(this.#envFile)) return this.#settle('', () => this.reloadAll());
     const [folder, name] = [dirname(path), basename(path)];
-    if (path === resolve(envFile)) return settle('', () => loadAll());
-    // A mounted folder of links: what they lead to was swapped, and the links themselves say nothing.
-    const isSwapped = folder === root && name.startsWith('..');
-    const own = folder === root ? serviceOf(name) : undefined;
-    const inFolder = isServiceFolder(folder) ? serviceOf(basename(folder)) : undefined;
-    for (const service of new Set([...loading.keys(), ...[own, inFolder].filter((found) => found !== undefined)])) {
-      const isReadBy = read.get(service)?.files.some((file) => resolve(file) === path) ?? false;
-      if (isSwapped || isReadBy || service === own || service === inFolder) settle(service, () => load(service));
+    // In a mounted folder of links only the folder behind them is swapped; the links themselves cause no event.
+    const isSwapped = folder === this.#root && name.startsWith('..');
+    const own = folder === this.#root ? serviceOf(name) : undefined;
+    const inFolder = this.#isServiceFolder(folder) ? serviceOf(basename(folder)) : undefined;
+    const named = [own, inFolder].filter((service) => service !== undefined);
+    for (const service of new Set([...this.#loading.keys(), ...named])) {
+      const isReadBy = this.#read.get(service)?.files.some((file) => resolve(file) === path) ?? false;
+      if (isSwapped || isReadBy || named.includes(service)) this.#settle(service, () => this.#load(service));
     }
   }
 
-  function settle(key: string, work: () => Promise<unknown>): void {
-    clearTimeout(timers.get(key));
+  /** Runs the work when nothing has happened to its files for a moment. */
+  #settle(key: string, work: () => Promise<unknown>): void {
+    clearTimeout(this.#timers.get(key));
     const run = (): void => {
-      timers.delete(key);
-      work().catch((cause) => logger.error({ err: cause }, 'the sources could not be read'));
+      this.#timers.delete(key);
+      work().catch((cause) => this.#options.logger.error({ err: cause }, 'the sources could not be read'));
     };
-    timers.set(key, setTimeout(run, settleMs));
+    this.#timers.set(key, setTimeout(run, settleMs));
   }
 
-  const isServiceFolder = (path: string): boolean =>
-    dirname(path) === root && path.endsWith(folderEnding) && serviceOf(basename(path)) !== undefined;
+  #isServiceFolder(path: string): boolean {
+    return dirname(path) === this.#root && path.endsWith(folderEnding) && serviceOf(basename(path)) !== undefined;
+  }
 
-  function warnOfStranger(path: string): void {
+  #warnAboutName(path: string): void {
     if (!isStranger(basename(path))) return;
     const message = 'the file is ignored: its name is not <service>.yaml with a service of a–z, 0–9, "_", "-"';
-    logger.warn({ file: join(directory, basename(path)) }, message);
+    this.#options.logger.warn({ file: join(this.#options.directory, basename(path)) }, message);
   }
-
-  // A folder that can't be read is found out before anything is watched.
-  await readdir(directory);
-  const watched = await startSourceWatch({
-    directory: root,
-    isFolder: isServiceFolder,
-    onEvent,
-    onAdded: warnOfStranger,
-    logger,
-  });
-  for (const name of await readdir(directory)) {
-    warnOfStranger(name);
-    if (isServiceFolder(join(root, name))) watched.addFolder(join(root, name));
-  }
-  watched.add([resolve(envFile)]);
-  await loadAll();
-  // Where services refer to one another, the first could not be told so.
-  for (const service of engine.problems().keys()) if (referredBy(service).length > 0) await load(service);
-
-  return {
-    reload,
-    reloadAll: loadAll,
-    retype(service) {
-      const files = read.get(service);
-      const schemas = engine.schemas(service);
-      if (files?.schema || typedBy.get(service) === digestsOf(schemas)) return;
-      if (files) void inTurn(service, () => takeIn(service, files));
-      else if (schemas.length > 0 && !running.has(service)) {
-        // It was not known when the environment was read.
-        running.add(service);
-        settle(service, () => reload(service));
-      }
-    },
-    async stop() {
-      await watched.stop();
-      for (const timer of timers.values()) clearTimeout(timer);
-      await Promise.all(loading.values());
-    },
-  };
-}
-
-/** Each after those that it names; in a circle the first stays first. */
-function orderByReference(services: readonly string[], referredBy: (service: string) => readonly string[]): string[] {
-  const ordered = new Set<string>();
-  const visit = (service: string, chain: readonly string[]): void => {
-    if (ordered.has(service) || chain.includes(service)) return;
-    for (const other of referredBy(service)) visit(other, [...chain, service]);
-    ordered.add(service);
-  };
-  for (const service of services) visit(service, []);
-  return [...ordered].filter((service) => services.includes(service));
 }
 
 const digestsOf = (schemas: readonly CompiledSchema[]): string => schemas.map(({ digest }) => digest).join();
