@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type MessageType, messageSchemas } from '@setpoint/protocol';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { envelopeSchema } from '../packages/protocol/src/envelope.ts';
+import { envelopeSchema } from '../packages/protocol/src/envelope/envelope.ts';
 import { jsonObject } from '../packages/protocol/src/message/fields.ts';
 
 type Json = Record<string, unknown>;

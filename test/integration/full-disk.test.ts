@@ -32,7 +32,7 @@ describe.skipIf(!runInContainer)('on a disk that is full', () => {
       megabyte / 4,
     );
     const told = (why: string) => [
-      expect.stringContaining(`what is being applied could not be marked on disk: Error: ${why}`),
+      expect.stringContaining(`could not record on disk which version is being applied: Error: ${why}`),
       expect.stringContaining(`the last good snapshot could not be kept: Error: ${why}`),
     ];
     // Its mark was made when there was room, and what it lived with before is set aside.

@@ -1,15 +1,16 @@
 export type { Digest } from './digest.ts';
 export { digestOf, stringifySorted } from './digest.ts';
+export type { Envelope } from './envelope/envelope.ts';
+export { defaultMaxEnvelopeBytes, portableEnvelopeBytes } from './envelope/envelope.ts';
+export type { OpenedEnvelope, OpenOptions } from './envelope/open-envelope.ts';
+export { openEnvelope } from './envelope/open-envelope.ts';
 export type {
-  Draft,
-  Envelope,
+  EnvelopeContent,
   EnvelopeWriter,
   EnvelopeWriterOptions,
-  OpenedEnvelope,
-  OpenOptions,
   SealedEnvelope,
-} from './envelope.ts';
-export { createEnvelopeWriter, defaultMaxEnvelopeBytes, openEnvelope, portableEnvelopeBytes } from './envelope.ts';
+} from './envelope/write-envelope.ts';
+export { createEnvelopeWriter } from './envelope/write-envelope.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { deepFreeze, findUnsafeJson, isEqualJson, isJsonObject, maxDepth } from './json.ts';
 export type { KeyRing, KeyRole, Signer, SigningKey, TrustedKey, TrustedKeys } from './keys.ts';
@@ -27,6 +28,25 @@ export { contractType } from './message/contract.ts';
 export type { Convergence, InstanceStanding, Straggler } from './message/convergence.ts';
 export { convergenceType, maxStragglers } from './message/convergence.ts';
 export { faultMembers } from './message/fields.ts';
+export type { ApplyAttempt, ConfigReport, Health, HealthEvent, HealthState } from './message/health.ts';
+export { healthType } from './message/health.ts';
+export type { Keepalive } from './message/keepalive.ts';
+export { keepaliveType, maxRecentServices } from './message/keepalive.ts';
+export type { Messages, MessageType, OpenedMessage } from './message/message.ts';
+export { messageSchemas, openMessage, parseData, tryOpenMessage } from './message/message.ts';
+export type {
+  BookmarkOperation,
+  ExportFormat,
+  HistoryFilter,
+  Moment,
+  Operation,
+  PatchOperation,
+  ReadOperation,
+  Rewrite,
+  Side,
+  StoreOperation,
+} from './message/operation.ts';
+export { exportFormats, isLabel, isReadOperation, isStoreOperation, maxLogEntries } from './message/operation.ts';
 export type {
   Blame,
   ChainFault,
@@ -40,27 +60,8 @@ export type {
   SchemaPreview,
   SearchHit,
   Tag,
-} from './message/found.ts';
-export { layerNames } from './message/found.ts';
-export type { ApplyAttempt, ConfigReport, Health, HealthEvent, HealthState } from './message/health.ts';
-export { healthType } from './message/health.ts';
-export type { Keepalive } from './message/keepalive.ts';
-export { keepaliveType, maxRecentServices } from './message/keepalive.ts';
-export type { Messages, MessageType, OpenedMessage } from './message/message.ts';
-export { messageSchemas, openMessage, parseData, tryOpenMessage } from './message/message.ts';
-export type {
-  ExportFormat,
-  HistoryFilter,
-  Marking,
-  Moment,
-  Operation,
-  PatchOperation,
-  ReadOperation,
-  Rewrite,
-  Side,
-  StoreOperation,
-} from './message/operation.ts';
-export { exportFormats, isLabel, isReadOperation, isStoreOperation, maxLogEntries } from './message/operation.ts';
+} from './message/read-results.ts';
+export { layerNames } from './message/read-results.ts';
 export type { Request, RequestOptions } from './message/request.ts';
 export { requestType } from './message/request.ts';
 export type { Difference, Fix, LogEntry, Result, ResultStatus } from './message/result.ts';

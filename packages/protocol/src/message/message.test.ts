@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEnvelopeWriter } from '../envelope.ts';
+import { createEnvelopeWriter } from '../envelope/write-envelope.ts';
 import { createKeyRing, createSigner, trustedKeyOf } from '../keys.ts';
 import { SetpointError } from '../problem.ts';
 import { messageSchemas, openMessage, parseData, tryOpenMessage } from './message.ts';

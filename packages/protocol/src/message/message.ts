@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { type Envelope, type OpenedEnvelope, type OpenOptions, openEnvelope } from '../envelope.ts';
+import type { Envelope } from '../envelope/envelope.ts';
+import { type OpenedEnvelope, type OpenOptions, openEnvelope } from '../envelope/open-envelope.ts';
 import type { KeyRole } from '../keys.ts';
 import { formatPointer } from '../pointer.ts';
 import { SetpointError } from '../problem.ts';

@@ -2,17 +2,17 @@ import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
 import { jsonObject, name, pointer, time, version } from './fields.ts';
-import { type LayerName, layerNames } from './found.ts';
+import { type LayerName, layerNames } from './read-results.ts';
 
 /**
  * What can be asked of an authority.
  * @see docs/protocol.md#5-request-and-result
  */
-export type Operation = Rewrite | Marking | ReadOperation | StoreOperation;
+export type Operation = Rewrite | BookmarkOperation | ReadOperation | StoreOperation;
 
 /** Asks for another document of one service. */
 export type Rewrite =
-  /** JSON Merge Patch (RFC 7396) of the runtime layer; null takes the runtime value away and uncovers what is beneath. */
+  /** JSON Merge Patch (RFC 7396) of the runtime layer; null removes the runtime value, so that the lower layers show again. */
   | { readonly op: 'merge'; readonly patch: JsonObject }
   /** JSON Patch (RFC 6902) of the effective document. */
   | { readonly op: 'patch'; readonly patch: readonly PatchOperation[] }
@@ -41,8 +41,8 @@ export type Rewrite =
   /** The draft becomes the document, where nobody has changed the same places since it was begun. */
   | { readonly op: 'draft_publish'; readonly draft: string };
 
-/** Names a version, or keeps a document aside; nothing is published. */
-export type Marking =
+/** Changes a bookmark: names a version, or saves a draft. Nothing is published. */
+export type BookmarkOperation =
   /** The present version, or `toVersion`. The same name again moves the tag. */
   | { readonly op: 'tag'; readonly tag: string; readonly toVersion?: number }
   | { readonly op: 'untag'; readonly tag: string }
@@ -50,7 +50,7 @@ export type Marking =
   | { readonly op: 'draft_save'; readonly draft: string; readonly patch: JsonObject }
   | { readonly op: 'draft_drop'; readonly draft: string };
 
-/** Looks at one service and changes nothing. */
+/** Reads one service. */
 export type ReadOperation =
   /** The versions, newest first. */
   | ({ readonly op: 'log' } & HistoryFilter)
@@ -113,12 +113,12 @@ export type Side =
   | number
   | 'present'
   | { readonly tag: string }
-  /** What one layer says by itself, now. */
+  /** The present values of one layer alone. */
   | { readonly layer: LayerName }
   /** The present document of another service. */
   | { readonly service: string }
   | { readonly draft: string }
-  /** A document at hand, a file's for instance. */
+  /** A given document, for example from a file. */
   | { readonly values: JsonObject };
 
 export const exportFormats = ['yaml', 'json', 'kubernetes', 'compose', 'dotenv', 'tfvars'] as const;
@@ -141,7 +141,7 @@ export const maxLogEntries = 500;
 /** Tags, drafts and profiles: a name that may hold dots. */
 const labelPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const label = z.string().regex(labelPattern, 'must be 1 to 63 of a–z, 0–9, ".", "_", "-"');
-/** Can it name a tag, a draft or a profile? */
+/** Whether a text can name a tag, a draft or a profile. */
 export const isLabel = (text: string): boolean => labelPattern.test(text);
 const limit = z.int().min(1).max(maxLogEntries);
 
@@ -232,7 +232,7 @@ export const choices: Readonly<Record<string, { readonly names: readonly string[
   explain: { names: ['version', 'tag', 'at'], isNeeded: false },
 };
 
-/** What a shape can't say. Undefined where all is well. */
+/** Returns what the shapes can't express; undefined when there is no fault. */
 export function findContradiction(operation: Readonly<Record<string, unknown>>): string | undefined {
   const choice = choices[String(operation.op)];
   if (!choice) return undefined;
@@ -254,7 +254,7 @@ const storeOperations: ReadonlySet<string> = new Set<StoreOperation['op']>([
   'backup',
 ]);
 
-/** Does it concern every service, so that it is addressed to the authority itself? */
+/** Whether the operation concerns every service and is addressed to the authority itself. */
 export const isStoreOperation = <T extends { readonly op: string }>(
   operation: T,
 ): operation is T & { readonly op: StoreOperation['op'] } => storeOperations.has(operation.op);
@@ -277,5 +277,5 @@ const readOperations: ReadonlySet<string> = new Set<Operation['op']>([
   'fsck',
 ]);
 
-/** Does it look only? */
+/** Whether the operation only reads. */
 export const isReadOperation = ({ op }: { readonly op: string }): boolean => readOperations.has(op);

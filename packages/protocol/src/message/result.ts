@@ -4,27 +4,27 @@ import type { JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
 import type { Fault, Problem } from '../problem.ts';
 import { count, digest, fault, jsonObject, name, pointer, problem, version } from './fields.ts';
-import type { Found } from './found.ts';
 import type { PatchOperation } from './operation.ts';
+import type { Found } from './read-results.ts';
 
 /**
- * What became of a request.
+ * The result of a request.
  * @see docs/protocol.md#5-request-and-result
  */
 export interface Result {
   readonly status: ResultStatus;
   readonly service: string;
   readonly epoch: number;
-  /** Where the service stands after the request; 0 where it does not exist. */
+  /** The version of the service after the request; 0 when it does not exist. */
   readonly version: number;
   readonly digest?: Digest;
   readonly changed: readonly Pointer[];
-  /** Which of `changed` a running process can't take over. */
+  /** The settings of `changed` that take effect only after a restart. */
   readonly restartRequired: readonly Pointer[];
   readonly warnings: readonly Fault[];
   /** Why it was refused. */
   readonly problem?: Problem;
-  /** With `duplicate`: what was answered the first time. */
+  /** With `duplicate`: the first result. */
   readonly original?: Result;
   /** With `found`, for `log`: newest first. */
   readonly log?: readonly LogEntry[];
@@ -32,21 +32,21 @@ export interface Result {
   readonly diff?: readonly Difference[];
   /** With `found`: what was asked for. */
   readonly found?: Found;
-  /** With `validate` and `fix`: what would mend what is wrong. Nothing is changed by it. */
+  /** With `validate` and `fix`: a proposed change that mends the faults. Nothing was changed. */
   readonly fix?: Fix;
-  /** With `profile_activate`: where each service stands after it. */
+  /** With `profile_activate`: the version of each service after it. */
   readonly services?: Readonly<Record<string, number>>;
-  /** On a conflict notice: who overwrote. */
+  /** In a conflict notice: the operator who overwrote the change. */
   readonly overwrittenBy?: string;
 }
 
 /** A proposed change of a document that is not valid. */
 export interface Fix {
-  /** JSON Patch (RFC 6902) of what was to be validated. Secrets in it are masked. */
+  /** JSON Patch (RFC 6902) of the validated document. Secrets in it are masked. */
   readonly patch: readonly PatchOperation[];
   /** The patched document is valid. */
   readonly complete: boolean;
-  /** What it can't mend. */
+  /** The faults that it does not mend. */
   readonly remaining: readonly Fault[];
 }
 
@@ -78,7 +78,7 @@ export interface LogEntry {
 
 export interface Difference {
   readonly pointer: Pointer;
-  /** Left out where there was nothing. */
+  /** Left out when there was no value. */
   readonly before?: JsonValue;
   readonly after?: JsonValue;
 }
@@ -118,7 +118,7 @@ export const resultSchema: z.ZodType<Result> = z.object({
   diff: z
     .array(z.object({ pointer, before: jsonValue.exactOptional(), after: jsonValue.exactOptional() }))
     .exactOptional(),
-  // Read by who asked for it, and never decided by: its inside is not looked at.
+  // Only shown to the requester, so its content is not validated here.
   found: jsonObject.exactOptional(),
   fix: z.object({ patch: z.array(jsonObject), complete: z.boolean(), remaining: z.array(fault) }).exactOptional(),
   services: z.record(name, version).exactOptional(),

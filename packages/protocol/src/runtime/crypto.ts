@@ -9,7 +9,7 @@ export function generateKey(): { readonly x: string; readonly d: string } {
   return generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }) as { x: string; d: string };
 }
 
-/** Returns what signs with a key. */
+/** Returns a function that signs with the key. */
 export function importSecretKey({
   x,
   d,
@@ -22,7 +22,7 @@ export function importSecretKey({
 }
 
 /**
- * Returns what tells whether a signature is of this key. A key that is no point of the curve has made none.
+ * Returns a function that verifies signatures of the key. For a key that is no point of the curve it returns false.
  * @throws Error for a key that is not 32 bytes
  */
 export function importPublicKey(x: string): (signed: Uint8Array, signature: Uint8Array) => boolean {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEnvelopeWriter, openEnvelope } from './envelope.ts';
-import { createKeyRing, createSigner, trustedKeyOf } from './keys.ts';
-import { SetpointError } from './problem.ts';
+import { createKeyRing, createSigner, trustedKeyOf } from '../keys.ts';
+import { SetpointError } from '../problem.ts';
+import { openEnvelope } from './open-envelope.ts';
+import { createEnvelopeWriter } from './write-envelope.ts';
 
 // RFC 8032, 7.1, TEST 1: published, and good for tests only.
 const testKey = {

@@ -5,7 +5,7 @@ import type { InstanceStanding } from './convergence.ts';
 import type { ConfigReport, Health } from './health.ts';
 import type { Difference } from './result.ts';
 
-/** Where a value may come from, highest first. */
+/** The layers of a document, highest precedence first. */
 export const layerNames = [
   'cli_argument',
   'runtime_update',
@@ -21,12 +21,12 @@ export interface LayerValue {
   readonly layer: LayerName;
   /** Masked where the place is a secret. */
   readonly value: JsonValue;
-  /** The file that says so, with the line. */
+  /** The file it is in, with the line. */
   readonly file?: string;
   readonly line?: number;
   /** The environment variable, or the argument. */
   readonly name?: string;
-  /** Who set it at run time, with which version, when (RFC 3339) and why. */
+  /** The operator who set it at run time, the version, the time (RFC 3339) and the reason. */
   readonly author?: string;
   readonly version?: number;
   readonly at?: string;
@@ -36,11 +36,11 @@ export interface LayerValue {
 /** Where the value at a place comes from. */
 export interface Explanation extends LayerValue {
   readonly pointer: Pointer;
-  /** A running process takes a change of it over. */
+  /** Whether a running process takes a change of it over. */
   readonly hot: boolean;
   readonly secret: boolean;
   readonly description?: string;
-  /** What it hides, the nearest first. */
+  /** The values of lower layers that it hides, highest first. */
   readonly beneath: readonly LayerValue[];
 }
 
@@ -63,7 +63,7 @@ export interface Tag {
   readonly at: string;
 }
 
-/** A document kept aside; `base` is the version it was begun from. */
+/** A saved, unpublished change; `base` is the version it was begun from. */
 export interface DraftSummary {
   readonly service: string;
   readonly draft: string;
@@ -93,21 +93,21 @@ export interface SearchHit {
   readonly description?: string;
 }
 
-/** An instance, as the authority knows it. Without `version` it runs none, or was lost while nobody looked on. */
+/** An instance as the authority knows it. Without `version` it runs none, or was lost while no authority was running. */
 export interface KnownInstance
   extends Pick<Health, 'instance' | 'service' | 'ok' | 'state' | 'event' | 'startedAt'>,
     Partial<Pick<ConfigReport, 'source' | 'epoch' | 'version' | 'appliedAt' | 'pendingRestart'>> {
-  /** Nothing is heard of it. */
+  /** Whether its keepalives have stopped. */
   readonly silent: boolean;
-  /** Beside the present version; null where there is none. */
+  /** Compared with the present version; null when there is none. */
   readonly standing: InstanceStanding | null;
-  /** From when on it is in this state and runs this version; null where nobody knows. RFC 3339. */
+  /** Since when it has been in this state and run this version; null when unknown. RFC 3339. */
   readonly since: string | null;
   /** What is wrong. */
   readonly detail?: string;
 }
 
-/** One thing that is wrong with a chain of versions. */
+/** One fault in a chain of versions. */
 export interface ChainFault {
   readonly service: string;
   readonly version: number;
@@ -127,7 +127,7 @@ export interface SchemaPreview {
   readonly warnings: readonly Fault[];
 }
 
-/** What was asked for, under the name of the operation: a `found` result has one of these. */
+/** What a read operation found: a `found` result has the members of its operation. */
 export interface Found {
   /** Secrets are masked. */
   readonly document?: JsonObject;
@@ -145,7 +145,7 @@ export interface Found {
   readonly faults?: readonly ChainFault[];
   /** With `export`. */
   readonly text?: string;
-  /** With `schema`: what a document must be; null where nobody says. */
+  /** With `schema`: the JSON Schema of the document; null when there is none. */
   readonly schema?: JsonObject | null;
   readonly preview?: SchemaPreview;
   /** With `backup`: its name in the folder of backups, and its size. */

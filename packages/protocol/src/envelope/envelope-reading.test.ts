@@ -1,8 +1,9 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Envelope, envelopeSchema, openEnvelope } from './envelope.ts';
-import type { SetpointError } from './problem.ts';
+import type { SetpointError } from '../problem.ts';
+import { type Envelope, envelopeSchema } from './envelope.ts';
+import { openEnvelope } from './open-envelope.ts';
 
 // openEnvelope has a hand-written fast path; these tests compare it with the schema and a plain walk through the data.
 
