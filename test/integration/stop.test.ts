@@ -31,7 +31,9 @@ describe.each(await availableSocketBrokers())('on $name', ({ open }) => {
     stack.defer(() => bus.stop());
     await bus.start();
     const health = createWatcher(bus, 'stopping/system/health/config-authority');
-    const operator = createOperator({ bus, name: 'ann', prefix: 'stopping', timeoutMs: 30_000, retryMs: 300 });
+    await health.ready;
+    // On a busy machine 400 requests that are repeated too soon would be a flood of their own.
+    const operator = createOperator({ bus, name: 'ann', prefix: 'stopping', timeoutMs: 90_000, retryMs: 3000 });
 
     const applied: number[] = [];
     const enough = Promise.withResolvers<void>();
@@ -59,5 +61,5 @@ describe.each(await availableSocketBrokers())('on $name', ({ open }) => {
     const { json } = await snapshots.until(({ json }) => json?.data.version === 400);
     for (const i of acknowledged) expect(json.data.values[`n${i}`]).toBe(i);
     expect(await again.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });
