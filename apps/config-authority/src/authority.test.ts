@@ -73,7 +73,7 @@ const ask = (authority: Authority, id: string, values: object) =>
 const write = (name: string, text: string): Promise<void> => writeFile(join(configDir, name), text);
 
 describe('an authority', () => {
-  it('takes its files in, publishes them signed, and says that it is ready', async () => {
+  it('loads its files, publishes signed snapshots, and reports that it is ready', async () => {
     await write('lamp.yaml', 'brightness: 7');
     const snapshots = await watch('config/lamp/snapshot');
     const health = await watch('system/health/config-authority');
@@ -116,7 +116,7 @@ describe('an authority', () => {
     await health.until(({ json }) => json?.data.state === 'ready');
   });
 
-  it('tells of rules that are passed over, and goes on with the others', async () => {
+  it('reports rule files that it skips, and goes on with the others', async () => {
     await broker.start();
     await mkdir(join(configDir, '_rules'));
     const authority = await start();
@@ -136,7 +136,7 @@ describe('an authority', () => {
     await health.until(({ json }) => json?.data.state === 'ready');
   });
 
-  it('publishes what an earlier life has decided and no broker has acknowledged', async () => {
+  it('publishes versions that an earlier run committed and no broker acknowledged', async () => {
     await broker.stop();
     const first = await start({ configDir: undefined as never });
     await ask(first, 'r1', { on: true });
@@ -152,7 +152,7 @@ describe('an authority', () => {
     expect(snapshots.messages).toHaveLength(1);
   });
 
-  it('gives a broker back what it has lost, and takes away what was deleted', async () => {
+  it('publishes again what a broker has lost, and removes what was deleted', async () => {
     const authority = await start();
     await ask(authority, 'r1', { on: true });
     const snapshots = await watch('config/lamp/snapshot');
@@ -172,7 +172,7 @@ describe('an authority', () => {
     expect(convergence.messages).toEqual([]);
   });
 
-  it('names in its beacon what has just changed, and says whom else it sees by its name', async () => {
+  it('names recent changes in its beacon, and reports another authority with its own id', async () => {
     const authority = await start({ keepaliveIntervalMs: 100, id: 'authority-2', prefix: 'acme' });
     const beacons = await watch('acme/system/keepalive/authority-2');
     await ask(authority, 'r1', { on: true });
@@ -197,7 +197,7 @@ describe('an authority', () => {
     await vi.waitUntil(() => logs.includes('another authority uses this id on this broker; stop one of them'), 5000);
   });
 
-  it('answers by its own name what concerns every service', async () => {
+  it('answers requests that concern every service under its own id', async () => {
     await write('lamp.yaml', 'brightness: 7');
     const { engine, id } = await start({ id: 'boss' });
     const search = { service: id, author: 'ann', op: 'search', text: 'brightness' } as const;
@@ -207,7 +207,7 @@ describe('an authority', () => {
     });
   });
 
-  it('refuses documents that do not fit into its messages', async () => {
+  it('refuses documents that are too large for its messages', async () => {
     const authority = await start({ maxEnvelopeBytes: 65_536 });
     expect(await ask(authority, 'r1', { text: 'x'.repeat(60_000) })).toMatchObject({
       status: 'rejected',
@@ -215,7 +215,7 @@ describe('an authority', () => {
     });
   });
 
-  it('goes on where the broker refuses its reports, and logs what the bus says', async () => {
+  it('goes on when the broker refuses its reports, and logs warnings of the bus', async () => {
     broker = createMemoryBroker({ allow: ({ kind }) => kind === 'subscribe' });
     await start();
     await vi.waitUntil(() => logs.includes('a report was not published'), 5000);
@@ -223,7 +223,7 @@ describe('an authority', () => {
     await vi.waitUntil(() => logs.some((line) => line.startsWith('connection lost')), 5000);
   });
 
-  it('logs where it can not read back', async () => {
+  it('logs that a retained snapshot could not be read back', async () => {
     const first = await start({ configDir: undefined as never });
     await ask(first, 'r1', { on: true });
     await first.stop();
@@ -243,8 +243,8 @@ describe('an authority', () => {
   });
 });
 
-describe('an authority that can not start', () => {
-  it('leaves nothing behind', async () => {
+describe('an authority that cannot start', () => {
+  it('leaves nothing running', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
     const buses: Bus[] = [];
     const openBus = (options: BusOptions): Bus => {
@@ -261,8 +261,8 @@ describe('an authority that can not start', () => {
   });
 });
 
-describe('stop', () => {
-  it('publishes what is decided, says shutdown, disconnects, and can be called twice', async () => {
+describe('stopping an authority', () => {
+  it('publishes committed versions, reports the shutdown, disconnects, and can be repeated', async () => {
     const health = await watch('system/health/config-authority');
     const snapshots = await watch('config/lamp/snapshot');
     const authority = await start();
@@ -276,7 +276,7 @@ describe('stop', () => {
     expect(await store.pendingOutbox()).toEqual([]);
   });
 
-  it('waits for no answer and no acknowledgement longer than a few seconds', async () => {
+  it('waits at most a few seconds for an answer or an acknowledgement', async () => {
     await mkdir(join(configDir, 'empty'));
     const opened = createInbox<ReturnType<typeof holdPublishes>>();
     const authority = await start({
@@ -305,7 +305,7 @@ describe('stop', () => {
     expect(await store.pendingOutbox()).toEqual([{ service: 'lamp', version: 1 }]);
   });
 
-  it('goes on where the farewell is refused', async () => {
+  it('goes on when the broker refuses the last report', async () => {
     let isRefused = false;
     broker = createMemoryBroker({ allow: ({ topic }) => !isRefused || !topic.includes('/health/') });
     const authority = await start();

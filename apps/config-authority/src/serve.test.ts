@@ -38,8 +38,8 @@ async function start(environment: NodeJS.ProcessEnv = {}): Promise<Served> {
   return running;
 }
 
-describe('what is served', () => {
-  it('is an authority with its broker, its store and its HTTP', async () => {
+describe('serve', () => {
+  it('starts an authority with its broker, its store and HTTP', async () => {
     const httpPort = String(await freePort());
     const served = await start({ SETPOINT_HTTP_PORT: httpPort, SETPOINT_PREFIX: 'acme', SETPOINT_ID: 'authority-2' });
     expect(served).toMatchObject({
@@ -60,7 +60,7 @@ describe('what is served', () => {
     }
   });
 
-  it('keeps what it decided', async () => {
+  it('keeps committed versions across starts', async () => {
     const first = await start();
     const ask = (served: Served, id: string) =>
       served.authority.engine.request({ service: 'lamp', author: 'ann', op: 'replace', values: { on: true } }, id, {
@@ -71,14 +71,14 @@ describe('what is served', () => {
     expect((await ask(await start(), 'r1')).status).toBe('duplicate');
   });
 
-  it('may use another broker, whose password is told to nobody', async () => {
+  it('uses another broker without showing its password', async () => {
     const served = await start({ SETPOINT_MQTT_URL: 'mqtt://ann:hunter2@127.0.0.1:1' });
     expect(served.brokerUrl).toBe('mqtt://127.0.0.1:1');
     expect(served.httpUrl).toBeUndefined();
     expect(served.authority.readiness().isReady).toBe(false);
   });
 
-  it('takes requests of the operators alone whose keys it was given', async () => {
+  it('accepts requests only from operators whose keys it was given', async () => {
     const file = join(root, 'operators.json');
     await writeFile(file, JSON.stringify({ keys: [trustedKeyOf(createSigningKey(), 'operator')] }));
     await start({ SETPOINT_OPERATOR_KEYS: file });
@@ -89,7 +89,7 @@ describe('what is served', () => {
   });
 });
 
-describe('a start that fails', () => {
+describe('a failing start', () => {
   it.each([
     ['SETPOINT_CONFIG_DIR', /can't be read \(E\w+\); give it to this user, or set SETPOINT_CONFIG_DIR/],
     ['SETPOINT_DATA_DIR', /can't be written \(E\w+\); give it to this user, or set SETPOINT_DATA_DIR/],
@@ -101,15 +101,18 @@ describe('a start that fails', () => {
     });
   });
 
-  it.each(['SETPOINT_CONFIG_DIR', 'SETPOINT_DATA_DIR'])('ends at once where %s can not be made', async (name) => {
-    // Where there is no /proc, somebody would have to be allowed to make it.
-    await expect(start({ [name]: '/proc/setpoint/folder' })).rejects.toMatchObject({
-      code: 'options_invalid',
-      message: expect.stringContaining('/proc/setpoint/folder'),
-    });
-  });
+  it.each(['SETPOINT_CONFIG_DIR', 'SETPOINT_DATA_DIR'])(
+    'ends at once when the folder of %s cannot be created',
+    async (name) => {
+      // Where there is no /proc, somebody would have to be allowed to make it.
+      await expect(start({ [name]: '/proc/setpoint/folder' })).rejects.toMatchObject({
+        code: 'options_invalid',
+        message: expect.stringContaining('/proc/setpoint/folder'),
+      });
+    },
+  );
 
-  it('names the folder of rules that was asked for and is not there', async () => {
+  it('names the configured folder of rules when it is missing', async () => {
     await expect(start({ SETPOINT_RULES_DIR: join(root, 'none') })).rejects.toMatchObject({
       code: 'options_invalid',
       message: `the folder of rules ${join(root, 'none')} is not there; make it, or set SETPOINT_RULES_DIR to another`,
@@ -120,7 +123,7 @@ describe('a start that fails', () => {
     });
   });
 
-  it('ends what began before it, in the reverse order', async () => {
+  it('stops the parts that had started, in reverse order', async () => {
     const taken = createServer();
     await new Promise<void>((settle) => taken.listen(0, '127.0.0.1', settle));
     const { port } = taken.address() as { port: number };

@@ -18,14 +18,14 @@ function logOf(...statuses: BusStatus[]): string[] {
   return lines;
 }
 
-describe('what is told of the broker', () => {
-  it('is one line at the first connection', () => {
+describe('the log of the broker connection', () => {
+  it('has one line for the first connection', () => {
     expect(logOf({ kind: 'connecting', attempt: 0 }, { kind: 'connected', session: 1 })).toEqual([
       'connected to the broker',
     ]);
   });
 
-  it('is how long it took to come where it was not there', () => {
+  it('says how long the broker took to appear at the start', () => {
     const refused = { kind: 'connecting', reason: 'ECONNREFUSED' } as const;
     const statuses = [
       { ...refused, attempt: 1 },
@@ -36,7 +36,7 @@ describe('what is told of the broker', () => {
     ]);
   });
 
-  it('is how long it was away, each time, and not each attempt', () => {
+  it('says how long the broker was away, once for each absence and not for each attempt', () => {
     const away = { kind: 'reconnecting', reason: 'closed' } as const;
     const outage = [
       { ...away, attempt: 0 },
@@ -54,7 +54,7 @@ describe('what is told of the broker', () => {
   });
 });
 
-describe('the first try', () => {
+describe('the first connection attempt', () => {
   it('ends with the connection', async () => {
     await using bus = createMemoryBroker().connect();
     const tried = firstTry(bus, 10_000);
@@ -74,7 +74,7 @@ describe('the first try', () => {
     expect(await firstTry(bus, 10_000)).toEqual(expect.stringMatching(/./));
   });
 
-  it('ends when its time is over, and when the bus is stopped', async () => {
+  it('ends when its time is up, and when the bus is stopped', async () => {
     const idle = createMemoryBroker().connect();
     expect(await firstTry(idle, 1)).toBe('it has not answered yet');
     const tried = firstTry(idle, 10_000);

@@ -25,14 +25,14 @@ describe('the embedded broker', () => {
   it.each([
     ['0.0.0.0', 'mqtt://127.0.0.1:'],
     ['::1', 'mqtt://[::1]:'],
-  ])('on %s is found at %s', async (host, url) => {
+  ])('listening on %s is reached at %s', async (host, url) => {
     const port = await freePort();
     const broker = await startEmbeddedBroker(host, port);
     expect(broker.url).toBe(`${url}${port}`);
     await broker.stop();
   });
 
-  it('says so where its port is taken, or its host is not of this machine', async () => {
+  it('says so when its port is taken or its host is not an address of this machine', async () => {
     const server = createServer();
     await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
     const { port } = server.address() as { port: number };

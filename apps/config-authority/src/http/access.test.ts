@@ -40,13 +40,13 @@ async function start(environment: NodeJS.ProcessEnv = {}): Promise<string> {
 
 const services = (url: string, headers: Record<string, string> = {}) => fetch(`${url}/api/v1/services`, { headers });
 
-describe('the API of an authority as it is started', () => {
-  it('is open to whoever is on this machine', async () => {
+describe('access to the API of a started authority', () => {
+  it('is open to everyone on this machine', async () => {
     const response = await services(await start());
     expect([response.status, await response.json()]).toEqual([200, { services: [] }]);
   });
 
-  it('is closed where others reach the host, and says what to set', async () => {
+  it('is closed on a host that others reach, and the response says what to set', async () => {
     const url = await start({ SETPOINT_HTTP_HOST: '0.0.0.0' });
     const response = await services(url);
     expect(response.status).toBe(401);
@@ -54,7 +54,7 @@ describe('the API of an authority as it is started', () => {
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
   });
 
-  it('is no way around signed requests', async () => {
+  it('does not bypass signed requests', async () => {
     const file = join(root, 'operators.json');
     await writeFile(file, JSON.stringify({ keys: [trustedKeyOf(createSigningKey(), 'operator')] }));
     const response = await services(await start({ SETPOINT_OPERATOR_KEYS: file }));
@@ -62,7 +62,7 @@ describe('the API of an authority as it is started', () => {
     expect((await response.json()).detail).toMatch(/have to be signed.*set SETPOINT_HTTP_KEYS/);
   });
 
-  it('asks for a key where there are some, on any host', async () => {
+  it('needs a key on any host when keys are configured', async () => {
     const file = join(root, 'keys.yaml');
     const sha256 = createHash('sha256').update('a-token').digest('hex');
     await writeFile(file, `keys: [{ name: ann, sha256: ${sha256} }]`);
@@ -71,7 +71,7 @@ describe('the API of an authority as it is started', () => {
     expect((await services(url, { authorization: 'Bearer a-token' })).status).toBe(200);
   });
 
-  it('does not start with keys that can’t be read', async () => {
+  it('fails the start of the authority when the keys cannot be read', async () => {
     await expect(start({ SETPOINT_HTTP_KEYS: join(root, 'none.yaml') })).rejects.toMatchObject({
       code: 'key_malformed',
     });

@@ -40,7 +40,7 @@ describe('the keys of the API', () => {
     expect(await (await open()).find('token-of-cid')).toMatchObject({ name: 'cid' });
   });
 
-  it('are read again when their file has changed, and stay where it can’t be read', async () => {
+  it('are reloaded when their file has changed, and stay when it cannot be read', async () => {
     await writeFile(file, JSON.stringify({ keys: [{ name: 'ann', sha256: hash('one') }] }));
     const keys = await open();
     await writeFile(file, JSON.stringify({ keys: [{ name: 'robert', sha256: hash('two') }] }));
@@ -58,19 +58,19 @@ describe('the keys of the API', () => {
     ['no key', 'keys: []', /must have a key/],
     ['no YAML', 'keys: [', /is not valid YAML/],
     ['an unknown member', 'keys: [{ name: ann, sha256: x, role: admin }]', /sha256 must be the SHA-256.*role/s],
-    ['a name that is none', `keys: [{ name: Ann, sha256: ${hash('x')} }]`, /\/keys\/0\/name must be a name/],
+    ['an invalid name', `keys: [{ name: Ann, sha256: ${hash('x')} }]`, /\/keys\/0\/name must be a name/],
     [
       'one token twice',
       `keys: [{ name: a, sha256: ${hash('x')} }, { name: b, sha256: ${hash('x')} }]`,
       /one token twice/,
     ],
-    ['a pattern that is none', `keys: [{ name: a, sha256: ${hash('x')}, services: ['.+'] }]`, /services\/0 must be/],
+    ['an invalid pattern', `keys: [{ name: a, sha256: ${hash('x')}, services: ['.+'] }]`, /services\/0 must be/],
   ])('are refused with %s', async (_, text, message) => {
     await writeFile(file, text);
     await expect(open()).rejects.toMatchObject({ code: 'key_malformed', message: expect.stringMatching(message) });
   });
 
-  it('are refused where there is no file', async () => {
+  it('are refused when there is no file', async () => {
     await expect(open()).rejects.toMatchObject({
       code: 'key_malformed',
       message: expect.stringContaining("can't be read"),
@@ -81,8 +81,8 @@ describe('the keys of the API', () => {
 const refused = (status: number, detail: string) =>
   expect.objectContaining({ refusal: expect.objectContaining({ status, detail: expect.stringContaining(detail) }) });
 
-describe('who asks', () => {
-  it('is known by a key', async () => {
+describe('a caller of the API', () => {
+  it('is identified by a key', async () => {
     await writeFile(
       file,
       JSON.stringify({
@@ -113,13 +113,13 @@ describe('who asks', () => {
     await expect(identify({ 'x-setpoint-operator': 'root' })).rejects.toEqual(refused(401, 'send Authorization'));
   });
 
-  it('may say its name where everyone is let in', async () => {
+  it('may give its own name when everyone has access', async () => {
     expect(await identifyByName({})).toMatchObject({ name: 'http', isKnown: false, mayWrite: true });
     expect(await identifyByName({ 'x-setpoint-operator': 'ann' })).toMatchObject({ name: 'ann', isKnown: false });
     await expect(identifyByName({ 'x-setpoint-operator': 'Ann B' })).rejects.toEqual(refused(400, 'must be a name'));
   });
 
-  it('is let in by nobody where others reach the host and there are no keys', async () => {
+  it('is always refused when others reach the host and there are no keys', async () => {
     await expect(identifyNobody('set SETPOINT_HTTP_KEYS')({})).rejects.toEqual(refused(401, 'set SETPOINT_HTTP_KEYS'));
   });
 });

@@ -20,11 +20,11 @@ describe('an entity tag', () => {
     expect(isKnown({ 'if-none-match': header }, present)).toBe(expected);
   });
 
-  it('is not known to who says none', () => {
+  it('does not match a request without one', () => {
     expect(isKnown({}, present)).toBe(false);
   });
 
-  it.each(['3-7', '"3-7', '"3-7" "3-8"', '', 'W/3-7', '"3-7"; x'])('is not read from %s', (header) => {
+  it.each(['3-7', '"3-7', '"3-7" "3-8"', '', 'W/3-7', '"3-7"; x'])('is not parsed from %s', (header) => {
     expect(() => isKnown({ 'if-none-match': header }, present)).toThrow('must be * or a list of entity tags');
     expect(() => expectedVersion({ 'if-match': header }, present)).toThrow('must be * or a list of entity tags');
   });
@@ -41,7 +41,7 @@ describe('the version that a change expects', () => {
     expect(expectedVersion(headers, present)).toBe(expected);
   });
 
-  it('is 0 where the service must not exist, and does not', () => {
+  it('is 0 when the service must not exist and does not', () => {
     expect(expectedVersion({ 'if-none-match': '*' }, undefined)).toBe(0);
   });
 
@@ -60,7 +60,7 @@ describe('the version that a change expects', () => {
     );
   });
 
-  it('is refused for a service that is not there', () => {
+  it('is refused for a missing service', () => {
     expect(() => expectedVersion({ 'if-match': '*' }, undefined)).toThrow('there is no such service');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEventLog } from './event-log.ts';
 
-describe('the log of events', () => {
+describe('the event log', () => {
   it('remembers the last ones, each under an id of this run', () => {
     const log = createEventLog(3);
     expect([log.last, log.oldest, log.get(1)]).toEqual([0, 1, undefined]);
@@ -14,7 +14,7 @@ describe('the log of events', () => {
     expect(log.numberOf(log.idOf(4))).toBe(4);
   });
 
-  it('knows no id of another run, of the future, or of no kind', () => {
+  it('does not know ids of another run, future ids or malformed ids', () => {
     const log = createEventLog();
     log.append('health', 'lamp', {});
     const [run] = log.idOf(1).split('-');
@@ -32,7 +32,7 @@ describe('the log of events', () => {
     }
   });
 
-  it('tells its listeners until they end it', () => {
+  it('calls its listeners until they unsubscribe', () => {
     const log = createEventLog();
     const heard: number[] = [];
     const end = log.onAppend(() => heard.push(log.last));

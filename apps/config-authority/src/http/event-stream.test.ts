@@ -16,7 +16,7 @@ async function read(stream: ReturnType<typeof createEventStream>): Promise<strin
 }
 
 describe('a stream of events', () => {
-  it('begins with how to come back, and tells what happens from then on', async () => {
+  it('begins with the retry time and the last id, then carries new events', async () => {
     const log = createEventLog();
     log.append('change', 'lamp', { version: 1 });
     const stream = createEventStream(log, usual);
@@ -26,7 +26,7 @@ describe('a stream of events', () => {
     stream.destroy();
   });
 
-  it('goes on after the last id', async () => {
+  it('resumes after the last id', async () => {
     const log = createEventLog();
     for (const version of [1, 2, 3]) log.append('change', 'lamp', { version });
     const stream = createEventStream(log, { ...usual, lastId: log.idOf(1) });
@@ -51,7 +51,7 @@ describe('a stream of events', () => {
     stream.destroy();
   });
 
-  it('has missed nothing where the next event is the oldest that is remembered', async () => {
+  it('has missed nothing when the next event is the oldest in the log', async () => {
     const log = createEventLog(2);
     for (const version of [1, 2, 3]) log.append('change', 'lamp', { version });
     const stream = createEventStream(log, { ...usual, lastId: log.idOf(1) });
@@ -59,7 +59,7 @@ describe('a stream of events', () => {
     stream.destroy();
   });
 
-  it('leaves out what its reader may not see', async () => {
+  it('leaves out events that its reader may not see', async () => {
     const log = createEventLog();
     const stream = createEventStream(log, { ...usual, accepts: ({ service }) => service === 'lamp' });
     await read(stream);
@@ -69,7 +69,7 @@ describe('a stream of events', () => {
     stream.destroy();
   });
 
-  it('cuts off a reader so slow that the log forgot its place', async () => {
+  it('ends when its reader is so slow that the log has dropped its next event', async () => {
     const log = createEventLog(4);
     const stream = createEventStream(log, usual);
     const failed = once(stream, 'error');
@@ -82,11 +82,11 @@ describe('a stream of events', () => {
   });
 });
 
-describe('a stream in which nothing happens', () => {
+describe('an idle stream of events', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('gives a sign of life, with its place', async () => {
+  it('sends a heartbeat with the last id', async () => {
     const log = createEventLog();
     const stream = createEventStream(log, { ...usual, accepts: () => false });
     await read(stream);

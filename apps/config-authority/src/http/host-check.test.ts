@@ -35,7 +35,7 @@ describe('a request on a loopback host', () => {
   });
 });
 
-describe('a change', () => {
+describe('a request that changes something', () => {
   it.each([
     [{}],
     [{ 'sec-fetch-site': 'none' }],

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createIdempotencyKeys } from './idempotency-keys.ts';
 
-describe('what was asked before', () => {
-  it('is known by its id and by what it is, in any order of members', () => {
+describe('an idempotency key', () => {
+  it('matches a request with the same id and content, in any order of members', () => {
     const asked = createIdempotencyKeys();
     expect(asked.isReused('a', { op: 'merge', patch: { x: 1, y: 2 } })).toBe(false);
     expect(asked.isReused('a', { patch: { y: 2, x: 1 }, op: 'merge' })).toBe(false);
@@ -11,7 +11,7 @@ describe('what was asked before', () => {
     expect(asked.isReused('b', { op: 'merge', patch: { x: 1 } })).toBe(false);
   });
 
-  it('is forgotten when there is too much of it', () => {
+  it('is forgotten, the oldest first, when there are too many', () => {
     const asked = createIdempotencyKeys(2);
     for (const id of ['a', 'b', 'c']) asked.isReused(id, { n: 1 });
     expect([asked.isReused('c', { n: 2 }), asked.isReused('a', { n: 2 })]).toEqual([true, false]);

@@ -27,7 +27,7 @@ describe('a refusal of the engine', () => {
     [resultOf('denied', 'access_denied'), 403, 'access_denied'],
     [resultOf('conflict', 'version_conflict'), 409, 'version_conflict'],
     [resultOf('conflict'), 409, 'version_conflict'],
-  ])('%j has its status', (result, status, code) => {
+  ])('%j has its HTTP status', (result, status, code) => {
     const { refusal, headers } = refuseResult(result);
     expect(refusal).toMatchObject({ status, code });
     // What may work in a moment says when.
@@ -42,7 +42,7 @@ describe('a refusal of the engine', () => {
   });
 });
 
-describe('what was thrown', () => {
+describe('a thrown error', () => {
   async function answerTo(cause: Error) {
     const lines: string[] = [];
     const server = Fastify({ logger: false, genReqId: () => 'r-1' });
@@ -54,7 +54,7 @@ describe('what was thrown', () => {
     return { statusCode, body: JSON.parse(body), type: headers['content-type'], logged: lines.join('') };
   }
 
-  it('is told to the log alone, where nobody expected it', async () => {
+  it('is only logged when it is unexpected', async () => {
     const { statusCode, body, type, logged } = await answerTo(new Error('ENOENT: /home/ann/hush'));
     expect(body).toEqual({
       type: 'urn:setpoint:problem:internal_error',
@@ -69,7 +69,7 @@ describe('what was thrown', () => {
     expect(JSON.parse(logged)).toMatchObject({ id: 'r-1' });
   });
 
-  it('is answered as what it is, where its code crosses the wire', async () => {
+  it('is answered with its own code when that code is public', async () => {
     const faults = [{ pointer: '/a', message: 'must be a number' }];
     const { body } = await answerTo(new SetpointError('file_invalid', 'mend it', { faults }));
     expect(body).toMatchObject({ status: 422, code: 'file_invalid', detail: 'mend it', errors: faults });

@@ -11,8 +11,8 @@ const usual: Omit<HttpOptions, 'host' | 'port' | 'readiness'> = {
   maxBodyBytes: 1_048_576,
 };
 
-describe('the health over HTTP', () => {
-  it('says live always, and ready when it is, with what is wrong', async () => {
+describe('the HTTP server', () => {
+  it('is always live, and is ready when the authority is, else says why not', async () => {
     let readiness: Readiness = { isReady: false, reasons: ['the broker is not connected (connecting)'] };
     const port = await freePort();
     const server = await startHttpServer({ ...usual, host: '127.0.0.1', port, readiness: () => readiness });
@@ -36,7 +36,7 @@ describe('the health over HTTP', () => {
     await expect(fetch(`http://127.0.0.1:${port}/health/live`)).rejects.toThrow();
   });
 
-  it('has a URL that can be followed on an IPv6 host', async ({ skip }) => {
+  it('has a usable URL on an IPv6 host', async ({ skip }) => {
     const port = await freePort();
     const readiness = (): Readiness => ({ isReady: true, reasons: [] });
     const server = await startHttpServer({ ...usual, host: '::1', port, readiness }).catch(() => undefined);
@@ -56,7 +56,7 @@ describe('the health over HTTP', () => {
       /is taken; stop what uses it, set SETPOINT_HTTP_PORT/,
     ],
     ['is not of this machine', async () => ({ host: '192.0.2.1', port: 1 }), /can't be listened on \(E\w+\)/],
-  ])('says so where the port %s', async (_, where, message) => {
+  ])('says what to do when its address %s', async (_, where, message) => {
     const { host, port } = await where();
     await expect(
       startHttpServer({ ...usual, host, port, readiness: () => ({ isReady: true, reasons: [] }) }),

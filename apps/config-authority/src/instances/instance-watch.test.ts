@@ -154,7 +154,7 @@ async function pass(ms: number): Promise<void> {
 }
 
 describe('convergence', () => {
-  it('counts each instance once, and is told for many that come together in one message', async () => {
+  it('counts each instance once, and is published once for many reports that arrive together', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await report(healthOf('vad-2', running(snapshotOf(1))));
@@ -185,7 +185,7 @@ describe('convergence', () => {
     expect(told.all).toHaveLength(1);
   });
 
-  it('is told once where nothing changes, and is kept for those who come later', async () => {
+  it('is published once when nothing changes, as a retained message', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     expect((await gathered()).convergedAt).toBe('2026-06-01T00:00:00.000Z');
@@ -197,7 +197,7 @@ describe('convergence', () => {
     expect((await (await listen()).next()).instances.applied).toBe(1);
   });
 
-  it('of a service without a version is not told', async () => {
+  it('is not published for a service without a version', async () => {
     await report(healthOf('vad-1'));
     await settle();
     vi.advanceTimersByTime(100);
@@ -205,7 +205,7 @@ describe('convergence', () => {
     expect((await gathered()).service).toBe('asr');
   });
 
-  it('is told of both services where an instance moves', async () => {
+  it('is published for both services when an instance moves', async () => {
     watch.target(target);
     watch.target(snapshotOf(1, {}, { service: 'asr' }));
     await report(healthOf('vad-1', running(target)));
@@ -217,7 +217,7 @@ describe('convergence', () => {
     expect([second.service, second.instances.pending]).toEqual(['asr', 1]);
   });
 
-  it('that was not published is told with the next report', async () => {
+  it('is published with the next report after a failed publish', async () => {
     isRefused = true;
     watch.target(target);
     await settle();
@@ -228,7 +228,7 @@ describe('convergence', () => {
     expect(await gathered()).toMatchObject({ version: 2 });
   });
 
-  it('is told again to a broker that has forgotten it', async () => {
+  it('is published again to a broker that has lost it', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -247,7 +247,7 @@ describe('convergence', () => {
     expect((await (await listen()).next()).instances.applied).toBe(1);
   });
 
-  it('of a service that was deleted is withdrawn, and begins anew when it is back', async () => {
+  it('is withdrawn when a service is deleted, and starts anew when it is back', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -265,7 +265,7 @@ describe('convergence', () => {
     await settle();
   });
 
-  it('survives what instances say, however long: nobody’s message ends the authority', async () => {
+  it('is published however long the messages of instances are', async () => {
     watch.target(target);
     watch.target(snapshotOf(1, {}, { service: 'asr' }));
     for (let instance = 0; instance < 3; instance++) {
@@ -293,8 +293,8 @@ describe('convergence', () => {
   });
 });
 
-describe('an instance that is silent', () => {
-  it('for three of its own intervals is offline, until it is heard again', async () => {
+describe('a silent instance', () => {
+  it('is offline after three of its own intervals, until it is heard again', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await beat('vad-1', 2000);
@@ -307,7 +307,7 @@ describe('an instance that is silent', () => {
     expect((await gathered()).instances).toMatchObject({ applied: 1, offline: 0 });
   });
 
-  it('from the beginning is offline after three usual intervals: its retained health may be all that is left of it', async () => {
+  it('is offline after three default intervals when it was never heard: its retained health may be all that is left of it', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -317,7 +317,7 @@ describe('an instance that is silent', () => {
     expect((await gathered()).instances).toMatchObject({ applied: 0, offline: 1 });
   });
 
-  it('and then reports is there again, and may be silent again', async () => {
+  it('is online after its next report, and may fall silent again', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await beat('vad-1', 1000);
@@ -331,8 +331,8 @@ describe('an instance that is silent', () => {
   });
 });
 
-describe('an instance that is heard', () => {
-  it.each([7_200_000, -7_200_000])('is not silent because the wall clock was set by %d ms', async (jump) => {
+describe('an instance that sends keepalives', () => {
+  it.each([7_200_000, -7_200_000])('is not taken for silent when the wall clock jumps by %d ms', async (jump) => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     expect((await gathered()).instances.applied).toBe(1);
@@ -345,8 +345,8 @@ describe('an instance that is heard', () => {
   });
 });
 
-describe('an instance that is gone', () => {
-  it('without a word is remembered for a day as well', async () => {
+describe('an offline instance', () => {
+  it('is remembered for a day after it fell silent', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -359,7 +359,7 @@ describe('an instance that is gone', () => {
 
   const died = { state: 'offline', event: 'lost', ok: false } as const;
 
-  it('is offline by its Last Will, and remembered for a day', async () => {
+  it('is marked offline by its Last Will, and remembered for a day', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -377,7 +377,7 @@ describe('an instance that is gone', () => {
     expect((await gathered()).instances.offline).toBe(0);
   });
 
-  it('by the death of a session that is over is not gone', async () => {
+  it('is not taken for offline by the Last Will of an earlier session', async () => {
     watch.target(target);
     await report(healthOf('vad-1', { ...running(target), session: 's2' }));
     await gathered();
@@ -386,7 +386,7 @@ describe('an instance that is gone', () => {
     expect((await gathered()).instances).toMatchObject({ applied: 2, offline: 0 });
   });
 
-  it('is forgotten at once where its health is taken from the broker', async () => {
+  it('is forgotten at once when its retained health is removed from the broker', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)));
     await gathered();
@@ -395,7 +395,7 @@ describe('an instance that is gone', () => {
     await fleet.publish('system/health/vad-9', new Uint8Array(), { retain: true });
   });
 
-  it('is forgotten before its day where ten thousand are gone', async () => {
+  it('is forgotten before its day when ten thousand are offline', async () => {
     watch.target(target);
     for (let batch = 0; batch < 12; batch++) {
       await Promise.all(Array.from({ length: 900 }, (_, index) => report(healthOf(`vad-${batch}-${index}`, died))));
@@ -409,7 +409,7 @@ describe('an instance that is gone', () => {
 });
 
 describe('a contract', () => {
-  it('of a live instance is what a document must fit, and of one that is gone is not', async () => {
+  it('is checked with every document while its instance is live, and no longer afterwards', async () => {
     const digest = await announce({ type: 'object', properties: { threshold: { maximum: 0.65 } } });
     await report(healthOf('old-build', { contract: digest }));
     await settle();
@@ -430,7 +430,7 @@ describe('a contract', () => {
     expect((await ask('2')).status).toBe('applied');
   });
 
-  it('that is not what its topic says is told, once a minute', async () => {
+  it('is logged once a minute when it does not match its topic', async () => {
     await announce({ type: 'object' }, { digest: `sha256:${'0'.repeat(64)}` });
     await announce({ type: 'object' }, { service: 'asr' });
     await announce({ type: 'object', properties: {} }, { schema: { type: 'string' } });
@@ -444,7 +444,7 @@ describe('a contract', () => {
     expect(warnings[1]).toMatchObject({ dropped: 2 });
   });
 
-  it('that was taken from the broker, and what is no contract, change nothing', async () => {
+  it('changes nothing when it is removed from the broker or malformed', async () => {
     await fleet.publish(`config/vad/contract/${'0'.repeat(64)}`, new Uint8Array(), { retain: true });
     await fleet.publish('config/vad/contract/none', 'x');
     await settle();
@@ -452,8 +452,8 @@ describe('a contract', () => {
   });
 });
 
-describe('what is no report', () => {
-  it('is told once a minute of each kind, and changes nothing', async () => {
+describe('an unreadable report', () => {
+  it('is logged once a minute for each kind, and changes nothing', async () => {
     watch.target(target);
     for (let index = 0; index < 20; index++) await fleet.publish(`system/health/eve-${index}`, 'no health');
     await fleet.publish('system/keepalive/eve', 'no keepalive');
@@ -471,7 +471,7 @@ describe('what is no report', () => {
     });
   });
 
-  it('is a report of one instance on the topic of another, and what the authority says of itself', async () => {
+  it('includes a report on the topic of another instance; reports of the authority itself are ignored', async () => {
     watch.target(target);
     await report(healthOf('vad-1', running(target)), 'system/health/vad-2');
     await report(healthOf('config-authority', running(target)));
@@ -482,7 +482,7 @@ describe('what is no report', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('is not hidden where it is a fault of the authority', async () => {
+  it('does not hide a fault of the authority', async () => {
     const faults: string[] = [];
     const bus = broker.connect({ onFault: ({ message }) => faults.push(message) });
     stack.defer(() => bus.stop());
@@ -511,8 +511,8 @@ describe('what is no report', () => {
   });
 });
 
-describe('stop', () => {
-  it('hears and tells nothing more, and leaves no timer', async () => {
+describe('a stopped instance watch', () => {
+  it('receives and publishes nothing more, and leaves no timer', async () => {
     watch.target(target);
     await watch.stop();
     await report(healthOf('vad-1', running(target)));
@@ -523,11 +523,11 @@ describe('stop', () => {
   });
 });
 
-describe('the moment from which on an instance stands so', () => {
+describe('the time since which an instance is in its state', () => {
   const known = () => watch.list().map(({ since, health: { config } }) => [since, config?.version]);
   const will = { ok: false, state: 'offline', event: 'lost', ...running(snapshotOf(1, {})) } as const;
 
-  it('is that of the arrival of its Last Will, with what it ran until then', async () => {
+  it('is the arrival of its Last Will, with the version it ran until then', async () => {
     const said: Health[] = [];
     watch.onHealth((health) => said.push(health));
     await report(healthOf('vad-1', running(target)));
@@ -539,7 +539,7 @@ describe('the moment from which on an instance stands so', () => {
     expect(said.at(-1)).toMatchObject({ event: 'lost', config: { version: 2 } });
   });
 
-  it('is that of its own report where the broker had kept it, and nobody knows it of a Last Will', async () => {
+  it('is that of its own report when that was retained, and is unknown for a retained Last Will', async () => {
     await watch.stop();
     await report(healthOf('vad-1', running(target)));
     await report(healthOf('vad-2', will));
@@ -552,7 +552,7 @@ describe('the moment from which on an instance stands so', () => {
     ]);
   });
 
-  it('is that of the silence', async () => {
+  it('is the moment it was found silent', async () => {
     await report(healthOf('vad-1', running(target)));
     await settle();
     await pass(17_000);
@@ -560,8 +560,8 @@ describe('the moment from which on an instance stands so', () => {
   });
 });
 
-describe('who looks on', () => {
-  it('is told of every instance, what it said, and each new summary', async () => {
+describe('a listener of the instance watch', () => {
+  it('gets every instance, each report, and each new summary', async () => {
     const said: Health[] = [];
     const summaries: Convergence[] = [];
     const ends = [watch.onHealth((health) => said.push(health)), watch.onConvergence((each) => summaries.push(each))];

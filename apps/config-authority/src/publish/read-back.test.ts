@@ -60,8 +60,8 @@ async function read(records: readonly VersionRecord[], latest: () => readonly Ve
 const keep = (payload: Uint8Array | string, service = 'vad'): Promise<void> =>
   bus.publish(`config/${service}/snapshot`, payload, { retain: true });
 
-describe('a retained snapshot', () => {
-  it('that is the present one, signed by this authority, stays', async () => {
+describe('reading back a retained snapshot', () => {
+  it('leaves the present snapshot alone when this authority signed it', async () => {
     await keep(sealed(3));
     expect(await read([record(3)])).toEqual([]);
   });
@@ -74,12 +74,12 @@ describe('a retained snapshot', () => {
     ['not signed', () => sealSnapshot(record(3).snapshot)],
     ['signed by a stranger', () => sealSnapshot(record(3).snapshot, createSigner(createSigningKey()))],
     ['not JSON', () => 'hello'],
-  ])('that is %s is published again', async (_, make) => {
+  ])('publishes the present snapshot again when the retained one is %s', async (_, make) => {
     await keep(make());
     expect(await read([record(3)])).toEqual(['vad 3']);
   });
 
-  it('that is missing is published again, after half a second', async () => {
+  it('publishes a missing snapshot again after half a second', async () => {
     const reasserted: string[] = [];
     const reading = readBack({
       bus,
@@ -97,12 +97,12 @@ describe('a retained snapshot', () => {
     expect(reasserted).toEqual(['vad']);
   });
 
-  it('of a deleted service is taken away, and none of one stays none', async () => {
+  it('removes the snapshot of a deleted service, and publishes nothing when it is already gone', async () => {
     await keep(sealed(1));
     expect(await read([record(2, 'vad', true), record(9, 'asr', true)])).toEqual(['vad 2 deleted']);
   });
 
-  it('is asked for by its exact name, and the subscription ends', async () => {
+  it('subscribes to the exact topic, and unsubscribes afterwards', async () => {
     await keep(sealed(3));
     await read([record(3), record(1, 'asr')]);
     expect(subscribed.next.all).toEqual(['config/vad/snapshot', 'config/asr/snapshot']);
@@ -114,7 +114,7 @@ describe('a retained snapshot', () => {
     expect(heard).toEqual(['marker']);
   });
 
-  it('is compared with what is latest when it arrives', async () => {
+  it('compares with the version that is latest when the retained snapshot arrives', async () => {
     await keep(sealed(3));
     let latest = [record(2)];
     const reading = read([record(2)], () => latest);
@@ -122,7 +122,7 @@ describe('a retained snapshot', () => {
     expect(await reading).toEqual([]);
   });
 
-  it('of a service that is not known any more is left alone', async () => {
+  it('leaves the snapshot of a service that is no longer known alone', async () => {
     await keep(sealed(3));
     let latest = [record(2)];
     const reading = read([record(2)], () => latest);
@@ -131,12 +131,12 @@ describe('a retained snapshot', () => {
   });
 });
 
-describe('where there is nothing', () => {
-  it('nothing is read', async () => {
+describe('reading back', () => {
+  it('reads nothing when there are no services', async () => {
     expect(await read([])).toEqual([]);
   });
 
-  it('a bus that has stopped is told', async () => {
+  it('rejects when the bus has stopped', async () => {
     await bus.stop();
     await expect(
       readBack({ bus, topics: createTopics(), keys, latest: () => [record(1)], reassert: () => {}, now: () => 0 }),

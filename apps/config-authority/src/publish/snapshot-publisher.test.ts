@@ -54,7 +54,7 @@ async function open(options: { store?: Store; start?: boolean } = {}) {
 const versionOf = ({ text }: HeldPublish): number => JSON.parse(text).data.version;
 const versions = (bus: HeldBus): number[] => bus.held.map(versionOf);
 
-describe('the outbox', () => {
+describe('the snapshot publisher', () => {
   it('publishes a version, retained, and marks it sent when the broker has it', async () => {
     const { bus, outbox, sent } = await open();
     expect(outbox.isEmpty).toBe(true);
@@ -75,7 +75,7 @@ describe('the outbox', () => {
     expect(outbox.isEmpty).toBe(true);
   });
 
-  it('publishes one version of a service at a time, and of those that wait the newest alone', async () => {
+  it('publishes one version of a service at a time, and only the newest of those that wait', async () => {
     const { bus, outbox, sent } = await open();
     outbox.enqueue(record(1));
     const first = await bus.nextHeld();
@@ -91,14 +91,14 @@ describe('the outbox', () => {
     expect(sent).toEqual(['vad 1', 'vad 100', 'vad 101']);
   });
 
-  it('lets no service wait for another', async () => {
+  it('does not make one service wait for another', async () => {
     const { bus, outbox } = await open();
     outbox.enqueue(record(1, 'vad'));
     outbox.enqueue(record(4, 'asr'));
     expect(bus.held.map(({ topic }) => topic)).toEqual(['config/vad/snapshot', 'config/asr/snapshot']);
   });
 
-  it('says with an empty message that a service was deleted', async () => {
+  it('publishes an empty message for a deleted service', async () => {
     const { bus, outbox, sent } = await open();
     outbox.enqueue({ ...record(2), deleted: true });
     const held = await bus.nextHeld();
@@ -108,7 +108,7 @@ describe('the outbox', () => {
     expect(sent).toEqual(['vad 2']);
   });
 
-  it('warns of a snapshot that some brokers do not keep', async () => {
+  it('warns about a snapshot that is too large for some brokers to retain', async () => {
     const { outbox } = await open();
     outbox.enqueue(record(1, 'vad', { text: 'x'.repeat(59_000) }));
     expect(warnings).toEqual([]);
@@ -117,8 +117,8 @@ describe('the outbox', () => {
   });
 });
 
-describe('a publish that failed', () => {
-  it('is done again a second later', async () => {
+describe('a failed publish of a snapshot', () => {
+  it('is retried a second later', async () => {
     const { bus, outbox, sent } = await open();
     outbox.enqueue(record(1));
     (await bus.nextHeld()).fail(new Error('refused'));
@@ -133,7 +133,7 @@ describe('a publish that failed', () => {
     expect(warnings).toEqual(['a snapshot was not acknowledged; it is published again']);
   });
 
-  it('gives way to a newer version that came meanwhile', async () => {
+  it('is not retried when a newer version was committed meanwhile', async () => {
     const { bus, outbox, sent } = await open();
     outbox.enqueue(record(1));
     const first = await bus.nextHeld();
@@ -147,7 +147,7 @@ describe('a publish that failed', () => {
     expect(sent).toEqual(['vad 2']);
   });
 
-  it('is done again where the store could not note it', async () => {
+  it('is retried when the store could not mark the version sent', async () => {
     let isBroken = true;
     const store = {
       markSent: async () => {
@@ -167,8 +167,8 @@ describe('a publish that failed', () => {
   });
 });
 
-describe('without a connection', () => {
-  it('versions wait, and the newest of each service is published at the next one', async () => {
+describe('the snapshot publisher without a connection', () => {
+  it('keeps versions waiting, and publishes the newest of each service at the next connection', async () => {
     const { bus, outbox } = await open({ start: false });
     for (const version of [1, 2, 3]) outbox.enqueue(record(version));
     outbox.enqueue(record(1, 'asr'));
@@ -180,7 +180,7 @@ describe('without a connection', () => {
     ]);
   });
 
-  it('a version that was acknowledged in the last moment is not followed by the next one', async () => {
+  it('ends with the newest version published when the connection is lost just after an acknowledgement', async () => {
     const { bus, outbox } = await open();
     outbox.enqueue(record(1));
     const first = await bus.nextHeld();
@@ -202,13 +202,13 @@ describe('without a connection', () => {
   });
 });
 
-describe('a flush', () => {
-  it('has nothing to wait for where all is acknowledged', async () => {
+describe('flushing the snapshot publisher', () => {
+  it('resolves at once when everything is acknowledged', async () => {
     const { outbox } = await open();
     await outbox.flush(AbortSignal.abort());
   });
 
-  it('resolves when all is acknowledged', async () => {
+  it('resolves when everything is acknowledged', async () => {
     const { bus, outbox, sent } = await open();
     outbox.enqueue(record(1));
     outbox.enqueue(record(1, 'asr'));
@@ -218,7 +218,7 @@ describe('a flush', () => {
     expect(await flushed).toEqual(['vad 1', 'asr 1', 'vad 2']);
   });
 
-  it('rejects when its time is up, also where that was before', async () => {
+  it('rejects when its time is up, also when it was up before the call', async () => {
     const { outbox } = await open();
     outbox.enqueue(record(1));
     const abort = new AbortController();
@@ -229,8 +229,8 @@ describe('a flush', () => {
   });
 });
 
-describe('after the stop', () => {
-  it('nothing more is published', async () => {
+describe('a stopped snapshot publisher', () => {
+  it('publishes nothing more', async () => {
     const { bus, outbox } = await open();
     outbox.enqueue(record(1));
     const first = await bus.nextHeld();
@@ -245,8 +245,8 @@ describe('after the stop', () => {
   });
 });
 
-describe('with a real store', () => {
-  it('what is acknowledged is not pending any more', async () => {
+describe('the snapshot publisher with a real store', () => {
+  it('leaves no acknowledged version pending', async () => {
     const store = createMemoryStore({ now: () => midnight });
     const result = {
       status: 'applied',

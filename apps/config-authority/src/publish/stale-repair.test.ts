@@ -39,36 +39,42 @@ beforeEach(() => {
 });
 afterEach(() => clock.uninstall());
 
-describe('a snapshot is published again', () => {
+describe('stale repair', () => {
   it.each([
-    ['has seen an older one', health(4)],
-    ['could not read what it got', health(undefined, { error: createProblem('snapshot_refused', 'of a stranger') })],
-  ])('when an instance %s', (_, said) => {
+    ['has seen an older version', health(4)],
+    [
+      'could not read the snapshot it received',
+      health(undefined, { error: createProblem('snapshot_refused', 'of a stranger') }),
+    ],
+  ])('publishes the snapshot again when an instance %s', (_, said) => {
     const { asserted, repair } = open();
     repair.hear(said);
     expect(asserted).toEqual([5]);
   });
 
   it.each<[string, Health]>([
-    ['it has seen the present one', health(5)],
-    ['it has seen a newer one', health(6)],
-    ['it has seen none', health(undefined)],
-    ['it is gone', health(4, { state: 'offline' })],
-    ['it refuses for another reason', health(5, { error: createProblem('handler_failed', 'no') })],
-    ['its service is not ours', health(4, { service: 'other' })],
-  ])('not when %s', (_, said) => {
+    ['the instance has seen the present version', health(5)],
+    ['the instance has seen a newer version', health(6)],
+    ['the instance has seen no version yet', health(undefined)],
+    ['the instance is offline', health(4, { state: 'offline' })],
+    [
+      'the instance reports an error that a repeated snapshot cannot mend',
+      health(5, { error: createProblem('handler_failed', 'no') }),
+    ],
+    ['the instance belongs to a service that this authority does not have', health(4, { service: 'other' })],
+  ])('publishes nothing when %s', (_, said) => {
     const { asserted, repair } = open();
     repair.hear(said);
     expect(asserted).toEqual([]);
   });
 
-  it('not for a service that was deleted', () => {
+  it('publishes nothing for a deleted service', () => {
     const { asserted, repair } = open(record(true));
     repair.hear(health(4));
     expect(asserted).toEqual([]);
   });
 
-  it('not while the present one may still be on its way, but right then, unless the instance has it by then', async () => {
+  it('waits until the present version has had time to arrive, then publishes it unless the instance has it by then', async () => {
     const { asserted, repair } = open();
     repair.changed('vad');
     repair.hear(health(4));
@@ -86,7 +92,7 @@ describe('a snapshot is published again', () => {
     expect(asserted).toEqual([5]);
   });
 
-  it('ever more rarely, up to once a minute, however many instances go on saying so', async () => {
+  it('repeats itself ever more rarely, at most once a minute, however many instances stay behind', async () => {
     const { asserted, repair } = open();
     const at: number[] = [];
     for (let second = 0; second <= 200; second++) {
@@ -100,7 +106,7 @@ describe('a snapshot is published again', () => {
     expect(at).toEqual([0, 3, 9, 21, 45, 93, 153]);
   });
 
-  it('at once again after a new version was made', async () => {
+  it('waits no longer than at first after a new version', async () => {
     const { asserted, repair } = open();
     for (let second = 0; second <= 10; second++) {
       repair.hear(health(4));
@@ -113,7 +119,7 @@ describe('a snapshot is published again', () => {
     expect(asserted).toEqual([5, 5, 5, 5]);
   });
 
-  it('never after the stop', async () => {
+  it('publishes nothing after it was stopped', async () => {
     const { asserted, repair } = open();
     repair.changed('vad');
     repair.hear(health(4));

@@ -91,7 +91,7 @@ async function ask(bus: Bus, asked: Asked = {}): Promise<void> {
 }
 
 describe('a request', () => {
-  it('is carried out, and answered to who asked', async () => {
+  it('is carried out, and the requester gets a result', async () => {
     const { bus, results, engine } = await open();
     await ask(bus);
     expect(await results.next()).toMatchObject({
@@ -105,7 +105,7 @@ describe('a request', () => {
     ]);
   });
 
-  it('that asks for what is so is told to those who debug alone', async () => {
+  it('that changes nothing is logged at debug level only', async () => {
     const { bus, results } = await open();
     await ask(bus);
     await ask(bus, { id: 'r2' });
@@ -123,20 +123,20 @@ describe('a request', () => {
     });
   });
 
-  it('on a topic that is none of ours is ignored', async () => {
+  it('on an unknown topic is ignored', async () => {
     const { bus, results } = await open();
     await ask(bus, { topic: 'config/No-Name/request' });
     await ask(bus);
     expect((await results.next()).topic).toBe('config/vad/result/ann');
   });
 
-  it('whose author is another name than its source is denied', async () => {
+  it('whose author differs from its source is denied', async () => {
     const { bus, results } = await open();
     await ask(bus, { data: { author: 'bob' } });
     expect((await results.next()).data).toMatchObject({ status: 'denied', problem: { code: 'access_denied' } });
   });
 
-  it('that reads the history in another name is denied as well', async () => {
+  it('that reads the history in the name of another is denied as well', async () => {
     const { bus, results } = await open();
     await ask(bus);
     await results.next();
@@ -156,8 +156,8 @@ describe('a request', () => {
   });
 });
 
-describe('what can not be read', () => {
-  it('is answered where it says who asked, with every fault and where the service stands', async () => {
+describe('an unreadable request', () => {
+  it('is answered when it names its requester, with every fault and the present version', async () => {
     const { bus, results } = await open();
     await ask(bus);
     await results.next();
@@ -186,7 +186,7 @@ describe('what can not be read', () => {
     ['/operator'],
     ['operator/ann'],
     ['somewhere/operator/ann'],
-  ])('is not answered where its source is %s', async (source) => {
+  ])('is not answered when its source is %s', async (source) => {
     const { bus, results, engine } = await open();
     await ask(bus, { source });
     await ask(bus, { id: 'r2' });
@@ -196,7 +196,7 @@ describe('what can not be read', () => {
     expect(engine.current('vad')?.snapshot.version).toBe(1);
   });
 
-  it('is told to the log once a minute of each source, with how many there were', async () => {
+  it('is logged once a minute for each source, with a count', async () => {
     const { bus, results } = await open();
     for (let index = 0; index < 5; index++) await bus.publish('config/vad/request', 'no request');
     for (let index = 0; index < 3; index++) await ask(bus, { data: { op: 'hope' } });
@@ -217,7 +217,7 @@ describe('what can not be read', () => {
   });
 });
 
-describe('with the keys of operators', () => {
+describe('an authority with the keys of operators', () => {
   const [ann, bob, stranger, authority] = [
     createSigningKey(),
     createSigningKey(),
@@ -230,7 +230,7 @@ describe('with the keys of operators', () => {
   });
   const openWith = (...keys: TrustedKey[]) => open({ operatorKeys: createKeyRing({ keys }) });
 
-  it('a request that one of them signed is carried out', async () => {
+  it('carries out a request that one of them signed', async () => {
     const { bus, results } = await openWith(trusted(ann));
     await ask(bus, { signer: createSigner(ann) });
     expect((await results.next()).data.status).toBe('applied');
@@ -249,7 +249,7 @@ describe('with the keys of operators', () => {
       [trusted(ann)],
       { keyId: ann.kid, sign: (bytes) => createSigner(stranger).sign(bytes) },
     ],
-  ])('a request is denied that is %s', async (_, keys, signer) => {
+  ])('denies a request that is %s', async (_, keys, signer) => {
     const { bus, results, engine } = await openWith(...keys);
     await ask(bus, { signer });
     expect(await results.next()).toMatchObject({
@@ -261,9 +261,9 @@ describe('with the keys of operators', () => {
   });
 
   it.each([
-    ['of its name', { services: ['vad'] }],
-    ['that its pattern fits', { services: ['asr', 'v*'] }],
-  ])('a key may speak for a service %s, and until it expires', async (_, rest) => {
+    ['that it names', { services: ['vad'] }],
+    ['that its pattern matches', { services: ['asr', 'v*'] }],
+  ])('accepts a key for a service %s, until the key expires', async (_, rest) => {
     const { bus, results } = await openWith(
       trusted(ann, { ...rest, expiresAt: '2026-06-01T00:00:00.001Z', operator: 'ann' }),
     );
@@ -271,21 +271,21 @@ describe('with the keys of operators', () => {
     expect((await results.next()).data.status).toBe('applied');
   });
 
-  it('the history is not read with the key of another operator', async () => {
+  it('does not let an operator read the history with the key of another', async () => {
     const { bus, results } = await openWith(trusted(bob, { operator: 'bob' }));
     await ask(bus, { signer: createSigner(bob), data: { op: 'log', patch: undefined } });
     expect((await results.next()).data).toMatchObject({ status: 'denied', problem: { code: 'access_denied' } });
   });
 
-  it('what is signed and can not be read is malformed, not denied', async () => {
+  it('answers a signed but unreadable request as malformed, not as denied', async () => {
     const { bus, results } = await openWith(trusted(ann));
     await ask(bus, { signer: createSigner(ann), data: { op: 'hope' } });
     expect((await results.next()).data).toMatchObject({ status: 'rejected', problem: { code: 'request_malformed' } });
   });
 });
 
-describe('an answer', () => {
-  it('that the broker refuses is told, and given when the requester asks again', async () => {
+describe('a result', () => {
+  it('that the broker refuses is logged, and is sent when the requester asks again', async () => {
     const { bus, results } = await open();
     isRefused = true;
     await ask(bus);
@@ -296,7 +296,7 @@ describe('an answer', () => {
     expect((await results.next()).data).toMatchObject({ status: 'duplicate', original: { status: 'applied' } });
   });
 
-  it('that is too large comes without what makes it so', async () => {
+  it('that is too large is sent without the part that makes it so', async () => {
     const { bus, results } = await open();
     const values = (text: string) =>
       Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [`${'n'.repeat(80)}${n}`, text]));
@@ -318,7 +318,7 @@ describe('an answer', () => {
     expect((await results.next()).data).toMatchObject({ status: 'rejected', problem: { code: 'message_too_large' } });
   });
 
-  it('of a change that was applied says so, however large it is', async () => {
+  it('of an applied change says so, however large it is', async () => {
     const { bus, results } = await open({
       writer: createEnvelopeWriter({ source: '/authority/config-authority', maxEnvelopeBytes: 2000 }),
     });
@@ -334,7 +334,7 @@ describe('an answer', () => {
     });
   });
 
-  it('tells an operator that another one changed the same', async () => {
+  it('tells an operator that another operator changed the same setting', async () => {
     const { bus, results } = await open();
     await ask(bus);
     await results.next();
@@ -349,7 +349,7 @@ describe('an answer', () => {
 });
 
 describe('a fault of the authority', () => {
-  it('is told, and ends nothing', async () => {
+  it('is logged, and does not end the authority', async () => {
     const engine = await createEngine({ store: createMemoryStore(), now: () => now });
     let isBroken = true;
     const broken: Engine = {
@@ -365,8 +365,8 @@ describe('a fault of the authority', () => {
   });
 });
 
-describe('stop', () => {
-  it('answers what is under way, and takes no more', async () => {
+describe('a stopped request handler', () => {
+  it('answers the requests that are running, and accepts no more', async () => {
     const engine = await createEngine({ store: createMemoryStore(), now: () => now });
     const reached = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
@@ -395,7 +395,7 @@ describe('stop', () => {
     expect(results.all).toHaveLength(1);
   });
 
-  it('does not mind a broker that has gone', async () => {
+  it('stops although the broker is gone', async () => {
     const bus = await startBus();
     const { requests } = await open({ bus });
     await bus.stop();

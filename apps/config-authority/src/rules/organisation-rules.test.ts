@@ -59,8 +59,8 @@ rules:
     message: stt and tts must have one rate
 `;
 
-describe('Validation-01-Household-Rules: the rules of a household', () => {
-  it('are asked across services, with the document that is to come', async () => {
+describe('Validation-01-Household-Rules: the rules of an organisation', () => {
+  it('are evaluated across services, with the proposed document', async () => {
     await open({ '_rules/rate.yaml': together });
     expect((await set('stt', { rate: 1 })).status).toBe('applied');
     expect(await set('tts', { rate: 2 })).toMatchObject({
@@ -71,7 +71,7 @@ describe('Validation-01-Household-Rules: the rules of a household', () => {
     expect((await set('stt', { rate: 2 })).status).toBe('rejected');
   });
 
-  it('are asked anew after an edit, and a faulty file is told while the others count', async () => {
+  it('are evaluated anew after an edit, and a faulty file is reported while the others apply', async () => {
     const rules = await open({ '_rules/rate.yaml': together });
     await set('stt', { rate: 1 });
     const read = afterRead();
@@ -101,8 +101,8 @@ describe('Validation-01-Household-Rules: the rules of a household', () => {
   });
 });
 
-describe('the policy of a household', () => {
-  it('Validation-02-Strict-And-Disabled: makes a service strict, leaves rules unasked, and finds circles', async () => {
+describe('the policy of an organisation', () => {
+  it('Validation-02-Strict-And-Disabled: makes a service strict, disables rules, and finds circles', async () => {
     const policy = `
 defaults: { disabledRules: [{ rule: security/default-credentials, reason: a test house }] }
 services:
@@ -125,7 +125,7 @@ services:
     });
   });
 
-  it('that cannot be read is told, and the last good one stays', async () => {
+  it('is reported when it cannot be read, and the last good one stays', async () => {
     const rules = await open({ '_policy.yaml': 'defaults: { strict: true }\n' });
     const read = afterRead();
     await writeFile(join(configDir, '_policy.yaml'), 'defaults: 5\n');

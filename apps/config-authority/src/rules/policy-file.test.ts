@@ -38,7 +38,7 @@ async function open(text?: string) {
   };
 }
 
-it('is read at the start and when it changes, and the last good one stays', async () => {
+it('the policy file is read at the start and after each change, and the last good policy stays', async () => {
   await using policy = await open('services: { vad: { strict: true } }\n');
   expect(policy.of('vad')).toMatchObject({ strict: true, restartRequired: 'reject' });
   await policy.after(() => writeFile(policy.path, 'defaults: { restartRequired: accept }\n'));
@@ -51,7 +51,7 @@ it('is read at the start and when it changes, and the last good one stays', asyn
   expect(policy.of('vad')).toMatchObject({ restartRequired: 'reject' });
 });
 
-it('need not be there, and is told of where it cannot be read', async () => {
+it('the policy file is optional, and is reported when it cannot be read', async () => {
   await using policy = await open();
   expect(policy.of('vad')).toMatchObject({ strict: false });
   await policy.after(() => mkdir(policy.path));

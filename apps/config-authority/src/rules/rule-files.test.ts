@@ -47,7 +47,7 @@ async function open(files: Readonly<Record<string, string>>, isThere = true) {
 }
 
 describe('a folder of rules', () => {
-  it('gives those of its modules and of its YAML files', async () => {
+  it('gives the rules of its modules and of its YAML files', async () => {
     await using rules = await open({
       'a.yaml': yaml('x/a'),
       'b.ts': module('x/b'),
@@ -61,7 +61,7 @@ describe('a folder of rules', () => {
     expect(rules.problems()).toEqual([]);
   });
 
-  it('passes over a file with a fault, and tells where it is', async () => {
+  it('skips a file with a fault, and says where the fault is', async () => {
     await using rules = await open({
       'a.yaml': yaml('x/a', 'config.a <'),
       'b.ts': "\nthrow new Error('broken');",
@@ -89,12 +89,12 @@ describe('a folder of rules', () => {
     [', check: 1', '"check" must be a function'],
     [', fix: 1', '"fix" must be a function'],
     [", services: 'vad'", '"services" must be a list of names'],
-  ])('takes no rule with %s', async (rest, message) => {
+  ])('refuses a rule with %s', async (rest, message) => {
     await using rules = await open({ 'a.ts': module('x/a', rest) });
     expect(rules.problems()).toEqual([`a.ts:1 rule 1 of its default export: ${message}`]);
   });
 
-  it('is read again when a file changes, also a module', async () => {
+  it('is reloaded when a file changes, modules included', async () => {
     await using rules = await open({ 'a.ts': module('x/a') });
     const changed = rules.next();
     await rules.write('a.ts', module('x/edited'));
@@ -110,7 +110,7 @@ describe('a folder of rules', () => {
     expect(rules.problems()).toEqual([]);
   });
 
-  it('need not be there, and may come later', async () => {
+  it('is optional, and may appear later', async () => {
     await using rules = await open({}, false);
     expect(rules.ids()).toEqual([]);
     const come = rules.next();

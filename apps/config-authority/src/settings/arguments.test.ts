@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { helpText, parseArguments } from './arguments.ts';
 
 describe('the command line', () => {
-  it('sets settings of services; of one that comes twice the last counts', () => {
+  it('sets settings of services, and takes the last value of a setting that is given twice', () => {
     const parsed = parseArguments([
       '--set',
       'vad/gap=1',
@@ -26,13 +26,13 @@ describe('the command line', () => {
     ]);
   });
 
-  it('may be empty, or ask for help', () => {
+  it('may be empty or ask for help', () => {
     expect(parseArguments([])).toEqual({ kind: 'arguments', settings: new Map() });
     for (const word of ['--help', '-h']) expect(parseArguments([word])).toEqual({ kind: 'help' });
     expect(helpText).toContain('--set <service>/<pointer>=<value>');
   });
 
-  it('is refused with every fault at once, and without a value', () => {
+  it('is refused with every fault at once, without repeating any value', () => {
     const parsed = parseArguments(['--sett', '--set', 'vad=hunter2', 'hunter2', '--set']);
     expect(parsed).toEqual({
       kind: 'faults',

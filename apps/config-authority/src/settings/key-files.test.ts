@@ -14,7 +14,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 const file = (name: string): string => join(directory, name);
 
 describe('the keys of the authority', () => {
-  it('are made at the first start, the private half for its owner alone', async () => {
+  it('are created at the first start, with the private key readable by its owner only', async () => {
     const { signer, own, trustedKeysFile } = await openAuthorityKeys(directory);
     expect(trustedKeysFile).toBe(file('trusted-keys.json'));
     expect((await stat(file('signing-key.json'))).mode & 0o777).toBe(0o600);
@@ -38,7 +38,7 @@ describe('the keys of the authority', () => {
     expect(await readFile(second.trustedKeysFile, 'utf8')).toContain(first.signer.keyId);
   });
 
-  it('are left alone where they say so already, and replaced as a whole where they do not', async () => {
+  it('keep the file of trusted keys when it is up to date, and replace it as a whole otherwise', async () => {
     const { trustedKeysFile, signer } = await openAuthorityKeys(directory);
     const { ino } = await stat(trustedKeysFile);
     await openAuthorityKeys(directory);
@@ -49,14 +49,14 @@ describe('the keys of the authority', () => {
     expect((await readdir(directory)).sort()).toEqual(['signing-key.json', 'trusted-keys.json']);
   });
 
-  it('are told of where they can not be written', async () => {
+  it('are refused with the path when they cannot be written', async () => {
     await expect(openAuthorityKeys(file('missing'))).rejects.toMatchObject({
       code: 'store_unavailable',
       message: expect.stringMatching(/signing-key\.json could not be written \(ENOENT.*the disk must have room$/),
     });
   });
 
-  it('are refused where the file is no key, without repeating it', async () => {
+  it('are refused when the file holds no key, without repeating its content', async () => {
     const key = createSigningKey();
     for (const [text, message] of [
       ['{"d":"hunter2"', /signing-key\.json is not JSON; put the right file back, or remove it to get a new key$/],
@@ -81,7 +81,7 @@ describe('the keys of operators', () => {
     ).toThrow(expect.objectContaining({ code: 'key_not_allowed' }));
   });
 
-  it('are refused where the file is not there, or holds none', async () => {
+  it('are refused when the file is missing or holds no key', async () => {
     await expect(readOperatorKeys(file('none.json'))).rejects.toMatchObject({
       code: 'key_malformed',
       message: expect.stringMatching(/none\.json can't be read: ENOENT/),

@@ -12,8 +12,8 @@ function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   return outcome.kind === 'faults' ? outcome.faults : [];
 }
 
-describe('the settings', () => {
-  it('are what the documentation says where nothing is set', () => {
+describe('the settings of the authority', () => {
+  it('have the documented defaults when nothing is set', () => {
     expect(settingsOf({ PATH: '/bin' })).toEqual({
       mqttUrl: undefined,
       brokerHost: '127.0.0.1',
@@ -34,7 +34,7 @@ describe('the settings', () => {
     expect(settingsOf({}, true).logFormat).toBe('pretty');
   });
 
-  it('are taken as they are set', () => {
+  it('take the values of the environment', () => {
     expect(
       settingsOf(
         {
@@ -75,7 +75,7 @@ describe('the settings', () => {
     });
   });
 
-  it('are not set where they are empty', () => {
+  it('count as unset when they are empty', () => {
     const empty = {
       SETPOINT_MQTT_URL: '',
       SETPOINT_BROKER_PORT: '',
@@ -99,7 +99,7 @@ describe('the settings', () => {
     }
   });
 
-  it('are refused with every fault at once, and without repeating what may be a password', () => {
+  it('are refused with every fault at once, without repeating a value that may be a password', () => {
     const faults = faultsOf({
       SETPOINT_MQTT_URL: 'http://ann:hunter2@broker',
       SETPOINT_BROKER_PORT: 'many',
@@ -121,7 +121,7 @@ describe('the settings', () => {
     expect(faults.join('\n')).not.toContain('hunter2');
   });
 
-  it('leave names to the environment layer, and to others', () => {
+  it('ignore variables of the environment layer and of other programs', () => {
     expect(faultsOf({ SETPOINT_CFG__vad__threshold: '0.5', SETPOINT_cfg__x: '1', SETPOINTER: 'x' })).toEqual([]);
   });
 });

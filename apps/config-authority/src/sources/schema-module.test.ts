@@ -41,13 +41,13 @@ describe('Schema-01-Zod-Module: a schema module', () => {
     expect(schema.migration).toBeUndefined();
   });
 
-  it('is loaded anew when it was edited', async () => {
+  it('is reloaded after an edit', async () => {
     const { path } = await load(vad(1));
     await writeFile(path, vad(10));
     expect((await loadSchemaModule(path)).check({ threshold: 2 })).toHaveLength(0);
   });
 
-  it('checks what JSON Schema has no words for', async () => {
+  it('checks what JSON Schema cannot express', async () => {
     const { schema } = await load(`
       import { z } from 'zod';
       const range = z.object({ low: z.number(), high: z.number() });
@@ -74,7 +74,7 @@ describe('Schema-01-Zod-Module: a schema module', () => {
     ]);
   });
 
-  it('may say how older documents become present ones', async () => {
+  it('may migrate older documents', async () => {
     const { schema } = await load(
       `
       export default {
@@ -98,7 +98,7 @@ describe('Schema-01-Zod-Module: a schema module', () => {
     ["\nthrow new Error('broken');", "the module can't be loaded: broken", 2],
     ["import 'no-such-package';", "the module can't be loaded: Cannot find package", 1],
     ['\n\nexport default {', "the module can't be loaded: ", 3],
-  ])('that is none is told with its file: %s', async (text, message, line) => {
+  ])('is refused with its file when it is invalid: %s', async (text, message, line) => {
     await expect(load(text)).rejects.toMatchObject({
       code: 'document_invalid',
       faults: [

@@ -56,7 +56,7 @@ const versionOf = (service: string): number => engine.current(service)?.snapshot
 const problemOf = (service: string) => engine.problems().get(service);
 
 describe('the files that are there at the start', () => {
-  it('are all taken in before it resolves, YAML and JSON alike', async () => {
+  it('are all loaded before opening resolves, YAML and JSON alike', async () => {
     await write('vad.yaml', 'threshold: 0.5');
     await write('asr.yml', 'model: base');
     await write('tts.json', '{"voice":"alba"}');
@@ -74,7 +74,7 @@ describe('the files that are there at the start', () => {
     ]);
   });
 
-  it('may be schemas alone, or none', async () => {
+  it('may be only schemas, or none at all', async () => {
     await write('vad.schema.json', '{"type":"object","properties":{"threshold":{"default":0.5}}}');
     await open();
     expect(engine.services()).toEqual([]);
@@ -93,14 +93,14 @@ describe('the files that are there at the start', () => {
     ['#vad.yaml#', false],
     ['README.md', false],
     ['4913', false],
-  ])('make no service where the name is %s', async (name, isTold) => {
+  ])('make no service when the name is %s', async (name, isTold) => {
     await write(name, 'threshold: 0.5');
     await open();
     expect(engine.services()).toEqual([]);
     expect(lines.map(({ file }) => file)).toEqual(isTold ? [path(name)] : []);
   });
 
-  it('of a folder that is not there are an error', async () => {
+  it('are an error when their folder is missing', async () => {
     await rm(directory, { recursive: true });
     await expect(open()).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -114,7 +114,7 @@ describe('a file', () => {
     expect(valuesOf('vad')).toEqual({ threshold: 0.5 });
   });
 
-  it('that is edited makes one version', async () => {
+  it('that is edited makes exactly one version', async () => {
     await write('vad.yaml', 'threshold: 0.5');
     await open();
     for (const threshold of [0.6, 0.7, 0.8]) await write('vad.yaml', `threshold: ${threshold}`);
@@ -122,7 +122,7 @@ describe('a file', () => {
     expect(valuesOf('vad')).toEqual({ threshold: 0.8 });
   });
 
-  it('that is saved without a change makes none', async () => {
+  it('that is saved without a change makes no version', async () => {
     await write('vad.yaml', 'threshold: 0.5');
     await open();
     await write('vad.yaml', 'threshold: 0.50 # the same');
@@ -202,7 +202,7 @@ describe('a file', () => {
     expect(lines.at(-1)?.msg).toContain(`${path('vad.yaml')}:2: `);
   });
 
-  it('that can not be read is a problem, and is taken in when it can', async () => {
+  it('that cannot be read is a problem, and is loaded when it can be read', async () => {
     await mkdir(path('vad.yaml'));
     await mkdir(path('asr.schema.json'));
     await write('asr.yaml', 'model: base');
@@ -220,7 +220,7 @@ describe('a file', () => {
     expect(problemOf('vad')).toBeUndefined();
   });
 
-  it('of a name that is none is told when it appears', async () => {
+  it('with an invalid name is logged when it appears', async () => {
     await open();
     await write('Vad.yaml', 'threshold: 0.5');
     await write('marker.yaml', 'a: 1');
@@ -240,7 +240,7 @@ describe('a file', () => {
 });
 
 describe('two files of one service', () => {
-  it('are a problem, and neither is taken, until one is gone', async () => {
+  it('are a problem, and neither is loaded until one is gone', async () => {
     await write('vad.yaml', 'threshold: 0.5');
     await open();
     await write('vad.json', '{"threshold":0.6}');
@@ -264,7 +264,7 @@ describe('the schema beside a file', () => {
   const schema = (maximum: number): string =>
     JSON.stringify({ type: 'object', properties: { threshold: { type: 'number', maximum } } });
 
-  it('is what the file must fit, and is looked at again when it is edited', async () => {
+  it('is checked with the file, and again when it is edited', async () => {
     await write('vad.schema.json', schema(1));
     await write('vad.yaml', 'threshold: 0.8');
     await open();
@@ -282,9 +282,9 @@ describe('the schema beside a file', () => {
   });
 
   it.each([
-    ['no JSON', '{"type":', /not JSON/],
-    ['no schema', '{"type":"no such type"}', /./],
-  ])('that is %s is a problem, and the one before goes on', async (_, text, message) => {
+    ['not JSON', '{"type":', /not JSON/],
+    ['not a JSON Schema', '{"type":"no such type"}', /./],
+  ])('that is %s is a problem, and the earlier schema stays', async (_, text, message) => {
     await write('vad.schema.json', schema(1));
     await write('vad.yaml', 'threshold: 0.8');
     await open();
@@ -301,8 +301,8 @@ describe('the schema beside a file', () => {
   });
 });
 
-describe('what goes wrong', () => {
-  it('with one file is told, and the next is taken in', async () => {
+describe('an error while loading', () => {
+  it('one file is logged, and the next file is loaded', async () => {
     let isBroken = true;
     const broken: Engine = {
       ...engine,
@@ -318,8 +318,8 @@ describe('what goes wrong', () => {
   });
 });
 
-describe('stop', () => {
-  it('waits for a file that is being read, and takes no other', async () => {
+describe('stopping the sources', () => {
+  it('waits for a file that is being read, and loads no other', async () => {
     const reached = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     const slow: Engine = {
@@ -368,7 +368,7 @@ describe('the layers of a setting', () => {
     return (valuesOf('vad') as { gap?: number } | undefined)?.gap;
   }
 
-  it('go before one another, and each that is removed uncovers the next, also across starts', async () => {
+  it('override one another in order, and removing one uncovers the next, also across starts', async () => {
     const store = createMemoryStore();
     engine = await createEngine({ store });
     await write('vad.schema.json', schema);
@@ -391,7 +391,7 @@ describe('the layers of a setting', () => {
     await until(() => (valuesOf('vad') as { gap: number }).gap === 5);
   });
 
-  it('are read again on demand, and what operators and arguments set stays', async () => {
+  it('are reloaded on demand, while values set by operators and arguments stay', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\non: true');
     const environment: Record<string, string> = { SETPOINT_CFG__VAD__KEY: 'a' };
@@ -409,7 +409,7 @@ describe('the layers of a setting', () => {
     expect(valuesOf('vad')).toEqual({ gap: 17, on: false, key: 'c' });
   });
 
-  it('are typed by what runs where there is no schema file', async () => {
+  it('are typed by the contracts of live instances when there is no schema file', async () => {
     const contracts = createContractRegistry();
     engine = await createEngine({ store: createMemoryStore(), contracts });
     await write('vad.yaml', 'gap: 1');
@@ -426,7 +426,7 @@ describe('the layers of a setting', () => {
     expect(valuesOf('vad')).toEqual({ gap: 1, name: '007' });
   });
 
-  it('warn of variables and arguments that name no service', async () => {
+  it('log a warning for variables and arguments that name no service', async () => {
     await start({ environment: { SETPOINT_CFG__NONE__X: 'hunter2' }, arguments: given('none', 'none/x=hunter2') });
     expect(lines.map(({ msg }) => msg)).toEqual([
       'the variable SETPOINT_CFG__NONE__X names no service that is known here',
@@ -435,7 +435,7 @@ describe('the layers of a setting', () => {
     expect(JSON.stringify(lines)).not.toContain('hunter2');
   });
 
-  it('need the env file that was asked for', async () => {
+  it('need the env file that was configured', async () => {
     await write('vad.yaml', 'gap: 1');
     await start({ envFile: join(root, 'none.env') });
     expect(problemOf('vad')?.errors).toMatchObject([{ file: join(root, 'none.env'), line: 1 }]);
@@ -446,7 +446,7 @@ describe('the layers of a setting', () => {
 });
 
 describe('more files of one service', () => {
-  it('lie in its folder, by name, and are seen when they come and go', async () => {
+  it('lie in its folder, are ordered by name, and are noticed when they appear and disappear', async () => {
     await write('vad.yaml', 'a: 1\nb: 1');
     await mkdir(path('vad.d'));
     await write('vad.d/20.yaml', 'b: 20');
@@ -462,7 +462,7 @@ describe('more files of one service', () => {
     expect(valuesOf('vad')).toEqual({ a: 30, b: 10, c: 10 });
   });
 
-  it('may be in a folder that appears, and be all there is', async () => {
+  it('may be in a folder that appears later, and may be the only files', async () => {
     await open();
     await mkdir(path('vad.d'));
     await write('vad.d/a.yaml', 'a: 1');
@@ -470,7 +470,7 @@ describe('more files of one service', () => {
     expect(engine.current('vad')?.snapshot.author).toBe(`file:${path('vad.d/a.yaml')}`);
   });
 
-  it('may be shared, also from elsewhere, and all that include them follow', async () => {
+  it('may be shared, also from another folder, and every service that includes them follows', async () => {
     await writeFile(join(root, 'base.yaml'), 'x: 1');
     await write('_shared.yaml', 'includes: [../base.yaml]\ny: 1');
     await write('vad.yaml', 'includes: [_shared.yaml]');
@@ -488,7 +488,7 @@ describe('more files of one service', () => {
     expect([valuesOf('vad'), valuesOf('asr')]).toEqual([{ y: 7 }, { y: 2 }]);
   });
 
-  it('that include what is not there are a problem, and are mended when it appears', async () => {
+  it('that include a missing file are a problem until it appears', async () => {
     await write('vad.yaml', 'includes: [_base.yaml]\na: 1');
     await open();
     expect(problemOf('vad')?.errors).toMatchObject([
@@ -501,7 +501,7 @@ describe('more files of one service', () => {
 });
 
 describe('services that refer to others', () => {
-  it('are taken in whatever their names, and follow', async () => {
+  it('are loaded in any order of names, and follow a change of the others', async () => {
     await write('asr.yaml', 'host: ${ref:shared#/mqtt/host}\nport: "${MQTT_PORT:1883}"');
     await write('aaa.yaml', 'host: ${ref:asr#/host}');
     await write('shared.yaml', 'mqtt: {host: a}');
@@ -516,7 +516,7 @@ describe('services that refer to others', () => {
     expect(valuesOf('asr')).toEqual({ host: 'b', port: 1883 });
   });
 
-  it('are a problem where these refer to them, with the chain', async () => {
+  it('are a problem when they refer to each other, and the chain is named', async () => {
     await write('vad.yaml', 'a: 1\nb: ${ref:asr#/x}');
     await write('asr.yaml', 'x: ${ref:vad#/a}');
     await open();

@@ -92,7 +92,7 @@ const change = async (level: unknown, service = 'lamp'): Promise<void> => {
 };
 
 describe('the events over HTTP', () => {
-  it('tell a change as it happens, without its values', async () => {
+  it('announce a change as it happens, without its values', async () => {
     await using reader = await Reader.open(`${api.url}/events`);
     await change('hush');
     const { data } = await reader.until(isChange(1));
@@ -111,7 +111,7 @@ describe('the events over HTTP', () => {
     expect(JSON.stringify(reader.told)).not.toContain('hush');
   });
 
-  it('tell the health of instances, and when they have taken a change over', async () => {
+  it('carry the health of instances, and convergence after a change', async () => {
     await using reader = await Reader.open(`${api.url}/events?service=stt-worker`);
     await using _service = await api.world.service({ instance: 'kitchen' });
     await reader.until(
@@ -122,7 +122,7 @@ describe('the events over HTTP', () => {
     await reader.until(({ event, data }) => event === 'convergence' && data.version === 2 && data.convergedAt !== null);
   });
 
-  it('Http-04-Events-Resume: go on where who comes back was, and miss nothing', async () => {
+  it('Http-04-Events-Resume: resume where a returning reader was, and miss nothing', async () => {
     let lastId = '';
     {
       await using reader = await Reader.open(`${api.url}/events?service=lamp`);
@@ -138,7 +138,7 @@ describe('the events over HTTP', () => {
     expect(again.told.map(({ event }) => event)).not.toContain('reset');
   });
 
-  it('say that something may be missing after an id that nobody knows', async () => {
+  it('say that events may be missing after an unknown id', async () => {
     await using reader = await Reader.open(`${api.url}/events`, { 'last-event-id': 'aaaaaaaaaaaa-7' });
     const { data } = await reader.until(({ event }) => event === 'reset');
     expect(data).toEqual({ reason: 'id_unknown' });
@@ -146,13 +146,13 @@ describe('the events over HTTP', () => {
     await reader.until(isChange(1));
   });
 
-  it('give a sign of life when nothing happens', async () => {
+  it('carry a heartbeat when nothing happens', async () => {
     await using reader = await Reader.open(`${api.url}/events?service=nobody`);
     const begun = reader.told.length;
     await reader.until((told) => reader.told.indexOf(told) > begun && told.id !== undefined);
   });
 
-  it('cut off who does not read, and nobody else', async () => {
+  it('cut off a reader that stops reading, and no other', async () => {
     const { hostname, port } = new URL(api.url);
     const stuck = connect({ host: hostname, port: Number(port) });
     stuck.write('GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -178,7 +178,7 @@ describe('the events over HTTP', () => {
     await reader.until(isChange(12_000));
   });
 
-  it('end when the authority stops, which does not wait for their readers', async () => {
+  it('end when the authority stops, without waiting for their readers', async () => {
     await using reader = await Reader.open(`${api.url}/events`);
     const startedAt = performance.now();
     await api.server.stop();
@@ -187,7 +187,7 @@ describe('the events over HTTP', () => {
     await expect(fetch(`${api.url}/services`)).rejects.toThrow();
   });
 
-  it('let what is under way be answered when it stops', async () => {
+  it('do not keep running requests from being answered at a stop', async () => {
     const asked = Array.from({ length: 20 }, (_, level) =>
       api.ask('PATCH', '/services/lamp', { type: merge, body: { level } }).then(
         ({ status }) => status,
