@@ -197,4 +197,6 @@ export const requirements: Readonly<Record<string, string>> = {
 
   'House-60-Operator':
     'connectOperator has one method for each operation, each with its own result type; a refusal is a value with a status, and no answer in time is an error with a code.',
+  'House-72-No-Circle': 'No file and no package imports itself by way of others, not even for types.',
+  'House-73-Own-Tests': 'The tests of each package run alone, from its folder.',
 };

@@ -50,6 +50,7 @@ export { exportFormats, isLabel, isReadOperation, isStoreOperation, maxLogEntrie
 export type {
   Blame,
   ChainFault,
+  Difference,
   DraftSummary,
   Explanation,
   Found,
@@ -64,7 +65,7 @@ export type {
 export { layerNames } from './message/read-results.ts';
 export type { Request, RequestOptions } from './message/request.ts';
 export { requestType } from './message/request.ts';
-export type { Difference, Fix, LogEntry, Result, ResultStatus } from './message/result.ts';
+export type { Fix, LogEntry, Result, ResultStatus } from './message/result.ts';
 export { resultType } from './message/result.ts';
 export type { Snapshot } from './message/snapshot.ts';
 export { mask, snapshotType } from './message/snapshot.ts';

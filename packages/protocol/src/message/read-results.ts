@@ -3,7 +3,6 @@ import type { Pointer } from '../pointer.ts';
 import type { Fault } from '../problem.ts';
 import type { InstanceStanding } from './convergence.ts';
 import type { ConfigReport, Health } from './health.ts';
-import type { Difference } from './result.ts';
 
 /** The layers of a document, highest precedence first. */
 export const layerNames = [
@@ -112,6 +111,13 @@ export interface ChainFault {
   readonly service: string;
   readonly version: number;
   readonly message: string;
+}
+
+export interface Difference {
+  readonly pointer: Pointer;
+  /** Left out when there was no value. */
+  readonly before?: JsonValue;
+  readonly after?: JsonValue;
 }
 
 /** What another schema would make of a document. Secrets are masked. */

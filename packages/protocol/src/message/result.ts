@@ -5,7 +5,7 @@ import type { Pointer } from '../pointer.ts';
 import type { Fault, Problem } from '../problem.ts';
 import { count, digest, fault, jsonObject, name, pointer, problem, version } from './fields.ts';
 import type { PatchOperation } from './operation.ts';
-import type { Found } from './read-results.ts';
+import type { Difference, Found } from './read-results.ts';
 
 /**
  * The result of a request.
@@ -74,13 +74,6 @@ export interface LogEntry {
   readonly reason: string;
   readonly changed: readonly Pointer[];
   readonly deleted?: boolean;
-}
-
-export interface Difference {
-  readonly pointer: Pointer;
-  /** Left out when there was no value. */
-  readonly before?: JsonValue;
-  readonly after?: JsonValue;
 }
 
 export const resultType = 'setpoint.result.v1';
