@@ -10,7 +10,7 @@ describe('what a page loads', async () => {
   const scripts = await bundle(fileOf('../../examples/browser/main.ts'));
   const mqtt = [...scripts.keys()].find((name) => name.startsWith('mqtt-'));
 
-  it('Client-12-Browser: has nothing of Node', () => {
+  it('Client-12-Browser: contains no module of Node', () => {
     for (const code of scripts.values()) {
       const imported = [...code.matchAll(/(?:from|import)\s*\(?\s*["'`]([\w@.][\w@./:-]*)["'`]/g)].map(
         ([, name]) => name,
@@ -20,14 +20,14 @@ describe('what a page loads', async () => {
     expect(scripts.get('main.js')?.match(/\b(Buffer|pino|process\.\w+)/g)).toBeNull();
   });
 
-  it('has MQTT.js apart, which is loaded when it is needed, and the size that is told of it', () => {
+  it('loads MQTT.js as a separate script when it is needed, and has the size that the docs state', () => {
     // docs/guide/browser.md states these bounds.
     expect(kilobytesOf(scripts.get('main.js'))).toBeLessThan(80);
     expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeGreaterThan(50);
     expect(kilobytesOf(scripts.get(`${mqtt}`))).toBeLessThan(115);
   });
 
-  it('would not have been made of a program of Node', async () => {
+  it('fails to bundle a program that needs Node', async () => {
     await expect(bundle(fileOf('site.ts'))).rejects.toThrow('node:');
   });
 });

@@ -98,7 +98,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
   const until = (page: Page, look: (connection: OnPage['connection']) => boolean): Promise<void> =>
     expect.poll(() => read(page, look), { timeout: 30_000, interval: 20 }).toBe(true);
 
-  it('Client-12-Browser: has the verified document, applies a change live and tells the place that changed once', async () => {
+  it('Client-12-Browser: verifies the document, applies a change live and reports the changed pointer once', async () => {
     const health = await world.watch('system/health/page-1');
     const page = await openPage();
     await open(page, await optionsOf());
@@ -149,7 +149,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     expect(await told(page)).toEqual([]);
   });
 
-  it('Client-12-Browser: refuses a document that its own schema does not take, and says so', async () => {
+  it('Client-12-Browser: refuses a document that its own schema refuses, and says so', async () => {
     const health = await world.watch('system/health/page-1');
     const page = await openPage();
     await page.evaluate(
@@ -173,7 +173,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     expect(await read(page, ({ current }) => current.vad.threshold)).toBe(0.6);
   });
 
-  it('Client-12-Browser: carries a change through as a transaction, and takes back one that does not prove itself', async () => {
+  it('Client-12-Browser: applies a change as a transaction, and rolls back one whose verification fails', async () => {
     const health = await world.watch('system/health/page-1');
     const page = await openPage();
     await open(page, await optionsOf());
@@ -207,7 +207,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     ]);
   });
 
-  it('Client-12-Browser: is back after the broker was away, and takes what changed meanwhile', async () => {
+  it('Client-12-Browser: reconnects after the broker was away, and applies what changed meanwhile', async () => {
     const page = await openPage();
     await open(page, await optionsOf());
     await broker.stop();
@@ -220,7 +220,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     await health.until(({ json }) => json?.data.state === 'ready' && json.data.config.version === 2);
   });
 
-  it('Client-12-Browser: starts from what the page before it was told, and not from what was put in its place', async () => {
+  it('Client-12-Browser: starts from the snapshot that the previous page stored, and not from a forged one', async () => {
     const page = await openPage();
     const options = await optionsOf({ startTimeoutMs: 100 });
     await open(page, { ...options, startTimeoutMs: 3000 });
@@ -257,7 +257,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     await until(page, ({ providerState }) => providerState === 'READY');
   });
 
-  it('says goodbye where it is stopped, and is said to be lost where its page is closed', async () => {
+  it('reports its shutdown when it is stopped, and is reported lost when its page is closed', async () => {
     const [first, second] = await Promise.all([
       world.watch('system/health/page-1'),
       world.watch('system/health/page-2'),
@@ -272,7 +272,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     await second.until(({ json }) => json?.data.state === 'offline' && json.data.event === 'lost');
   });
 
-  it('answers and asks other services', async () => {
+  it('answers requests of other services and sends its own', async () => {
     const page = await openPage();
     await open(page, await optionsOf());
     await read(page, async ({ messenger }) => {
@@ -330,7 +330,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     await until(page, ({ current }) => current.vad.threshold === 0.7);
   });
 
-  it('keeps its connection by signs of life, with the worker that its policy may deny', async () => {
+  it('keeps its connection alive, with the worker that the page policy may deny', async () => {
     const watch = async (policy: string | undefined, workers: number, name: string): Promise<void> => {
       await using place = await openSite({ scripts, ...(policy && { policy }) });
       const page = await openPage(place);
@@ -350,7 +350,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     await Promise.all([watch(undefined, 0, 'page-1'), watch("script-src 'self'; worker-src blob:", 1, 'page-2')]);
   });
 
-  it('Client-12-Browser: works in a worker, where nothing can be kept, and says that', async () => {
+  it('Client-12-Browser: works in a worker, and says that nothing can be stored there', async () => {
     await using place = await openSite({ scripts, policy: "script-src 'self'" });
     const page = await openPage(place);
     page.on('worker', (started) => started.on('console', (message) => logs.push(message.text())));
@@ -373,7 +373,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
       .toContainEqual(expect.stringMatching(/^page-1: the last good snapshot could not be kept/));
   });
 
-  it('Client-12-Browser: refuses at once what no page can have', async () => {
+  it('Client-12-Browser: refuses options at once that no page can use', async () => {
     const page = await openPage();
     const error = await page.evaluate(() =>
       setpoint
@@ -392,7 +392,7 @@ describe.runIf(isChromiumHere())('in a browser', () => {
     });
   });
 
-  it('Client-12-Browser: reaches a secure broker from a secure page, and says why not an insecure one', async () => {
+  it('Client-12-Browser: reaches a secure broker from a secure page, and says why it cannot reach an insecure one', async () => {
     const secure = await openWebSocketHarness({ secure: true });
     await using place = await openSite({ scripts, secure: true });
     try {

@@ -39,11 +39,11 @@ const twins: readonly [object, object][] = [
   twin(crypto, cryptoOfPage),
 ];
 
-it('what Node has, and what stands in for it in a browser, have the same names', () => {
+it('the modules for Node and those that replace them in a browser export the same names', () => {
   for (const [ofNode, ofPage] of twins) expect(Object.keys(ofPage).sort()).toEqual(Object.keys(ofNode).sort());
 });
 
-it('knows all of them', () => {
+it('the list of replaced modules is complete', () => {
   const files = ['protocol', 'bus', 'client'].flatMap((name) =>
     readdirSync(new URL(`../../packages/${name}/src/`, import.meta.url), { recursive: true, encoding: 'utf8' }),
   );

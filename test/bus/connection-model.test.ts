@@ -154,7 +154,7 @@ function expectALife(told: readonly BusStatus[]): void {
 const runsByBroker: Readonly<Record<string, number>> = { memory: 100, aedes: 25, Mosquitto: 3 };
 
 describe.each(await availableBrokers())('the connection over $name', ({ name, open }) => {
-  it('moves as the table says, whatever happens in whatever order', { timeout: 120_000 }, async () => {
+  it('a bus moves as the transition table says, whatever happens in whatever order', { timeout: 120_000 }, async () => {
     const broker = await open();
     let runs = 0;
     try {

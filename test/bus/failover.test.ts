@@ -44,7 +44,7 @@ function hold(): void {
 }
 
 describe('a bus with several brokers', () => {
-  it('takes the first that accepts, in their order', async () => {
+  it('connects to the first broker that accepts, in the given order', async () => {
     const [second, third] = [await aedes(), await aedes()];
     const nobody = `mqtt://127.0.0.1:${await freePort()}`;
     const { bus, faults } = create(nobody, second.url, third.url);
@@ -55,7 +55,7 @@ describe('a bus with several brokers', () => {
     ]);
   });
 
-  it('keeps its subscriptions when it goes to the next, and stays there although the first is back', async () => {
+  it('keeps its subscriptions when it moves to the next broker, and stays there although the first is back', async () => {
     const [first, second] = [await aedes(), await aedes()];
     const { bus } = create(first.url, second.url);
     await bus.start();
@@ -73,7 +73,7 @@ describe('a bus with several brokers', () => {
     expect([isAt(first), isAt(second)]).toEqual([false, true]);
   });
 
-  it('begins with the first again when a connection that held is lost', async () => {
+  it('begins with the first broker again when a stable connection is lost', async () => {
     const [first, second] = [await aedes(), await aedes()];
     const { bus } = create(first.url, second.url);
     await first.stop();
@@ -86,7 +86,7 @@ describe('a bus with several brokers', () => {
     expect([isAt(first), isAt(second)]).toEqual([true, false]);
   });
 
-  it('goes to the next when it has left one itself, however long that held', async () => {
+  it('moves to the next broker when it has left one itself, however long the connection held', async () => {
     const [first, second] = [await aedes(), await aedes()];
     const { bus } = create(first.url, second.url);
     await bus.start();
@@ -97,7 +97,7 @@ describe('a bus with several brokers', () => {
     expect([isAt(first), isAt(second)]).toEqual([false, true]);
   });
 
-  it('leaves one that accepts and hangs up', async () => {
+  it('leaves a broker that accepts and hangs up', async () => {
     const second = await aedes();
     const first = await openScriptedBroker((packet, client) => {
       agree(packet, client);
@@ -114,7 +114,7 @@ describe('a bus with several brokers', () => {
     expect(isAt(second)).toBe(true);
   });
 
-  it('knows a login for each, and speaks over whatever each speaks', async () => {
+  it('uses the login and the transport of each broker', async () => {
     const logins: string[] = [];
     const authenticate: AedesHooks['authenticate'] = (_client, username, password, done) => {
       logins.push(`${username} ${password}`);

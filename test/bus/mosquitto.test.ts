@@ -26,7 +26,7 @@ describe.skipIf(!(await isMosquittoHere()))('Mosquitto with the configuration of
     return bus;
   };
 
-  it('sends more than a thousand retained messages to one wildcard', async () => {
+  it('Mosquitto sends more than a thousand retained messages to one wildcard subscription', async () => {
     const bus = await connect();
     for (let begin = 0; begin < 1500; begin += 500) {
       const batch = Array.from({ length: 500 }, (_, index) => begin + index);

@@ -117,7 +117,7 @@ describe('connecting', () => {
     expect(faults.filter(({ kind }) => kind === 'connection_refused')).toEqual([]);
   });
 
-  it('keeps to the version that it is told', async () => {
+  it('keeps to the configured protocol version', async () => {
     const broker = await aedes();
     const { bus } = create(broker.url, { protocolVersion: 5 });
     void bus.start().catch(() => {});
@@ -159,7 +159,7 @@ describe('connecting', () => {
     expect(broker.connects[0]).toMatchObject({ clean: true, keepalive: 15 });
   });
 
-  it('says so when another client takes its id over', async () => {
+  it('says that another client took its id over', async () => {
     const broker = await scripted((packet, client) => {
       agree(packet, client);
       if (packet.cmd !== 'connect' || client.connection > 1) return;
@@ -201,7 +201,7 @@ describe('subscribing', () => {
     expect(packetsOf(broker, 2).filter((packet) => packet !== 'pingreq')).toEqual([...subscribes, 'publish late']);
   });
 
-  it('follows the answers by a PINGREQ, which makes a broker with Nagle on let go of the retained message', async () => {
+  it("sends a PINGREQ after the answers, so that a broker with Nagle's algorithm sends the retained message", async () => {
     const pinged = Promise.withResolvers<void>();
     const broker = await scripted((packet, client) => {
       agree(packet, client);
@@ -237,7 +237,7 @@ describe('subscribing', () => {
     expect(secret.subscription.refused).toBeUndefined();
   });
 
-  it('leaves out the filter that makes the broker hang up', async () => {
+  it('leaves out a filter that makes the broker hang up', async () => {
     const broker = await aedes({
       authorizeSubscribe: (_client, asked, done) =>
         asked.topic === 'secret' ? done(new Error('hang up')) : done(null, asked),
@@ -283,7 +283,7 @@ describe('publishing', () => {
     expect(new Set(heard.texts)).toEqual(new Set(['1', '2', '3', '4', '5', '6', 'end']));
   });
 
-  it('sends again what was under way first, in order and one at a time', async () => {
+  it('resends unacknowledged messages first, in order and one at a time', async () => {
     const broker = await scripted((packet, client) => {
       if (packet.cmd === 'publish' && client.connection === 1) {
         if (packet.topic === 't8') client.hangUp();
@@ -355,7 +355,7 @@ describe('publishing', () => {
     expect(broker.connects).toHaveLength(1);
   });
 
-  it("refuses what is over the broker's announced packet size without sending it", async () => {
+  it("refuses a message over the broker's announced packet size without sending it", async () => {
     const broker = await scripted((packet, client) => {
       if (packet.cmd !== 'connect') return agree(packet, client);
       return client.send({
@@ -417,7 +417,7 @@ describe('publishing', () => {
 });
 
 describe('a half-open connection', () => {
-  it('is noticed by the keepalive, and everything is live again after it', async () => {
+  it('is noticed by the keepalive, and everything works after the reconnect', async () => {
     const broker = await aedes();
     const wire = await proxy(broker.url);
     const { bus, faults } = await connect(wire.url, { keepaliveSeconds: 1 });
@@ -433,7 +433,7 @@ describe('a half-open connection', () => {
     expect(await heard.next()).toBe('over the gap');
   });
 
-  it('is followed by one on which the subscriptions come before what was under way', async () => {
+  it('is followed by a connection that subscribes before it resends', async () => {
     const broker = await scripted((packet, client) => {
       const isDeaf = client.connection === 1 && (packet.cmd === 'publish' || packet.cmd === 'pingreq');
       if (!isDeaf) agree(packet, client);
@@ -444,7 +444,7 @@ describe('a half-open connection', () => {
     expect(packetsOf(broker, 2)).toEqual(['connect', 'subscribe a', 'publish b']);
   });
 
-  it('does not hold up a stop', async () => {
+  it('does not delay a stop', async () => {
     const broker = await aedes();
     const wire = await proxy(broker.url);
     const { bus } = await connect(wire.url);
@@ -456,7 +456,7 @@ describe('a half-open connection', () => {
     expect(bus.client?.stream.destroyed).toBe(true);
   });
 
-  it('is dropped at once when the stop is abrupt, also while another one waits', async () => {
+  it('is dropped at once by an abrupt stop, also while a graceful stop waits', async () => {
     const broker = await aedes();
     const wire = await proxy(broker.url);
     const { bus } = await connect(wire.url);
@@ -492,7 +492,7 @@ describe('a wire that loses one message', () => {
 });
 
 describe('a process', () => {
-  it('ends by itself once its buses are stopped, however they were', async () => {
+  it('ends by itself once its buses are stopped, whatever state they were in', async () => {
     const broker = await aedes();
     const script = `
       const { createMqttBus } = await import(${JSON.stringify(import.meta.resolve('@setpoint/bus/mqtt'))});

@@ -73,7 +73,7 @@ describe('Client-07-Backoff-Schedule: after a loss', () => {
     expect(await gapsOfOutage(await connect(() => almostOne), 8)).toEqual(ceilingsMs.map((ceiling) => ceiling - 1));
   });
 
-  it('each comes somewhere between at once and its ceiling, as chance will have it', async () => {
+  it('each attempt comes at a random time between at once and its ceiling', async () => {
     const chances = fc.array(fc.double({ min: 0, max: almostOne, noNaN: true }), { minLength: 8, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(chances, async (randoms) => {
@@ -100,7 +100,7 @@ describe('Client-07-Backoff-Schedule: after a loss', () => {
     expect(await gapsOfOutage(bus, 2)).toEqual([99, 499]);
   });
 
-  it('and goes on where it was after one that did not', async () => {
+  it('the schedule goes on where it was after a connection that did not hold', async () => {
     const bus = await connect(() => almostOne);
     expect(await gapsOfOutage(bus, 3)).toEqual([99, 499, 999]);
     isOpen = true;

@@ -39,17 +39,20 @@ function create(port: number, options: Partial<MqttBusOptions>, host = 'localhos
 }
 
 describe('a bus over TLS', () => {
-  it.each(['localhost', '127.0.0.1'])('speaks to a broker at %s whose authority it knows', async (host) => {
-    const port = await secureBroker();
-    const { bus } = create(port, { tls: { ca: testCertificate } }, host);
-    await bus.start();
-    const heard = hear(bus, 'a');
-    await heard.subscription.ready;
-    await bus.publish('a', 'under cover');
-    expect(await heard.next()).toBe('under cover');
-  });
+  it.each(['localhost', '127.0.0.1'])(
+    'connects to a broker at %s whose certificate authority it trusts',
+    async (host) => {
+      const port = await secureBroker();
+      const { bus } = create(port, { tls: { ca: testCertificate } }, host);
+      await bus.start();
+      const heard = hear(bus, 'a');
+      await heard.subscription.ready;
+      await bus.publish('a', 'under cover');
+      expect(await heard.next()).toBe('under cover');
+    },
+  );
 
-  it('does not trust a broker whose authority it does not know, says why, and goes on trying', async () => {
+  it('does not trust a broker with an unknown certificate authority, says why, and keeps trying', async () => {
     const port = await secureBroker();
     const { bus, faults } = create(port, {});
     void bus.start().catch(() => {});
@@ -58,7 +61,7 @@ describe('a bus over TLS', () => {
     expect(faults).toMatchObject([{ kind: 'connection_refused' }]);
   });
 
-  it('expects the name that it is told', async () => {
+  it('expects the configured server name', async () => {
     const port = await secureBroker();
     const { bus } = create(port, { tls: { ca: testCertificate, servername: 'broker.test' } }, '127.0.0.1');
     await bus.start();
@@ -68,7 +71,7 @@ describe('a bus over TLS', () => {
     expect(status).toMatchObject({ reason: expect.stringContaining('Hostname/IP does not match') });
   });
 
-  it('offers the protocols that it is told to, and expects the name that is said beside a URL', async () => {
+  it('offers the configured protocols, and expects the server name given for a URL', async () => {
     const port = await secureBroker({ ALPNProtocols: ['mqtt'] });
     const tls = { ca: testCertificate, servername: 'other.test', alpn: ['mqtt'] };
     const own = { url: `mqtts://127.0.0.1:${port}`, tls: { servername: 'broker.test' } };

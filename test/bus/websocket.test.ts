@@ -47,7 +47,7 @@ describe('a bus over a WebSocket', () => {
     expect(new Set(logins)).toEqual(new Set(['ann s/cret']));
   });
 
-  it('may be one over TLS, which trusts whom it is told to', async () => {
+  it('connects over TLS, and trusts the configured certificate authority', async () => {
     const broker = stack.use(await openWebSocketBroker({ secure: true }));
     const url = `wss://localhost:${broker.port}/`;
     const { bus } = create(url, { tls: { ca: testCertificate } });
@@ -64,7 +64,7 @@ describe('a bus over a WebSocket', () => {
     expect(faults[0]?.message).toContain(`can't connect to wss://localhost:${broker.port}: `);
   });
 
-  it('is the next of several, whose TLS options are its own where they have to be', async () => {
+  it('is one of several brokers, each with its own TLS options', async () => {
     const broker = stack.use(await openWebSocketBroker({ secure: true }));
     const first = `mqtts://127.0.0.1:${await freePort()}`;
     const second = `wss://127.0.0.1:${broker.port}/mqtt`;
@@ -79,14 +79,14 @@ describe('a bus over a WebSocket', () => {
     expect(status).toMatchObject({ reason: expect.stringContaining('Host: first.example.') });
   });
 
-  it('says why it does not reach one', async () => {
+  it('says why it cannot connect', async () => {
     const { bus } = create(`ws://127.0.0.1:${await freePort()}`);
     bus.start().catch(() => {});
     const status = await reached(bus, (now) => now.kind === 'connecting' && now.attempt === 1);
     expect(status).toMatchObject({ reason: expect.stringContaining('ECONNREFUSED') });
   });
 
-  it('is stopped in the midst of its handshake', async () => {
+  it('stops during its handshake', async () => {
     const broker = stack.use(await openWebSocketBroker());
     const { bus } = create(`ws://127.0.0.1:${broker.port}`);
     const started = expect(bus.start()).rejects.toMatchObject({ code: 'stopped' });

@@ -10,7 +10,7 @@ const sight = (version: number, number = version, rest = {}): Sight => ({
   document: { ...lampOf(number), ...rest } as Sight['document'],
 });
 
-it('complains of a version that goes back, within an epoch', () => {
+it('the witness complains about a version that goes back within an epoch', () => {
   const witness = createWitness();
   witness.saw('a', sight(2));
   witness.saw('b', sight(1));
@@ -21,7 +21,7 @@ it('complains of a version that goes back, within an epoch', () => {
   expect(witness.faults).toEqual(['b at version 2 of epoch 1: went back from version 3']);
 });
 
-it('lets a new process go back only behind what was never applied', () => {
+it('the witness lets a new process go back only behind a version that was never applied', () => {
   const witness = createWitness();
   witness.saw('a', sight(5));
   witness.restarted('a', { epoch: 1, version: 4 });
@@ -34,7 +34,7 @@ it('lets a new process go back only behind what was never applied', () => {
   expect(witness.faults).toEqual(['a at version 3 of epoch 1: went back from version 4']);
 });
 
-it('complains of half a change, of a document that is refused or forged, and of two documents of one version', () => {
+it('the witness complains about half a change, a refused or forged document, and two documents of one version', () => {
   const witness = createWitness();
   witness.saw('a', sight(1, 1, { twin: 2 }));
   witness.saw('a', sight(2, 2, { poison: true }));

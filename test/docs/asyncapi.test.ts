@@ -27,7 +27,7 @@ const document = parse(text) as AsyncApi;
 const sends = Object.values(document.operations).filter(({ action }) => action === 'send');
 
 describe('Wire-10-AsyncApi-Agrees: docs/asyncapi.yaml', () => {
-  it('is what scripts/write-asyncapi.ts makes of the schemas that the code checks with', () => {
+  it('is what scripts/write-asyncapi.ts writes from the schemas that the code validates with', () => {
     expect(text).toBe(stringifyAsyncApi());
   });
 

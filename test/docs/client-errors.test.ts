@@ -31,7 +31,7 @@ describe('the tables of errors have what the types have:', () => {
     expect(codesBelow(heading).sort()).toEqual(codes.sort());
   });
 
-  it('names no code of the wire that there is not', () => {
+  it('names no wire code that does not exist', () => {
     const wire = textsOf(problems, /wireCodes = \[([^\]]+)\]/);
     const [, section = ''] = page.split('## SetpointError: codes that also cross the wire\n');
     const [own = ''] = section.split('\n## ');

@@ -21,7 +21,7 @@ interface OpenApi {
 const written: OpenApi = JSON.parse(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'));
 
 describe('docs/openapi.json', () => {
-  it('is what the API says of itself; `npm run openapi` writes it', async () => {
+  it('is what the API describes; `npm run openapi` writes it', async () => {
     expect(await createOpenApi()).toEqual(written);
   });
 
@@ -181,7 +181,7 @@ describe('Http-03-Described: the API on its tour', () => {
     await broker.close();
   });
 
-  it('visits every route, and is well received once by each', () => {
+  it('visits every route, and each accepts one request', () => {
     const well = answers
       .filter(({ answer }) => answer.status < 300)
       .map(({ method, path }) => `${method} ${templateOf(path)}`);
@@ -189,7 +189,7 @@ describe('Http-03-Described: the API on its tour', () => {
     expect(all.filter((each) => !well.includes(each))).toEqual([]);
   });
 
-  it('is answered as it is described', () => {
+  it('gets answers as they are described', () => {
     const { components } = written;
     const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
     const described = close({ components }) as object;

@@ -62,13 +62,13 @@ describe('docs/protocol.md', () => {
     expect(numbers.length).toBeGreaterThan(80);
   });
 
-  it('refers only to rules that there are', () => {
+  it('refers only to rules that exist', () => {
     const rules = new Set([...page.matchAll(/^- \*\*(\d+\.\d+)\*\*/gm)].map(([, rule]) => rule));
     const cited = [...page.matchAll(/(?:in|see|by|\(|; )\s?(\d\.\d+)(?=[ ,;.)])/g)].map(([, rule]) => rule);
     expect(cited.filter((rule) => !rules.has(rule))).toEqual([]);
   });
 
-  it('explains every code of the wire, and no other', () => {
+  it('explains every wire code, and no other', () => {
     const table = page.slice(page.indexOf('## 10. Codes'));
     const explained = [...table.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, code]) => code);
     expect(explained).toEqual([...wireCodes]);

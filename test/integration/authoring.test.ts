@@ -78,7 +78,7 @@ function runIn(cwd: string, args: readonly string[], environment: Record<string,
 }
 
 describe('setpoint export and import', () => {
-  it('give the document to other tools and never a secret', async () => {
+  it('export gives the document to other tools and never a secret', async () => {
     await using stage = await openStage();
     await stage.cli('set', 'stt-worker', '/vad/threshold=0.7');
     const shown = {
@@ -106,7 +106,7 @@ describe('setpoint export and import', () => {
     }
   });
 
-  it('change nothing together, and keep the secret in a change', async () => {
+  it('an export that is imported again changes nothing, and a changed one keeps the secret', async () => {
     await using stage = await openStage();
     for (const name of ['a.yaml', 'a.json']) {
       const format = name.slice(2);
@@ -123,7 +123,7 @@ describe('setpoint export and import', () => {
     expect((await stage.cli('get', 'stt-worker', '/api/key', '--show-secrets')).stdout).toBe('key-from-the-file\n');
   });
 
-  it('refuse a marker where there is no secret to keep, with its line', async () => {
+  it('import refuses a secret marker where there is no secret, with its line', async () => {
     await using stage = await openStage();
     await writeFile(join(stage.folder, 'bad.yaml'), 'vad:\n  threshold: "*** REDACTED ***"\n');
     const refused = await stage.cli('import', 'stt-worker', '--file', 'bad.yaml');
@@ -131,7 +131,7 @@ describe('setpoint export and import', () => {
     expect(refused.stderr).toContain('bad.yaml:2  /vad/threshold');
   });
 
-  it('name the formats there are', async () => {
+  it('an unknown format is refused with the list of formats', async () => {
     await using stage = await openStage();
     const { code, stderr } = await stage.cli('export', 'stt-worker', '--format', 'toml');
     expect(code).toBe(64);
@@ -140,7 +140,7 @@ describe('setpoint export and import', () => {
 });
 
 describe('setpoint schema, docs and example', () => {
-  it('say what a document may be, as the authority has it', async () => {
+  it('schema, docs and example describe the document as the authority checks it', async () => {
     await using stage = await openStage();
     const schema = await stage.cli('schema', 'stt-worker');
     expect(JSON.parse(schema.stdout)).toMatchObject({
@@ -173,7 +173,7 @@ describe('setpoint schema, docs and example', () => {
     expect(await read('settings.json')).toContain('"a": 1, // mine');
   });
 
-  it('say so where there is no such service', async () => {
+  it('schema, docs and example report an unknown service', async () => {
     await using stage = await openStage();
     for (const command of ['schema', 'docs', 'example', 'export']) {
       const { code, stderr } = await stage.cli(command, 'tts-worker');
@@ -217,14 +217,14 @@ describe('Author-04-Trace: setpoint trace', () => {
     expect(secret.stdout).not.toContain('key-from-the-file');
   });
 
-  it('ends with 2 for a setting that is not there', async () => {
+  it('ends with 2 for an unknown setting', async () => {
     await using stage = await openStage();
     expect(await stage.cli('trace', 'stt-worker', '/vad/treshold')).toMatchObject({ code: 2 });
   });
 });
 
 describe('Author-01-Start-From-Template: setpoint init and template', () => {
-  it('write what an authority takes, and never over what is there', async () => {
+  it('init and template write what an authority accepts, and overwrite nothing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'setpoint-init-'));
     try {
       const cli = (...args: string[]): Promise<CliRun> => runIn(folder, args, { SETPOINT_OPERATOR: 'ada' });

@@ -60,7 +60,7 @@ it('Promise-17-Old-Retained-Repaired: a snapshot that a broker kept too long, on
   }
 });
 
-it('names where services stand when the authority was started again, whoever had been told', async () => {
+it('the beacon names the version of every service after the authority was restarted', async () => {
   const broker = await openMemory();
   try {
     await using world = await openWorld(broker);

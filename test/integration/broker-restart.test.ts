@@ -9,7 +9,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-08-Broker-Restart: has everyone and everything back after each of three restarts', async () => {
+  it('Promise-08-Broker-Restart: every client and every retained message is back after each of three restarts', async () => {
     await using world = await openWorld(broker);
     const services = await Promise.all(
       ['stt-1', 'stt-2', 'stt-3', 'stt-4', 'stt-5'].map((instance) => world.service({ instance })),
@@ -50,7 +50,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     }
   });
 
-  it('asserts a snapshot again that is missing, older or forged when the authority comes back', async () => {
+  it('the authority publishes a snapshot again that is missing, older or forged when it comes back', async () => {
     await using world = await openWorld(broker);
     const operator = await world.operator();
     const snapshots = await world.watch('config/stt-worker/snapshot');

@@ -89,7 +89,7 @@ async function openStage({ isSigned = false } = {}): Promise<Stage> {
 }
 
 describe('setpoint get', () => {
-  it('prints the document from the broker alone, secrets masked unless they are asked for', async () => {
+  it('prints the document from the broker alone, with secrets masked unless requested', async () => {
     await using stage = await openStage();
     await stage.cli('set', 'stt-worker', '/vad/threshold=0.7', '--reason', 'noisy room');
     const { code, stdout } = await stage.cli('get', 'stt-worker');
@@ -105,7 +105,7 @@ describe('setpoint get', () => {
     expect((await stage.cli('get', 'stt-worker', '/api/key', '--show-secrets')).stdout).toBe('key-from-the-file\n');
   });
 
-  it('with --json gives the version, the values and what is special about them', async () => {
+  it('with --json prints the version, the values and their properties', async () => {
     await using stage = await openStage();
     const { code, answer } = await stage.json('get', 'stt-worker');
     expect(code).toBe(0);
@@ -122,7 +122,7 @@ describe('setpoint get', () => {
     });
   });
 
-  it('ends with 2 for a service or a setting that is not there, and names those that are', async () => {
+  it('ends with 2 for an unknown service or setting, and names the known ones', async () => {
     await using stage = await openStage();
     const [service, setting] = await Promise.all([
       stage.cli('get', 'sst-worker'),
@@ -149,7 +149,7 @@ describe('setpoint get', () => {
 });
 
 describe('setpoint set', () => {
-  it('Operate-02-No-Service-By-Slip: makes no service of a misspelt name unless it is told to', async () => {
+  it('Operate-02-No-Service-By-Slip: creates no service from a misspelt name unless told to', async () => {
     await using stage = await openStage();
     const [slip, stray, taken] = [
       await stage.cli('set', 'stt-wroker', '/vad/threshold=0.7'),
@@ -168,7 +168,7 @@ describe('setpoint set', () => {
     expect(made.stdout).toContain('applied: other is at version 1');
   });
 
-  it('Validation-05-Restart-Refused: makes one version of all that it is given, and says what needs a restart', async () => {
+  it('Validation-05-Restart-Refused: creates one version from all assignments, and says which need a restart', async () => {
     await using stage = await openStage();
     const change = ['set', 'stt-worker', '/vad/threshold=0.7', '/whisper/device=cuda'];
     const refused = await stage.cli(...change);
@@ -182,7 +182,7 @@ describe('setpoint set', () => {
     );
   });
 
-  it('reaches the items of a list, and null', async () => {
+  it('sets the items of a list, and null', async () => {
     await using stage = await openStage();
     const { code } = await stage.cli('set', 'stt-worker', '/languages/-=de', '/languages/0=fr', '/languages/-=it');
     expect(code).toBe(0);
@@ -194,7 +194,7 @@ describe('setpoint set', () => {
     expect(refused.stderr).toContain('received null');
   });
 
-  it('ends with 2 and every fault for what is refused', async () => {
+  it('ends with 2 and every fault when the change is refused', async () => {
     await using stage = await openStage();
     const { code, answer } = await stage.json('set', 'stt-worker', '/vad/treshold=1', '/vad/threshold=7', '/api/key=5');
     expect(code).toBe(2);
@@ -212,7 +212,7 @@ describe('setpoint set', () => {
     expect(stderr).toContain('  /api/key\n      must be a text (received *** REDACTED ***)');
   });
 
-  it('ends with 3 where the service is not at the version that --if-version names', async () => {
+  it('ends with 3 when the service is not at the version that --if-version names', async () => {
     await using stage = await openStage();
     expect((await stage.cli('set', 'stt-worker', '/vad/threshold=0.7', '--if-version', '1')).code).toBe(0);
     const { code, stderr } = await stage.cli('set', 'stt-worker', '/vad/threshold=0.8', '--if-version', '1');
@@ -220,7 +220,7 @@ describe('setpoint set', () => {
     expect(stderr).toContain('expected version 1, the service is at 2');
   });
 
-  it('ends with 4 without a signature where one is wanted, and with 0 with it', async () => {
+  it('ends with 4 without a required signature, and with 0 with it', async () => {
     await using stage = await openStage({ isSigned: true });
     const set = ['set', 'stt-worker', '/vad/threshold=0.7'];
     const { code, stderr } = await stage.cli(...set);
@@ -231,7 +231,7 @@ describe('setpoint set', () => {
   });
 });
 
-it('setpoint unset takes a runtime value away', async () => {
+it('setpoint unset removes a runtime value', async () => {
   await using stage = await openStage();
   await stage.cli('set', 'stt-worker', '/vad/threshold=0.7');
   const { code, answer } = await stage.json('unset', 'stt-worker', '/vad/threshold', '--reason', 'quiet again');
@@ -240,7 +240,7 @@ it('setpoint unset takes a runtime value away', async () => {
   expect((await stage.cli('get', 'stt-worker', '/vad/threshold')).stdout).toBe('0.6\n');
 });
 
-it('setpoint log, diff and rollback read the history and go back in it', async () => {
+it('setpoint log and diff read the history, and rollback goes back in it', async () => {
   await using stage = await openStage();
   await stage.cli('set', 'stt-worker', '/vad/threshold=0.7', '/api/key=other-key', '--reason', 'noisy room');
   await stage.cli('set', 'stt-worker', '/vad/threshold=0.8');
@@ -275,7 +275,7 @@ it('setpoint delete ends a service that has no file', async () => {
   expect(stderr).toContain('the file of stt-worker would bring it back; remove it first');
 });
 
-it('setpoint validate gives every fault its line, and changes nothing', async () => {
+it('setpoint validate reports every fault with its line, and changes nothing', async () => {
   await using stage = await openStage();
   const good = join(stage.folder, 'good.yaml');
   const bad = join(stage.folder, 'bad.yaml');
@@ -298,7 +298,7 @@ it('setpoint validate gives every fault its line, and changes nothing', async ()
   expect((await stage.json('get', 'stt-worker')).answer.version).toBe(1);
 });
 
-it('setpoint health lists who is there and what each runs', async () => {
+it('setpoint health lists the instances and the version that each runs', async () => {
   await using stage = await openStage();
   await using service = await connect({
     url: broker.url,
@@ -369,7 +369,7 @@ const sealReady = (instance: string): Uint8Array => {
   }).bytes;
 };
 
-it('setpoint health asks for all instances, however many there are', async () => {
+it('setpoint health lists all instances, however many', async () => {
   await using stage = await openStage();
   await using fleet = broker.connect();
   await fleet.start();
@@ -383,7 +383,7 @@ it('setpoint health asks for all instances, however many there are', async () =>
   expect(standings.filter(({ since }) => since < '2026-01-02')).toEqual([]);
 });
 
-it('setpoint health does not wait for an authority that says it is there and does not answer', async () => {
+it('setpoint health does not wait for an authority whose keepalive is heard and that does not answer', async () => {
   await using frozen = broker.connect();
   await frozen.start();
   await frozen.publish('frozen/system/health/config-authority', sealReady('config-authority'), { retain: true });
@@ -396,7 +396,7 @@ it('setpoint health does not wait for an authority that says it is there and doe
 });
 
 describe('setpoint watch', () => {
-  it('prints each change with both values, who runs it, and who overwrote it, and ends with 0 at Ctrl-C', async () => {
+  it('prints each change with both values, the instances that run it and who overwrote it, and ends with 0 at Ctrl-C', async () => {
     await using stage = await openStage();
     await using _service = await connect({
       url: broker.url,
@@ -420,7 +420,7 @@ describe('setpoint watch', () => {
     expect(watch.lines.join('\n')).not.toContain('other-key');
   });
 
-  it('with --json prints one object a line, of one service if it is named', async () => {
+  it('with --json prints one object a line, of one service when one is named', async () => {
     await using stage = await openStage();
     const watch = stage.watch('stt-worker', '--json');
     expect(JSON.parse(await watch.line('"present"'))).toMatchObject({ service: 'stt-worker', version: 1 });
@@ -437,7 +437,7 @@ describe('setpoint watch', () => {
     for (const line of watch.lines) expect(JSON.parse(line)).toMatchObject({ service: 'stt-worker' });
   });
 
-  it('ends when nobody reads it any more', async () => {
+  it('ends when its output is closed', async () => {
     await using stage = await openStage();
     const watch = stage.watch('--json');
     await watch.line('"present"');
@@ -448,7 +448,7 @@ describe('setpoint watch', () => {
 });
 
 describe('setpoint', () => {
-  it('ends with 5 where there is no broker, and names it without its password', async () => {
+  it('ends with 5 when the broker does not answer, and names it without its password', async () => {
     const url = `mqtt://ada:hunter2@127.0.0.1:${await freePort()}`;
     const { code, stdout, stderr } = await runCli(['get', 'stt-worker', '--timeout', '300'], {
       SETPOINT_MQTT_URL: url,
@@ -458,14 +458,14 @@ describe('setpoint', () => {
     expect(stderr).not.toContain('hunter2');
   });
 
-  it('ends with 5 where there is no authority', async () => {
+  it('ends with 5 when no authority answers', async () => {
     const environment = { SETPOINT_MQTT_URL: broker.url, SETPOINT_PREFIX: 'nobody' };
     const set = await runCli(['set', 'stt-worker', '/a=1', '--timeout', '300', '--json'], environment);
     expect(set).toMatchObject({ code: 5, stdout: '' });
     expect(JSON.parse(set.stderr).error).toMatchObject({ code: 'no_answer', exitCode: 5 });
   });
 
-  it('ends with 4 where the broker does not let it read', async () => {
+  it('ends with 4 when the broker denies reading', async () => {
     const strict = await openAedes({ authorizeSubscribe: (_client, _subscription, done) => done(null, null) });
     const { code, stdout, stderr } = await runCli(['get', 'stt-worker'], { SETPOINT_MQTT_URL: strict.url });
     await strict.close();
@@ -502,7 +502,7 @@ describe('setpoint', () => {
     expect(stderr).not.toContain('hunter2');
   });
 
-  it('explains itself, with its exit codes, and says its version', async () => {
+  it('prints its help with the exit codes, and its version', async () => {
     const [help, version] = await Promise.all([
       runCli(['--help'], { SETPOINT_MQTT_URL: 'mqtt://ada:hunter2@x' }),
       runCli(['--version'], {}),

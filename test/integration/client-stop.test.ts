@@ -64,7 +64,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     await bus.publish(`${prefix}/config/vad/snapshot`, bytes, { retain: true });
   }
 
-  it('although a handler of a change hangs', async () => {
+  it('although a change handler hangs', async () => {
     await publishVersion(1);
     const connection = await service();
     const entered = Promise.withResolvers<void>();
@@ -82,7 +82,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     expect(connection.current).toEqual({ threshold: 0.1 });
   });
 
-  it('although a handler of messages hangs', async () => {
+  it('although a message handler hangs', async () => {
     const connection = await service({ startTimeoutMs: 0 });
     const entered = Promise.withResolvers<void>();
     const subscription = connection.messenger.subscribe('work', () => {
@@ -95,7 +95,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     expect(await tookMs(connection.stop())).toBeLessThan(hangMs);
   });
 
-  it('although the broker says nothing any more', async () => {
+  it('although the broker does not answer any more', async () => {
     const deaf = await openScriptedBroker((packet, client) => {
       if (packet.cmd === 'connect') client.send({ cmd: 'connack', sessionPresent: false, reasonCode: 0 });
     });
@@ -105,7 +105,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     expect(await tookMs(connection.stop())).toBeLessThan(hangMs);
   });
 
-  it('twice, at once and later, and once', async () => {
+  it('when stop is called twice at once and again later', async () => {
     const connection = await service({ startTimeoutMs: 0 });
     await Promise.all([connection.stop(), connection.stop()]);
     await connection.stop();
@@ -131,7 +131,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     await broker.start({ keepRetained: true });
   });
 
-  it('while its start is waiting, when that is aborted', async () => {
+  it('while it waits to start, when the start is aborted', async () => {
     const controller = new AbortController();
     const started = service({
       url: `mqtt://127.0.0.1:${await freePort()}`,
@@ -142,7 +142,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
     await expect(started).rejects.toMatchObject({ code: 'stopped' });
   });
 
-  it('and leaves no handle open: a process ends by itself, hung handlers or not', async () => {
+  it('and leaves no handle open, so that the process ends by itself, hung handlers or not', async () => {
     await publishVersion(1);
     const deaf = await openScriptedBroker(() => undefined);
     stack.defer(() => deaf.close());
@@ -172,7 +172,7 @@ describe.each(await availableSocketBrokers())('Client-06-Stop: on $name, a clien
 describe.each(await availableFreezableBrokers())(
   'Client-06-Stop: while $name is frozen, a client stops',
   ({ open }) => {
-    it('connected before and not, and with what it could not send any more', async () => {
+    it('whether it was connected or not, and with a message that it could not send', async () => {
       const broker = await open();
       stack.defer(() => broker.close());
       const options = {

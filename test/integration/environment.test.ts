@@ -17,7 +17,7 @@ const options = {
   logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
 } as const;
 
-it('lets a service be told of its broker by nothing but the environment', async () => {
+it('a service finds its broker from the environment alone', async () => {
   await using stack = new AsyncDisposableStack();
   const logins: string[] = [];
   const broker = await openAedes({
@@ -52,7 +52,7 @@ it('lets a service be told of its broker by nothing but the environment', async 
   expect(heard.filter(([topic]) => !topic.includes('/contract/'))).toEqual([['hello', '/instance/ann.vad']]);
 });
 
-it('lets it be told of one over a WebSocket with an authority of its own', async () => {
+it('a service finds a WebSocket broker and its certificate authority from the environment', async () => {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'setpoint-'));
   stack.defer(() => rm(folder, { recursive: true }));

@@ -11,7 +11,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-03-File-Edit: makes one new version of an edit', async () => {
+  it('Promise-03-File-Edit: an edit makes one new version', async () => {
     await using world = await openWorld(broker);
     const snapshots = await world.watch('config/stt-worker/snapshot');
     await snapshots.until(({ json }) => json?.data.version === 1);
@@ -28,7 +28,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(json.data.author).toMatch(/^file:.*stt-worker\.yaml$/);
   });
 
-  it('Promise-03-File-Edit: lets the last of twenty rapid writes win', async () => {
+  it('Promise-03-File-Edit: the last of twenty rapid writes wins', async () => {
     await using world = await openWorld(broker);
     const service = await world.service();
     const settled = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(json.data.values.vad).toEqual({ threshold: 0.5, frames: 12 });
   });
 
-  it('names the line of a syntax error and repeats nothing of the text', async () => {
+  it('a syntax error is reported with its line and without the text', async () => {
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/config-authority');
     await world.writeFile('stt-worker.yaml', 'vad:\n  frames: 12\napi: {key: "hunter2-hunter2');
@@ -103,7 +103,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(text).not.toContain('hunter2');
   });
 
-  it('goes on without a file that is removed, says so, and takes it back', async () => {
+  it('the authority goes on when a file is removed, says so, and reads it when it is back', async () => {
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/config-authority');
     const operator = await world.operator();

@@ -71,7 +71,7 @@ async function during(
 }
 
 describe('the layers of an authority', () => {
-  it('Layer-01-Precedence: go default, YAML, environment, runtime, argument; removing each uncovers the next', async () => {
+  it('Layer-01-Precedence: layers rank default, YAML, environment, runtime, argument, and removing one uncovers the next', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\n');
     const environment = { SETPOINT_CFG__VAD__GAP: '15' };
@@ -92,7 +92,7 @@ describe('the layers of an authority', () => {
     });
   });
 
-  it('Layer-02-Reload-Keeps: are read again at SIGHUP, and what operators and arguments set stays', async () => {
+  it('Layer-02-Reload-Keeps: sources are read again at SIGHUP, and the settings of operators and arguments stay', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\n');
     await write('.env', 'SETPOINT_CFG__VAD__ON=true\n');
@@ -127,7 +127,7 @@ describe('a start with sources that are wrong', () => {
     }
   });
 
-  it('goes on where there is an earlier version', async () => {
+  it('goes on with an earlier version when there is one', async () => {
     await write('vad.schema.json', schema);
     await write('vad.yaml', 'gap: 10\n');
     await during({}, [], async ({ until }) => void (await until({ gap: 10 })));
@@ -135,7 +135,7 @@ describe('a start with sources that are wrong', () => {
     await during({}, [], async ({ until }) => void (await until({ gap: 10 })));
   });
 
-  it('tells wrong arguments at once, and help', async () => {
+  it('reports wrong arguments at once, and prints help', async () => {
     const { authority: wrong } = await start({}, ['--set', 'vad=hunter2', '--nope']);
     expect(await wrong.exit).toBe(1);
     expect(wrong.output).toContain('--set vad: it names no setting');

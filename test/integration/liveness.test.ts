@@ -68,7 +68,7 @@ describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name
     return broker;
   };
 
-  it('is given up within three intervals, and connected to again as soon as it goes on', async () => {
+  it('is given up within three intervals, and connected to again as soon as it answers', async () => {
     const broker = await openFrozenLater();
     const { bus, logs } = await serviceAt(broker.url);
     const heard = hear(bus, 'a');
@@ -90,7 +90,7 @@ describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name
     expect(await heard.next()).toBe('live again');
   });
 
-  it('is left for the next one in the same time, which keeps the client when the first goes on', async () => {
+  it('is left for the next broker in the same time, which keeps the client when the first answers again', async () => {
     const [first, second] = [await openFrozenLater(), await openAedes()];
     stack.defer(() => second.close());
     const { bus, logs } = await serviceAt([first.url, second.url]);
@@ -115,7 +115,7 @@ describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name
     expect(logs.filter((line) => line.includes(' lost: '))).toHaveLength(1);
   });
 
-  it('is given so long to answer a connection, and no longer; it is tried again until it goes on', async () => {
+  it('is given the connect timeout and no longer, and is tried again until it answers', async () => {
     const broker = await openFrozenLater();
     await broker.freeze();
     const beganMs = performance.now();
@@ -143,7 +143,7 @@ describe.each(await availableFreezableBrokers())('Client-02-Frozen-Broker: $name
 });
 
 describe('Client-02-Frozen-Broker: a broker that does not answer any more', () => {
-  it('is given up on a half-open wire as well, where nothing says that it is cut', async () => {
+  it('is given up on a half-open connection as well, which no packet announces', async () => {
     const broker = await openAedes();
     stack.defer(() => broker.close());
     const wire = await openTcpProxy(broker.url);
@@ -179,7 +179,7 @@ describe('Client-02-Frozen-Broker: a broker that does not answer any more', () =
 });
 
 describe('an authority with another clock', () => {
-  it('is told of once, with what to do', async () => {
+  it('is reported once, with what to do', async () => {
     const broker = await openAedes();
     stack.defer(() => broker.close());
     const world = stack.use(await openWorld(broker, { keepaliveIntervalMs: 100 }));

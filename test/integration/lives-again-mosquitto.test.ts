@@ -31,7 +31,7 @@ const said = (logs: readonly string[], text: string): Promise<void> =>
   expect.poll(() => logs.join('\n'), { timeout: 20_000 }).toContain(text);
 
 describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto, a client', () => {
-  it('whose CONNACK is refused goes on until it is accepted, and says what was refused', async () => {
+  it('whose CONNACK is refused keeps trying until it is accepted, and logs the reason', async () => {
     let open = '';
     const broker = await mosquitto((configuration) => {
       open = configuration;
@@ -46,7 +46,7 @@ describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto
     expect(logs.filter((line) => line.includes("can't connect to"))).toHaveLength(1);
   });
 
-  it('whose password becomes valid later is let in then, and its password is in no line', async () => {
+  it('whose password becomes valid later connects then, and logs no password', async () => {
     const broker = await mosquitto(
       (configuration) =>
         configuration.replace(
@@ -63,7 +63,7 @@ describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto
     expect(logs.join('\n')).not.toMatch(/s3cr|ann:/);
   });
 
-  it('that speaks MQTT 5 knows of a message that is too large before it is sent, and keeps its connection', async () => {
+  it('that speaks MQTT 5 refuses a too large message before sending it, and keeps its connection', async () => {
     const broker = await mosquitto((configuration) =>
       configuration.replace(/^max_packet_size .*$/m, 'max_packet_size 10000'),
     );
@@ -75,7 +75,7 @@ describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto
     expect(logs.join('\n')).not.toContain('lost: ');
   });
 
-  it('whose broker hangs up on a too large message gives up that message, and nothing else', async () => {
+  it('whose broker hangs up on a too large message gives up only that message', async () => {
     const broker = await mosquitto((configuration) =>
       configuration.replace(/^max_packet_size .*$/m, 'max_packet_size 10000'),
     );
@@ -100,7 +100,7 @@ describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto
     expect(logs.join('\n')).toContain('lost: ');
   });
 
-  it('one of whose filters is denied hears the others, and says which it was', async () => {
+  it('one of whose filters is denied gets the messages of the others, and logs the denied one', async () => {
     const broker = await denying('secret');
     const { bus, logs } = await serviceAt(broker.url);
     const [before, secret, after] = [hear(bus, 'a'), hear(bus, 'secret'), hear(bus, 'b')];
@@ -115,7 +115,7 @@ describe.skipIf(!(await isMosquittoHere()))('Client-03-Lives-Again: on Mosquitto
   });
 
   // Mosquitto grants what an acl_file denies, and keeps silent: nobody can tell of it, and the others must not suffer.
-  it('one of whose filters an acl_file denies hears the others', async () => {
+  it('one of whose filters an acl_file denies gets the messages of the others', async () => {
     const broker = await mosquitto((configuration) => `${configuration}\nacl_file /mosquitto/config/rights\n`, {
       rights: 'topic readwrite #\ntopic deny secret\n',
     });

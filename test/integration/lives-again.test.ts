@@ -18,7 +18,7 @@ async function serviceAt(hooks: AedesHooks, login = '', options: Parameters<type
 }
 
 describe('Client-03-Lives-Again: a client', () => {
-  it('whose CONNACK is refused goes on until it is accepted, and says what was refused', async () => {
+  it('whose CONNACK is refused keeps trying until it is accepted, and logs the reason', async () => {
     let refusals = 3;
     const { bus, logs } = await serviceAt({
       authenticate: (_client, _username, _password, done) => {
@@ -34,7 +34,7 @@ describe('Client-03-Lives-Again: a client', () => {
     ]);
   });
 
-  it('whose password becomes valid later is let in then, and its password is in no line', async () => {
+  it('whose password becomes valid later connects then, and logs no password', async () => {
     let isKnown = false;
     const tried = Promise.withResolvers<void>();
     const { bus, logs } = await serviceAt(
@@ -55,7 +55,7 @@ describe('Client-03-Lives-Again: a client', () => {
     expect(logs.join('\n')).not.toMatch(/s3cr|ann:/);
   });
 
-  it('whose broker hangs up on a too large message gives up that message, and nothing else', async () => {
+  it('whose broker hangs up on a too large message gives up only that message', async () => {
     const { broker, bus, logs } = await serviceAt({
       authorizePublish: (_client, { payload }, done) => done(payload.length > 10_000 ? new Error('too large') : null),
     });
@@ -78,7 +78,7 @@ describe('Client-03-Lives-Again: a client', () => {
     expect(logs.join('\n')).toContain('lost: ');
   });
 
-  it('one of whose filters is denied hears the others, and says which it was', async () => {
+  it('one of whose filters is denied gets the messages of the others, and logs the denied one', async () => {
     const { bus, logs } = await serviceAt({
       authorizeSubscribe: (_client, asked, done) => done(null, asked.topic === 'secret' ? null : asked),
     });
@@ -94,7 +94,7 @@ describe('Client-03-Lives-Again: a client', () => {
 });
 
 describe('two processes of one client id', () => {
-  it('are told what to do', async () => {
+  it('are told to give each process a client id of its own', async () => {
     const { broker, logs, bus } = await serviceAt({}, '', { clientId: 'twin' });
     await session(bus, 1);
     const twin = broker.connect({ clientId: 'twin' });

@@ -46,7 +46,7 @@ async function takePort(): Promise<{ port: string; release: () => void }> {
 }
 
 describe('the authority as a process', () => {
-  it('says that its broker is not there yet, and when it is', async () => {
+  it('says that its broker does not answer yet, and when it does', async () => {
     const port = await freePort();
     const authority = await start({ SETPOINT_MQTT_URL: `mqtt://127.0.0.1:${port}` });
     await authority.up;
@@ -60,7 +60,7 @@ describe('the authority as a process', () => {
     }
   });
 
-  it('runs everything embedded, keeps what it decided, and makes a key that only its owner can read', async () => {
+  it('runs its embedded broker, keeps its decisions, and creates a key that only its owner can read', async () => {
     await mkdir(join(root, 'config'));
     await writeFile(join(root, 'config', 'lamp.yaml'), 'brightness: 7\n');
     const port = String(await freePort());
@@ -94,7 +94,7 @@ describe('the authority as a process', () => {
     expect(await second.end('SIGINT')).toBe(0);
   });
 
-  it('is ready only while it is connected to the broker that it was given', async () => {
+  it('is ready only while it is connected to the configured broker', async () => {
     const httpPort = String(await freePort());
     const authority = await start({
       SETPOINT_MQTT_URL: 'mqtt://ann:hunter2@127.0.0.1:1',
@@ -153,7 +153,7 @@ describe('the authority as a process', () => {
       { SETPOINT_CONFIG_DIR: '/dev/null' },
       /^setpoint: \/dev\/null can't be read \(\w+\); .*SETPOINT_CONFIG_DIR/,
     ],
-  ])('says in one line that the folder of its %s is of no use', async (_, environment, line) => {
+  ])('says in one line that the folder of its %s cannot be used', async (_, environment, line) => {
     const output = await refusal(environment);
     expect(output).toMatch(line);
     expect(output.split('\n')).toHaveLength(1);
@@ -194,7 +194,7 @@ describe('the authority as a process', () => {
     expect(done.output).toMatch(/^setpoint: restored \d+ services? in epoch/);
   });
 
-  it('refuses a signing key that is none, without repeating it', async () => {
+  it('refuses an invalid signing key without repeating it', async () => {
     await mkdir(join(root, 'data'));
     await writeFile(join(root, 'data', 'signing-key.json'), '{"kty":"OKP","crv":"Ed25519","d":"hunter2"}');
     const output = await refusal({});

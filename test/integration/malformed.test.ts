@@ -72,7 +72,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-14-Malformed-Traffic: outlives 10,000 messages and keeps nothing of them', async () => {
+  it('Promise-14-Malformed-Traffic: the authority outlives 10,000 malformed messages and stores nothing of them', async () => {
     await using world = await openWorld(broker);
     const service = await world.service({ instance: 'stt-1' });
     const operator = await world.operator();

@@ -33,7 +33,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     return connection;
   };
 
-  it('holds what is published while the broker is away, and says what became of it', async () => {
+  it('holds messages published while the broker is away, and reports the outcome of each', async () => {
     await using stack = new AsyncDisposableStack();
     const sender = await start(stack, 'talker-1');
     const listener = await start(stack, 'talker-2');
@@ -54,7 +54,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(new Set(heard)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
   });
 
-  it('Client-16-Burst-Kept: hands all of ten thousand messages that come at once to a quick handler, with the default queue', async () => {
+  it('Client-16-Burst-Kept: delivers all of ten thousand messages that come at once to a quick handler, with the default queue', async () => {
     await using stack = new AsyncDisposableStack();
     const listener = await start(stack, 'talker-2');
     const source = stack.use(broker.connect({ outboxMaxMessages: 10_000 }));
@@ -73,7 +73,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(heard).toEqual(all);
   });
 
-  it('streams an answer, and ends it at its source when the one who asked has enough', async () => {
+  it('streams an answer, and ends it at its source when the requester stops reading', async () => {
     await using stack = new AsyncDisposableStack();
     const asker = await start(stack, 'talker-1');
     const replier = await start(stack, 'talker-2');
@@ -95,7 +95,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(made).toBeLessThan(60);
   });
 
-  it('takes a filter back under back-pressure, and hears what was retained meanwhile', async () => {
+  it('subscribes again after backpressure, and gets what was retained meanwhile', async () => {
     await using stack = new AsyncDisposableStack();
     const sender = await start(stack, 'talker-1');
     const listener = await start(stack, 'talker-2');
@@ -121,7 +121,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(subscription.stats()).toMatchObject({ dropped: 0, pauses: 1, isPaused: false });
   });
 
-  it('stops though a handler hangs, and tells the handler', async () => {
+  it("stops although a handler hangs, and aborts the handler's signal", async () => {
     await using stack = new AsyncDisposableStack();
     const connection = await start(stack, 'talker-1');
     const entered = Promise.withResolvers<AbortSignal>();

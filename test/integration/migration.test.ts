@@ -52,7 +52,7 @@ describe('one service, three times', () => {
     await run(broker, name, publish);
   });
 
-  it('after does the same', async () => {
+  it('the example after the migration does the same', async () => {
     await using authority = await createFakeAuthority({ bus: broker.connect(), service: 'thermostat' });
     const publish: Publish = (target) => authority.publish({ target });
     await publish(21);
@@ -63,7 +63,7 @@ describe('one service, three times', () => {
 /** Neither empty nor a comment. */
 const isCode = (line: string): boolean => !/^\s*(\/\/.*)?$/.test(line);
 
-it('takes half the lines at most, and the guide says how many', async () => {
+it('the example after the migration has at most half the lines, and the guide says how many', async () => {
   const count = async (name: string): Promise<number> =>
     (await readFile(join(programs, `${name}.ts`), 'utf8')).split('\n').filter(isCode).length;
   const [callbacks, promises, after] = await Promise.all([

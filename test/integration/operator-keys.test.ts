@@ -58,7 +58,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
 
   const turnOn = { op: 'replace', values: { on: true } } as const;
 
-  it('carries out what a trusted operator has signed, and signs its answer', async () => {
+  it('carries out a request that a trusted operator signed, and signs its result', async () => {
     const signing = await operator({ signer: createSigner(ann) });
     expect(await signing.request('lamp', turnOn)).toMatchObject({ status: 'applied', version: 1 });
     expect(await signing.request('light-2', turnOn)).toMatchObject({ status: 'applied', version: 1 });
@@ -73,7 +73,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     ['a stranger has signed', { signer: createSigner(stranger) }, 'lamp'],
     ['another operator has signed', { name: 'eve', signer: createSigner(ann) }, 'lamp'],
     ['is for a service that the key is not for', { signer: createSigner(ann) }, 'door'],
-  ])('denies what %s, and changes nothing', async (_, options, service) => {
+  ])('denies a request that %s, and changes nothing', async (_, options, service) => {
     const bus = broker.connect();
     stack.defer(() => bus.stop());
     await bus.start();

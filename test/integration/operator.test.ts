@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 describe('House-60-Operator: an operator that connects with a URL and a name', () => {
-  it('merges, and gets the version and what changed', async () => {
+  it('merges, and gets the version and the changed pointers', async () => {
     expect(await operator.merge('stt-worker', { vad: { threshold: 0.7 } }, { reason: 'noise' })).toMatchObject({
       status: 'applied',
       service: 'stt-worker',
@@ -163,7 +163,7 @@ describe('House-60-Operator: an operator that connects with a URL and a name', (
     expect(await notice).toMatchObject({ overwrittenBy: 'grace' });
   });
 
-  it('throws when nobody answers, and names a URL that can not be one', async () => {
+  it('throws when nobody answers, and names an invalid URL', async () => {
     await world.stopAuthority();
     await using hasty = await connectOperator({ url: broker.url, name: 'ada', prefix: world.prefix, timeoutMs: 100 });
     await expect(hasty.tags('stt-worker')).rejects.toMatchObject({ code: 'no_answer' });

@@ -21,7 +21,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-13-Last-Will: ignores a death that comes late, and the service says again that it lives', async () => {
+  it('Promise-13-Last-Will: ignores a late last will, and the service reports again that it is alive', async () => {
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/stt-1');
     const convergence = await world.watch('config/stt-worker/convergence');
@@ -49,7 +49,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(convergence.messages.map(({ json }) => json.data.instances.offline)).not.toContain(1);
   });
 
-  it('says shutdown when a service stops by itself', async () => {
+  it('reports a shutdown when a service stops by itself', async () => {
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/stt-1');
     const service = await world.service({ instance: 'stt-1' });
@@ -94,7 +94,7 @@ describe.each(await availableSocketBrokers())('with a process of its own, on $na
   });
   afterAll(() => broker.close());
 
-  it('Promise-13-Last-Will: says that a killed service is offline', async () => {
+  it('Promise-13-Last-Will: reports a killed service as offline', async () => {
     const url = String(broker.url);
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/stt-1');

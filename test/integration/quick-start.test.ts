@@ -23,7 +23,7 @@ const scenarios: readonly (readonly [name: string, lines: readonly string[]])[] 
 /** Whether its "starting" is still what the broker has when somebody asks is a race of two connections. */
 const isExpectedAlways = (line: string): boolean => line !== 'the fan is starting';
 
-it('is short', async () => {
+it('the quick start is short', async () => {
   const files = (await readdir(programs)).filter((file) => file.endsWith('.ts'));
   expect(files.sort()).toEqual(scenarios.map(([name]) => `${name}.ts`).sort());
   for (const file of files) {

@@ -10,7 +10,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-04-All-Faults: answers every fault at once and changes nothing', async () => {
+  it('Promise-04-All-Faults: a refusal has every fault at once and changes nothing', async () => {
     await using world = await openWorld(broker);
     const snapshots = await world.watch('config/stt-worker/snapshot');
     const operator = await world.operator();
@@ -53,7 +53,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(snapshots.messages.map(({ json }) => json.data.version)).toEqual([1, 2]);
   });
 
-  it('Promise-05-Expected-Version: applies one of 20 and tells the others the version that is', async () => {
+  it('Promise-05-Expected-Version: applies one of 20 racing requests and tells the others the present version', async () => {
     await using world = await openWorld(broker);
     const operator = await world.operator();
     const results = await Promise.all(
@@ -71,7 +71,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(world.authority.engine.current('stt-worker')?.snapshot.version).toBe(2);
   });
 
-  it('Promise-06-Idempotent-Request: carries a request out once, however often it comes', async () => {
+  it('Promise-06-Idempotent-Request: carries a request out once, however often it is delivered', async () => {
     await using world = await openWorld(broker);
     const results = await world.watch('config/stt-worker/result/eve');
     const health = await world.watch('system/health/config-authority');
@@ -104,7 +104,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(world.authority.engine.current('stt-worker')?.snapshot.version).toBe(2);
   });
 
-  it('tells the operator whose change was overwritten within five seconds', async () => {
+  it('notifies an operator whose change is overwritten within five seconds', async () => {
     await using world = await openWorld(broker);
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     const notice = Promise.withResolvers<unknown>();
@@ -121,7 +121,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     });
   });
 
-  it('goes back to the exact content of an old version, over what the file says', async () => {
+  it('rolls back to the exact content of an old version, above the file', async () => {
     await using world = await openWorld(broker);
     const operator = await world.operator();
     const snapshots = await world.watch('config/stt-worker/snapshot');
@@ -147,7 +147,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     ]);
   });
 
-  it('refuses what a running instance could not take, and names it', async () => {
+  it('refuses a change that a running instance could not apply, and names the instance', async () => {
     await using world = await openWorld(broker);
     const { z } = await import('zod');
     const strict = z.looseObject({ vad: z.looseObject({ threshold: z.number().max(0.65) }) });
@@ -162,7 +162,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     ]);
   });
 
-  it('makes, deletes and makes a service again without a file', async () => {
+  it('creates, deletes and creates a service again without a file', async () => {
     await using world = await openWorld(broker);
     const operator = await world.operator();
     const snapshots = await world.watch('config/lamp/snapshot');

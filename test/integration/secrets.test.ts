@@ -17,7 +17,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-16-Secrets-Masked: tells no secret in any log line or message but the snapshot', async () => {
+  it('Promise-16-Secrets-Masked: no log line and no message but the snapshot contains a secret', async () => {
     const file = (key: string): string => `vad:\n  threshold: 0.6\napi:\n  key: ${key}\n`;
     await using world = await openWorld(broker, { file: file('first-secret-2718') });
     const everything = await world.watch('#');

@@ -17,7 +17,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-01-Snapshot-Readable: gives a late subscriber the whole signed document', async () => {
+  it('Promise-01-Snapshot-Readable: a late subscriber gets the whole signed document', async () => {
     await using world = await openWorld(broker);
     const health = await world.watch('system/health/config-authority');
     await health.until(({ json }) => json?.data.state === 'ready');
@@ -49,7 +49,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(text).toMatch(/,"signature":"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}"\}$/);
   });
 
-  it('Promise-02-Live-Change: changes a running service, which says what it runs', async () => {
+  it('Promise-02-Live-Change: a change reaches a running service, which reports its version', async () => {
     await using world = await openWorld(broker);
     const service = await world.service({ instance: 'stt-1' });
     const health = await world.watch('system/health/stt-1');
@@ -84,7 +84,7 @@ describe.each(await availableSocketBrokers())('with a client of another make, on
   });
   afterAll(() => broker.close());
 
-  it('Promise-01-Snapshot-Readable: needs nothing but an MQTT client', async () => {
+  it('Promise-01-Snapshot-Readable: reading a snapshot needs only an MQTT client', async () => {
     await using world = await openWorld(broker);
     const client = await connectAsync(String(broker.url), { protocolVersion: 4 });
     try {

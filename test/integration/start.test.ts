@@ -54,7 +54,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     }
   });
 
-  it('Promise-09-Service-Start: starts on defaults with neither, and goes live', async () => {
+  it('Promise-09-Service-Start: starts on defaults without broker and snapshot, and goes live', async () => {
     await using world = await openWorld(broker, { withAuthority: false });
     const service = await world.service({ startTimeoutMs: 100, instance: 'stt-1' });
     expect(service.state).toBe('defaults');
@@ -75,7 +75,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(service.current.vad.threshold).toBe(0.6);
   });
 
-  it('Promise-09-Service-Start: fails clearly with neither, where that was chosen or the schema is not complete', async () => {
+  it('Promise-09-Service-Start: fails clearly without snapshot when told to, or when the schema lacks a default', async () => {
     await using world = await openWorld(broker, { withAuthority: false });
     await expect(world.service({ startTimeoutMs: 50, withoutSnapshot: 'fail' })).rejects.toMatchObject({
       code: 'no_configuration',
@@ -91,7 +91,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     });
   });
 
-  it('Promise-09-Service-Start: waits with neither, where that was chosen', async () => {
+  it('Promise-09-Service-Start: waits for a snapshot when told to', async () => {
     await using world = await openWorld(broker, { withAuthority: false });
     const starting = world.service({ startTimeoutMs: 50, withoutSnapshot: 'wait' });
     await world.startAuthority();
@@ -106,7 +106,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     });
   });
 
-  it('takes the last good snapshot where the broker has only an older one', async () => {
+  it('starts on the last good snapshot when the broker has only an older one', async () => {
     await using world = await openWorld(broker);
     const snapshots = await world.watch('config/stt-worker/snapshot');
     const { text: old } = await snapshots.until(({ json }) => json?.data.version === 1);

@@ -81,7 +81,7 @@ describe('on aedes', () => {
     expect(JSON.stringify(spans.map(({ attributes, events }) => [attributes, events]))).not.toContain('0.7');
   });
 
-  it('Client-15-Operator-Traces: a change by the command line begins the trace, where its process was started with an SDK', async () => {
+  it('Client-15-Operator-Traces: a change by the command line begins the trace when its process was started with an SDK', async () => {
     await using folder = await openFolder();
     const { tracing, finished } = record();
     await using world = await openWorld(broker, { tracing });
@@ -114,7 +114,7 @@ describe('on aedes', () => {
     expect(decided?.parentSpanContext?.spanId).toBe(asked.spanId);
   });
 
-  it('a message between services has its publish and what is done with it in one trace', async () => {
+  it('a message between services has its publication and its handling in one trace', async () => {
     const { tracing, finished } = record();
     await using world = await openWorld(broker, { tracing, withAuthority: false });
     const options = { startTimeoutMs: 1, enableHealth: false };
@@ -129,7 +129,7 @@ describe('on aedes', () => {
     expect(named('process said/+')?.parentSpanContext?.spanId).toBe(named('publish said/once')?.spanContext().spanId);
   });
 
-  it('a start is no part of the trace of the change that it starts on, and is linked to it', async () => {
+  it('a start has a trace of its own that links to the change that it starts on', async () => {
     const { tracing, finished } = record();
     await using world = await openWorld(broker, { tracing });
     await world.service({ instance: 'stt-1' });
@@ -164,7 +164,7 @@ describe('on aedes', () => {
     });
   });
 
-  it('a request over HTTP takes its trace along', async () => {
+  it('a request over HTTP carries its trace on', async () => {
     await using api = await openServedApi(broker);
     const snapshots = await api.world.watch('config/stt-worker/snapshot');
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

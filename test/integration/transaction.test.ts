@@ -29,7 +29,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
   });
   afterAll(() => broker.close());
 
-  it('Promise-10-Handler-Throws: keeps the old document everywhere and says why', async () => {
+  it('Promise-10-Handler-Throws: every handler keeps the old document, and the report says why', async () => {
     await using world = await openWorld(broker);
     const service = await world.service({ instance: 'stt-1' });
     const health = await world.watch('system/health/stt-1');
@@ -89,7 +89,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(converged.data.instances).toEqual({ applied: 1, pending: 0, rejected: 0, restartPending: 0, offline: 0 });
   });
 
-  it('marks what only a restart can take over', async () => {
+  it('marks the settings that only a restart can apply', async () => {
     await using world = await openWorld(broker);
     const service = await world.service({ instance: 'stt-1' });
     const health = await world.watch('system/health/stt-1');
@@ -140,7 +140,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(service.current.languages).toEqual(['nl']);
   });
 
-  it('Promise-11-Order-Table: does nothing when a subscription delivers the same again', async () => {
+  it('Promise-11-Order-Table: does nothing when a subscription delivers the same version again', async () => {
     await using world = await openWorld(broker);
     const service = await world.service({ instance: 'stt-1' });
     const changes: number[] = [];
@@ -157,7 +157,7 @@ describe.each(await availableBrokers())('on $name', ({ open }) => {
     expect(service.health().config).toMatchObject({ version: 1, lastAttempt: { outcome: 'applied', version: 1 } });
   });
 
-  it('believes nobody but the keys it was given', async () => {
+  it('believes only its trusted keys', async () => {
     await using world = await openWorld(broker);
     const { readFile } = await import('node:fs/promises');
     const trustedKeys = JSON.parse(await readFile(world.keys.trustedKeysFile, 'utf8'));

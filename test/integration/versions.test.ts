@@ -32,7 +32,7 @@ async function printed(...args: string[]): Promise<string> {
 const json = async (...args: string[]) => JSON.parse(await printed(...args, '--json'));
 
 describe('versions on the command line', () => {
-  it('Version-05-Tags: are tagged, shown, compared and gone back to by tag', async () => {
+  it('Version-05-Tags: versions are tagged, shown, compared and rolled back to by tag', async () => {
     await printed('set', 'stt-worker', '/vad/threshold=0.7', '--reason', 'noise');
     expect(await printed('tag', 'stt-worker', 'release-12')).toBe('tagged: release-12 is version 2 of stt-worker\n');
     await printed('set', 'stt-worker', '/vad/threshold=0.9', '/whisper/model=base');
@@ -48,7 +48,7 @@ describe('versions on the command line', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('stt-worker has no tag release-12')]);
   });
 
-  it('are explained and blamed, by layer, line, operator and reason', async () => {
+  it('versions are explained and blamed by layer, line, operator and reason', async () => {
     await printed('set', 'stt-worker', '/whisper/model=small', '--reason', 'better ears');
     const explained = await printed('explain', 'stt-worker');
     expect(explained).toMatch(/\/vad\/threshold = 0\.6\n +yaml_file .*stt-worker\.yaml:2\n +over 0\.5 of default\n/);
@@ -61,7 +61,7 @@ describe('versions on the command line', () => {
     ]);
   });
 
-  it('Version-06-Drafts: are prepared as drafts, which nobody runs until they are published', async () => {
+  it('Version-06-Drafts: versions are prepared as drafts, which no instance runs until they are published', async () => {
     const saved = await printed('draft', 'save', 'stt-worker', 'night', '/vad/threshold=0.8', '--reason', 'quiet');
     expect(saved).toContain('/vad/threshold');
     expect(await printed('get', 'stt-worker', '/vad/threshold')).toBe('0.6\n');
@@ -75,7 +75,7 @@ describe('versions on the command line', () => {
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('/vad/threshold')]);
   });
 
-  it('of all services are saved as a profile and brought back together', async () => {
+  it('versions of all services are saved as a profile and restored together', async () => {
     expect(await printed('profile', 'save', 'calm')).toBe('saved: calm has the versions of 1 services\n');
     await printed('set', 'stt-worker', '/vad/threshold=0.9');
     expect(await printed('profile', 'activate', 'calm', '--reason', 'noise is over')).toBe(
@@ -87,7 +87,7 @@ describe('versions on the command line', () => {
     expect((await cli('profile', 'activate', 'calm')).code).toBe(2);
   });
 
-  it('are found in the history, by text, and verified', async () => {
+  it('versions are found in the history and by text, and verified', async () => {
     await printed('set', 'stt-worker', '/vad/threshold=0.7');
     const all = await printed('history');
     expect(all).toMatch(/stt-worker +2 .* ada +\/vad\/threshold/);
@@ -100,7 +100,7 @@ describe('versions on the command line', () => {
     expect(await printed('backup')).toMatch(/^written: .+ in the backups folder/);
   });
 
-  it('are checked before they are made, and a fix is proposed and not applied', async () => {
+  it('changes are checked before they become versions, and a fix is proposed and not applied', async () => {
     const path = join(world.dataDir, 'proposal.yaml');
     await writeFile(path, 'vad:\n  threshold: "0.7"\nwhisper:\n  model: Base\napi:\n  key: another\n');
     const { code, stdout, stderr } = await cli('validate', 'stt-worker', '--file', path, '--fix');
@@ -123,7 +123,7 @@ describe('versions on the command line', () => {
     [['diff', 'stt-worker', '1', 'layer:file'], 'there is no layer file'],
     [['log', 'stt-worker', '--since', '5 days'], '"5 days" is no time'],
     [['draft', 'save', 'stt-worker', 'x', '/whisper/language=null'], 'a draft takes settings'],
-  ])('are asked for with care: %j', async (args, message) => {
+  ])('wrong arguments are refused: %j', async (args, message) => {
     const { code, stderr } = await cli(...args);
     expect([code, stderr]).toEqual([64, expect.stringContaining(message)]);
   });

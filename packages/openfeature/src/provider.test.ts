@@ -149,7 +149,7 @@ describe('2. Provider', () => {
     expect(await client.getNumberValue('vad.threshold', 0, { targetingKey: 'ann', region: 'eu' })).toBe(0.7);
   });
 
-  it('2.2.4: has no variants, a setting has one value', async () => {
+  it('2.2.4: has no variants, because a setting has one value', async () => {
     await publish(3);
     await provide();
     expect(await client.getBooleanDetails('vad.enabled', false)).not.toHaveProperty('variant');
@@ -178,7 +178,7 @@ describe('2. Provider', () => {
       });
     });
 
-    it('DEFAULT for the defaults of the schema', async () => {
+    it('DEFAULT for a document of schema defaults', async () => {
       await provide();
       expect(await client.getNumberDetails('vad.threshold', 0)).toEqual({
         flagKey: 'vad.threshold',
@@ -212,7 +212,7 @@ describe('2. Provider', () => {
       },
     );
 
-    it('TYPE_MISMATCH for every kind that was not asked for, without the value', async () => {
+    it('TYPE_MISMATCH for every kind but the requested one, without repeating the value', async () => {
       await publish(3);
       await provide();
       const details = await Promise.all([
@@ -244,7 +244,7 @@ describe('2. Provider', () => {
       ]);
     });
 
-    it('TYPE_MISMATCH for what a schema made of a value and JSON does not know', async () => {
+    it('TYPE_MISMATCH for a value that the schema transformed into something JSON cannot hold', async () => {
       await publish(3, { since: '2026-06-01' });
       await provide({ schema: z.object({ since: z.coerce.date() }) as never });
       expect(await client.getObjectDetails('since', {})).toMatchObject({ value: {}, errorCode: 'TYPE_MISMATCH' });
@@ -257,7 +257,7 @@ describe('2. Provider', () => {
     });
   });
 
-  it('2.2.9, 2.2.10: says in the metadata which version it is, after a change the new one', async () => {
+  it('2.2.9, 2.2.10: names the version in the metadata, and the new version after a change', async () => {
     await publish(3);
     await provide();
     const changed = follow(ProviderEvents.ConfigurationChanged);
@@ -300,7 +300,7 @@ describe('2. Provider', () => {
       expect([client.providerStatus, await client.getNumberValue('vad.threshold', 0)]).toEqual(['READY', 0.7]);
     });
 
-    it('2.4.2.1: fails to start where that fails', async () => {
+    it('2.4.2.1: fails to initialize when its connection fails', async () => {
       const provider = new SetpointProvider(() => open({ withoutSnapshot: 'fail' }));
       await expect(OpenFeature.setProviderAndWait(`vad ${domain}`, provider)).rejects.toThrow(
         'no configuration for vad',
@@ -308,7 +308,7 @@ describe('2. Provider', () => {
       expect(client.providerStatus).toBe('ERROR');
     });
 
-    it('2.5.1: stops it as well where it was replaced before it was open', async () => {
+    it('2.5.1: stops its connection when it is replaced before the connection is open', async () => {
       const go = Promise.withResolvers<void>();
       const opened = Promise.withResolvers<Connection<JsonObject>>();
       const slow = new SetpointProvider(async () => {
@@ -324,7 +324,7 @@ describe('2. Provider', () => {
       expect((await opened.promise).state).toBe('stopped');
     });
 
-    it('2.5.1, 2.5.2: stops it when it is replaced, and is not ready any more', async () => {
+    it('2.5.1, 2.5.2: stops its connection when it is replaced, and is not ready any more', async () => {
       await publish(3);
       const connection = await open();
       const provider = new SetpointProvider(async () => connection);
@@ -364,7 +364,7 @@ describe('2. Provider', () => {
 });
 
 describe('5. Events', () => {
-  it('5.3.1: PROVIDER_READY when the start ends well; PROVIDER_STALE after it where the document is a kept one', async () => {
+  it('5.3.1: sends PROVIDER_READY after a successful start, and PROVIDER_STALE after it when the document comes from disk', async () => {
     const [ready, stale] = [follow(ProviderEvents.Ready), follow(ProviderEvents.Stale)];
     await provide();
     expect(await ready.next()).toMatchObject({ providerName: 'setpoint' });
@@ -375,7 +375,7 @@ describe('5. Events', () => {
     expect(client.providerStatus).toBe('READY');
   });
 
-  it('5.1.1, 5.1.2, 1.7: PROVIDER_STALE when a version was refused, PROVIDER_READY when a good one came', async () => {
+  it('5.1.1, 5.1.2, 1.7: sends PROVIDER_STALE when a version is refused and PROVIDER_READY when a good one follows', async () => {
     await publish(3);
     await provide();
     const [ready, stale] = [follow(ProviderEvents.Ready), follow(ProviderEvents.Stale)];
@@ -389,7 +389,7 @@ describe('5. Events', () => {
     expect(client.providerStatus).toBe('READY');
   });
 
-  it('5.1.1: PROVIDER_CONFIGURATION_CHANGED with the pointers that changed, when they are in force', async () => {
+  it('5.1.1: sends PROVIDER_CONFIGURATION_CHANGED with the changed pointers once they are in force', async () => {
     await publish(3);
     await provide();
     const changed = createInbox<unknown>();
@@ -400,7 +400,7 @@ describe('5. Events', () => {
     expect(await changed.next()).toEqual([['/vad/threshold', '/model'], { version: 4 }, 'large']);
   });
 
-  it('5.1.3: not for a client of another provider', async () => {
+  it('5.1.3: sends no event to a client of another provider', async () => {
     await publish(3);
     await provide();
     const other = createInbox<unknown>();
@@ -411,7 +411,7 @@ describe('5. Events', () => {
     expect(other.all).toEqual([]);
   });
 
-  it('5.1.4: PROVIDER_ERROR says why', async () => {
+  it('5.1.4: sends PROVIDER_ERROR with the cause', async () => {
     await provide();
     const error = follow(ProviderEvents.Error);
     await publish(3, { vad: { threshold: 2 } });
@@ -420,7 +420,7 @@ describe('5. Events', () => {
     expect(await client.getNumberValue('vad.threshold', 0)).toBe(0.5);
   });
 
-  it('5.1.4: PROVIDER_ERROR when the connection is stopped under it', async () => {
+  it('5.1.4: sends PROVIDER_ERROR when its connection is stopped', async () => {
     await publish(3);
     const connection = await provide();
     const error = follow(ProviderEvents.Error);
@@ -428,7 +428,7 @@ describe('5. Events', () => {
     expect(await error.next()).toMatchObject({ errorCode: 'PROVIDER_NOT_READY' });
   });
 
-  it('5.1.1, 5.1.4: PROVIDER_STALE, then PROVIDER_ERROR while the authority is silent, PROVIDER_READY when it is heard', async () => {
+  it('5.1.1, 5.1.4: sends PROVIDER_STALE, then PROVIDER_ERROR while the authority is silent, and PROVIDER_READY when it is heard again', async () => {
     await publish(3);
     const [ready, stale, error] = [
       follow(ProviderEvents.Ready),
@@ -449,7 +449,7 @@ describe('5. Events', () => {
     expect(client.providerStatus).toBe('READY');
   });
 
-  it('1.7: a provider that is FATAL answers nothing but the default', async () => {
+  it('1.7: a FATAL provider answers only with the default', async () => {
     await publish(3);
     const error = follow(ProviderEvents.Error);
     await provide({ staleness: { softMs: 150, hardMs: 400 }, boot: { '/vad': 'refuse' } });
@@ -461,7 +461,7 @@ describe('5. Events', () => {
     });
   });
 
-  it('5.1.1: tells of a change that another part took back twice: there, and back', async () => {
+  it('5.1.1: sends two events for a change that another handler rolls back: the change and its reversal', async () => {
     await publish(3);
     const connection = await provide();
     connection.onChange({
@@ -476,7 +476,7 @@ describe('5. Events', () => {
     expect(await client.getStringValue('model', '')).toBe('small');
   });
 
-  it('5.2.7: nothing after it was replaced', async () => {
+  it('5.2.7: sends no event after it was replaced', async () => {
     await publish(3);
     const connection = await open();
     const provider = new SetpointProvider(connection);

@@ -29,14 +29,14 @@ const schema = z.object({
 const escapeToken = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 describe('documents', () => {
-  it('that are valid pass the schema', () => {
+  it('valid documents pass the schema', () => {
     fc.assert(
       fc.property(validDocuments(schema), (document) => schema.safeParse(document).success),
       { numRuns: 200 },
     );
   });
 
-  it('that are invalid are refused at the place that is named, and right everywhere else', () => {
+  it('invalid documents have one fault, at the pointer that they name', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(invalidDocuments(schema), ({ document, pointer, wrong }) => {
@@ -71,13 +71,13 @@ describe('documents', () => {
     ]);
   });
 
-  it('of a strict schema may have a member too many', () => {
+  it('invalid documents of a strict schema may have one unknown member', () => {
     const strict = z.strictObject({ on: z.boolean() });
     const found = fc.sample(invalidDocuments(strict), { numRuns: 50, seed: 1 });
     expect(found).toContainEqual(expect.objectContaining({ pointer: '/not-in-the-schema', wrong: 'unknown' }));
   });
 
-  it('keep to a refinement by trying, and give up on one that nothing passes', () => {
+  it('documents satisfy a refinement by trial, and generation gives up on one that nothing satisfies', () => {
     const even = z.object({ n: z.int().refine((n) => n % 2 === 0) });
     fc.assert(fc.property(validDocuments(even), ({ n }) => Number(n) % 2 === 0));
     const never = z.object({ n: z.int().refine(() => false, 'is never right') });
@@ -86,7 +86,7 @@ describe('documents', () => {
     );
   });
 
-  it('stay within bounds of every kind', () => {
+  it('documents stay within bounds of every kind', () => {
     const bounded = z.object({
       low: z.number().min(5),
       high: z.number().max(-5),
@@ -98,7 +98,7 @@ describe('documents', () => {
     fc.assert(fc.property(validDocuments(bounded), (document) => bounded.safeParse(document).success));
   });
 
-  it('of a schema that leads back to itself end, at several depths', () => {
+  it('documents of a recursive schema end at several depths', () => {
     interface Tree {
       name: string;
       children: Tree[];
@@ -119,7 +119,7 @@ describe('documents', () => {
     expect(wrong.some(({ pointer }) => pointer.startsWith('/children/0/next/'))).toBe(true);
   });
 
-  it('of schemas that lead to one another, or to any JSON, pass them', () => {
+  it('documents of mutually recursive schemas, or of any JSON, pass the schema', () => {
     const room = z.object({
       lamps: z.array(z.lazy(() => lamp)).min(1),
       free: z.json(),
@@ -130,12 +130,12 @@ describe('documents', () => {
     fc.assert(fc.property(invalidDocuments(room), ({ document }) => !room.safeParse(document).success));
   });
 
-  it('are refused at once for a schema whose documents have no end', () => {
+  it('a schema whose documents cannot end is refused at once', () => {
     const endless: z.ZodType = z.object({ next: z.lazy(() => endless) });
     expect(() => validDocuments(endless)).toThrow('leads back to itself without an end');
   });
 
-  it('of a union are of each choice, and wrong within the one that they say they are', () => {
+  it('documents of a union cover each choice, and invalid ones are wrong within the choice that they name', () => {
     const union = z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('lamp'), brightness: z.int().min(0).max(10) }),
       z.object({ kind: z.enum(['door', 'gate']), open: z.boolean() }),
@@ -151,12 +151,12 @@ describe('documents', () => {
     ]);
   });
 
-  it('are made wrong also where everything has a default', () => {
+  it('invalid documents exist also when every setting has a default', () => {
     const easy = z.object({ n: z.int().default(5), room: z.object({ name: z.string().default('x') }).prefault({}) });
     fc.assert(fc.property(invalidDocuments(easy), ({ document }) => !easy.safeParse(document).success));
   });
 
-  it('are objects, and there has to be something to get wrong', () => {
+  it('a schema must describe an object that can be invalid', () => {
     expect(() => validDocuments(z.string())).toThrow('a document is an object');
     expect(() => fc.sample(invalidDocuments(z.object({})), 1)).toThrow('nothing in this schema');
     const lax = z.object({ n: z.preprocess(() => 1, z.number()) });
@@ -165,7 +165,7 @@ describe('documents', () => {
 });
 
 describe('a snapshot', () => {
-  it('has the values with their defaults and a digest that fits', () => {
+  it('has the values with their defaults and the matching digest', () => {
     const small = z.object({ n: z.int().default(3) });
     expect(snapshotOf(small, {}, { service: 'lamp', version: 4 })).toMatchObject({
       service: 'lamp',
@@ -177,7 +177,7 @@ describe('a snapshot', () => {
     expect(() => snapshotOf(small, { n: 'x' as never })).toThrow();
   });
 
-  it('keeps the values as they are where the schema makes something else of them', () => {
+  it('keeps the values as written when the schema transforms them', () => {
     expect(completeValues(z.object({ word: z.string().transform(({ length }) => length) }), { word: 'four' })).toEqual({
       word: 'four',
     });

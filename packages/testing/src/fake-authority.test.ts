@@ -48,7 +48,7 @@ describe('a fake authority', () => {
     expect(authority.latest?.version).toBe(2);
   });
 
-  it('refuses what its schema refuses, unless that is wanted', async () => {
+  it('refuses a document that its schema refuses, unless the test asks for it', async () => {
     const { authority, start } = await open();
     await using _ = authority;
     await authority.publish({});
@@ -60,7 +60,7 @@ describe('a fake authority', () => {
     expect(config.current.brightness).toBe(5);
   });
 
-  it('says what a real one never would, and an instance believes none of it', async () => {
+  it('publishes what a real authority never would, and an instance believes none of it', async () => {
     const { authority, start } = await open(true);
     await using _ = authority;
     await authority.publish({ brightness: 1 });
@@ -84,7 +84,7 @@ describe('a fake authority', () => {
     expect(config.current.brightness).toBe(4);
   });
 
-  it('gives a version and an epoch that a test wants', async () => {
+  it('publishes the version and the epoch that a test sets', async () => {
     const { authority, start } = await open();
     await using _ = authority;
     await authority.publish({ brightness: 1 }, { epoch: 4, version: 40 });
@@ -97,7 +97,7 @@ describe('a fake authority', () => {
     expect(config.current.brightness).toBe(3);
   });
 
-  it('repairs with its beacon what was lost on the way', async () => {
+  it('repairs a lost snapshot by its beacon', async () => {
     const { broker, authority, start } = await open();
     await using _ = authority;
     await authority.publish({ brightness: 1 });
@@ -110,14 +110,14 @@ describe('a fake authority', () => {
     await authority.applied(2);
   });
 
-  it('publishes anything without a schema, and needs something to publish again', async () => {
+  it('publishes any document without a schema, and refuses to publish again before the first one', async () => {
     const broker = createFaultyBus();
     await using authority = await createFakeAuthority({ bus: broker.connect(), service: 'x', prefix: 'site/a' });
     expect(() => authority.republish()).toThrow('has published nothing yet');
     expect((await authority.publish({ any: ['thing'] })).values).toEqual({ any: ['thing'] });
   });
 
-  it('says what was said instead of what was waited for', async () => {
+  it('reports what it heard when the expected message does not come', async () => {
     const broker = createFaultyBus();
     await using authority = await createFakeAuthority({ bus: broker.connect(), service: 'lamp', timeoutMs: 30 });
     await expect(authority.applied(1)).rejects.toThrow(

@@ -52,13 +52,13 @@ async function send(broker: FaultyBus, faults: Faults, options: { qos: 0 | 1 }, 
 const all = Array.from({ length: 100 }, (_, index) => `a${index}`);
 
 describe('a faulty bus', () => {
-  it('is a good one until it is told otherwise', async () => {
+  it('delivers everything until a fault is configured', async () => {
     const broker = createFaultyBus({ seed: 1 });
     expect(await send(broker, {}, { qos: 0 })).toEqual(all);
     expect(broker.clientIds).toEqual(['publisher', 'subscriber']);
   });
 
-  it('does the same to the same messages for the same seed, and something else for another', async () => {
+  it('repeats its faults for the same seed, and differs for another', async () => {
     const faults = { drop: 0.3, duplicate: 0.2, reorder: 0.2, delay: 0.3 };
     const runs = [];
     for (const seed of [7, 7, 8]) {
@@ -77,7 +77,7 @@ describe('a faulty bus', () => {
     expect(await send(createFaultyBus({ seed: 1 }), { drop: 1 }, { qos: 1 })).toEqual(all);
   });
 
-  it('loses QoS 1 on the way to a client, as a broker with a full queue does', async () => {
+  it('loses QoS 1 messages to a client, as a broker with a full queue does', async () => {
     const broker = createFaultyBus({ seed: 1 });
     const heard = await send(broker, { overflow: 0.5 }, { qos: 1 });
     expect(heard.length).toBeGreaterThan(25);
@@ -87,7 +87,7 @@ describe('a faulty bus', () => {
     );
   });
 
-  it('loses QoS 1 with its connection, which comes back, and the message is sent again', async () => {
+  it('loses QoS 1 messages with the connection, and sends them again after it is back', async () => {
     const broker = createFaultyBus({ seed: 3 });
     const heard = await send(broker, { cut: 0.1 }, { qos: 1 });
     expect(broker.log.lines.some((line) => line.includes('cut: publish a from publisher'))).toBe(true);
@@ -98,19 +98,19 @@ describe('a faulty bus', () => {
     expect(heard).toContain('a99');
   });
 
-  it('doubles', async () => {
+  it('delivers messages twice', async () => {
     const heard = await send(createFaultyBus({ seed: 1 }), { duplicate: 1, maxDelayMs: 5 }, { qos: 1 });
     for (const text of all) expect(heard.filter((other) => other === text).length).toBeGreaterThanOrEqual(2);
   });
 
-  it('delays without changing the order, and reorders', async () => {
+  it('delays messages in order, and reorders them', async () => {
     expect(await send(createFaultyBus({ seed: 1 }), { delay: 0.5 }, { qos: 0 })).toEqual(all);
     const heard = await send(createFaultyBus({ seed: 1 }), { reorder: 0.5 }, { qos: 0 });
     expect(heard).not.toEqual(all);
     expect([...heard].sort()).toEqual([...all].sort());
   });
 
-  it('holds everything of a partitioned client, and brings it at the end', async () => {
+  it('holds every message of a partitioned client, and delivers them after the partition', async () => {
     const broker = createFaultyBus({ seed: 1 });
     const [publisher, subscriber] = [await connect(broker, 'publisher'), await connect(broker, 'subscriber')];
     const heard = listen(subscriber);
@@ -154,7 +154,7 @@ describe('a faulty bus', () => {
     expect(bus.status).toMatchObject({ kind: 'connected', session: 3 });
   });
 
-  it('serves older retained messages than the last, and none that was cleared', async () => {
+  it('serves older retained messages instead of the last, and none that was cleared', async () => {
     const broker = createFaultyBus({ seed: 1, faults: { staleRetained: 1 } });
     const publisher = await connect(broker, 'publisher');
     for (const text of ['v1', '', 'v2', 'v3']) void publisher.publish('a', text, { retain: true });
@@ -186,7 +186,7 @@ describe('a faulty bus', () => {
     expect(third).toEqual([]);
   });
 
-  it('says the seed and what it did where a test fails', async () => {
+  it('describes its seed and its faults for the message of a failed test', async () => {
     const broker = createFaultyBus({ seed: 99 });
     broker.partition('victim');
     const failing = broker.explain(async () => {
@@ -199,7 +199,7 @@ describe('a faulty bus', () => {
     expect(await broker.explain(async () => 5)).toBe(5);
   });
 
-  it('draws a seed where none is given, and its log stays bounded', () => {
+  it('draws a seed when none is given, and keeps its log bounded', () => {
     const broker = createFaultyBus();
     expect(Number.isInteger(broker.seed)).toBe(true);
     for (let count = 0; count < 3000; count += 1) broker.log.note('x');
@@ -208,7 +208,7 @@ describe('a faulty bus', () => {
 });
 
 describe('the options of a faulty bus', () => {
-  it('are refused with all their faults at once', () => {
+  it('the options of a faulty bus are refused with all faults at once', () => {
     const faults = { drop: 2, cut: -1, drp: 0.5, delay: Number.NaN, maxDelayMs: -5 } as Faults;
     const wrong = { seed: 'x' as never, faults, fault: {} };
     expect(refusalOf(() => createFaultyBus(wrong))).toMatchObject({
@@ -234,7 +234,7 @@ describe('the options of a faulty bus', () => {
     });
   });
 
-  it('are refused later too, and those before stay in force', async () => {
+  it('wrong options that are set later are refused, and the previous ones stay in force', async () => {
     const broker = createFaultyBus({ seed: 1, faults: { drop: 1 } });
     expect(refusalOf(() => broker.setFaults({ drop: 0, duplicate: 1.5 }))).toMatchObject({
       code: 'options_invalid',

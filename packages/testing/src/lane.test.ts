@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('keeps what is late for longer than a timer lasts until its time has come', () => {
+it('keeps a message whose delay is longer than a timer can last until its time', () => {
   const set = vi.spyOn(globalThis, 'setTimeout');
   const arrived: string[] = [];
   createLane().carry(3_000_000_000, () => arrived.push('late'));

@@ -35,7 +35,7 @@ const connectPacket = generate({
 });
 
 describe('a TCP proxy', () => {
-  it('carries what it is given, and counts whom it lets through', async () => {
+  it('carries bytes both ways, and counts its connections', async () => {
     await using on = await open();
     await on.bus.publish(on.topic, 'x'.repeat(200_000));
     expect(await on.heard.next()).toHaveLength(200_000);
@@ -63,7 +63,7 @@ describe('a TCP proxy', () => {
     expect(await on.heard.next()).toBe('d');
   });
 
-  it('lets only so many bytes a second through', async () => {
+  it('limits the bytes a second', async () => {
     await using on = await open();
     on.wire.throttle(100_000);
     const beginMs = performance.now();
@@ -90,7 +90,7 @@ describe('a TCP proxy', () => {
     late.destroy();
   });
 
-  it('refuses new connections and keeps those there are', async () => {
+  it('refuses new connections and keeps the present ones', async () => {
     await using on = await open();
     on.wire.refuse();
     const refused = dial({ host: '127.0.0.1', port: on.wire.port }).on('error', () => undefined);
@@ -104,7 +104,7 @@ describe('a TCP proxy', () => {
     accepted.destroy();
   });
 
-  it('refuses what can not be, and says what to call instead', async () => {
+  it('refuses impossible options, and says what to call instead', async () => {
     await using on = await open();
     for (const bytes of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, '10' as never]) {
       expect(() => on.wire.throttle(bytes)).toThrow(

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { installVirtualClock } from './virtual-clock.ts';
 
 describe('the virtual clock', () => {
-  it('lets timers go off in the order of their times, each at its own', async () => {
+  it('fires timers in the order of their times, each at its own time', async () => {
     using clock = installVirtualClock({ startMs: 1000 });
     const seen: string[] = [];
     setTimeout(() => seen.push(`late ${Date.now()}`), 300);
@@ -19,7 +19,7 @@ describe('the virtual clock', () => {
     expect(clock.nowMs).toBe(1300);
   });
 
-  it('runs to its end what a timer starts, a file that is read included, before more time passes', async () => {
+  it('runs everything that a timer starts to its end, including a file read, before more time passes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'clock-'));
     const file = join(folder, 'a');
     await writeFile(file, 'x');
@@ -36,7 +36,7 @@ describe('the virtual clock', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('forgets a timer that was cleared, closed or disposed of, and refreshes one', async () => {
+  it('forgets a cleared, closed or disposed timer, and refreshes one', async () => {
     using clock = installVirtualClock();
     let gone = 0;
     const count = (): void => {
@@ -57,7 +57,7 @@ describe('the virtual clock', () => {
     expect(gone).toBe(1);
   });
 
-  it('stops where a condition holds, and says when none did', async () => {
+  it('stops when a condition holds, and reports when it never did', async () => {
     using clock = installVirtualClock({ startMs: 0 });
     let isDone = false;
     setTimeout(() => {
@@ -80,7 +80,7 @@ describe('the virtual clock', () => {
     expect([setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, Date.now, Math.random]).toEqual(before);
   });
 
-  it('clears a timer that was set before it came', async () => {
+  it('clears a timer that was set before the clock was installed', async () => {
     let gone = 0;
     const early = setTimeout(() => {
       gone += 1;
