@@ -1,7 +1,8 @@
+import type { Bus } from '@setpoint/bus';
 import { type Connection, type ConnectOptions, connect } from '@setpoint/client';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { hear } from './heard.ts';
+import { hear, session } from './heard.ts';
 
 const schema = z.object({ threshold: z.number().default(0.5) });
 
@@ -37,4 +38,29 @@ export async function expectLive({ bus }: Pick<LoggedService, 'bus'>): Promise<v
   await heard.subscription.ready;
   await bus.publish('echo', 'said');
   expect(await heard.next()).toBe('said');
+}
+
+/** Publishes a message that its broker answers by hanging up, and proves that it is given up and the next one arrives. */
+export async function expectOnlyLargeGivenUp(service: {
+  readonly bus: Bus;
+  readonly logs: readonly string[];
+  /** A bus of another client: a session that is being closed loses what it had not received yet. */
+  readonly listener: Bus;
+}): Promise<void> {
+  const { bus, logs } = service;
+  await using listener = service.listener;
+  await session(bus, 1);
+  await listener.start();
+  const heard = hear(listener, 'small');
+  await heard.subscription.ready;
+  const large = bus.publish('large', 'x'.repeat(20_000));
+  const small = bus.publish('small', 'x');
+  await expect(large).rejects.toMatchObject({
+    code: 'publish_refused',
+    message: expect.stringContaining('probably over a limit of the broker'),
+  });
+  await small;
+  expect(await heard.next()).toBe('x');
+  await expectLive({ bus });
+  expect(logs.join('\n')).toContain('lost: ');
 }
