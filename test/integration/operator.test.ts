@@ -163,6 +163,26 @@ describe('House-60-Operator: an operator that connects with a URL and a name', (
     expect(await notice).toMatchObject({ overwrittenBy: 'grace' });
   });
 
+  it('is told of an overwritten change also when the other one activated a profile', async () => {
+    await operator.saveProfile('before');
+    const { promise: notice, resolve } = Promise.withResolvers<object>();
+    operator.onOverwritten(resolve);
+    await using other = await connectOperator({ url: broker.url, name: 'grace', prefix: world.prefix });
+    await operator.merge('stt-worker', { vad: { threshold: 0.7 } });
+    expect(await other.activateProfile('before')).toMatchObject({ status: 'applied' });
+    expect(await notice).toMatchObject({ overwrittenBy: 'grace' });
+  });
+
+  it('ends what waits, and refuses what comes later, when its connection is stopped', async () => {
+    await operator.tags('stt-worker');
+    await world.stopAuthority();
+    const waiting = operator.tags('stt-worker');
+    const ended = expect(waiting).rejects.toMatchObject({ code: 'stopped' });
+    await operator.stop();
+    await ended;
+    await expect(operator.tags('stt-worker')).rejects.toMatchObject({ code: 'stopped' });
+  });
+
   it('throws when nobody answers, and names an invalid URL', async () => {
     await world.stopAuthority();
     await using hasty = await connectOperator({ url: broker.url, name: 'ada', prefix: world.prefix, timeoutMs: 100 });

@@ -83,10 +83,11 @@ export function installVirtualClock(options: VirtualClockOptions = {}): VirtualC
       handles.set(handle, timer);
       return handle;
     }) as unknown as typeof setTimeout & typeof setInterval;
-  const clear = (otherwise: (handle: never) => void) => (handle: unknown) => {
+  const clear = (otherwise: (handle: NodeJS.Timeout | undefined) => void) => (handle: unknown) => {
     const timer = typeof handle === 'object' && handle !== null ? handles.get(handle) : undefined;
     if (timer) timers.delete(timer);
-    else otherwise(handle as never);
+    // Not one of this clock's handles: whatever it is, the real function decides.
+    else otherwise(handle as NodeJS.Timeout | undefined);
   };
 
   globalThis.setTimeout = set(false);

@@ -157,6 +157,15 @@ describe('an additional document of the process', () => {
     expect(await faultsOf({ service: 'model', schema: modelSchema, tracking: {} })).toEqual(['/tracking']);
   });
 
+  it('an additional document without a schema is refused, whatever the first one was connected with', async () => {
+    const first = await open({});
+    // @ts-expect-error the types refuse it too
+    await expect(first.open({ service: 'lamp' })).rejects.toMatchObject({
+      code: 'options_invalid',
+      faults: [{ pointer: '/schema', message: 'must be a zod schema (version 4)' }],
+    });
+  });
+
   it('an instance name that is in use on the connection is refused until that document stops', async () => {
     const first = await open();
     await publish(modelOf(1, 'a'));

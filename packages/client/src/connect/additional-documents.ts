@@ -107,6 +107,8 @@ export function additionalOptions<Schema extends z.ZodType>(
     // Messages are numbered per source, so two counters must not share a name.
     sourceName: options.instance,
     ...options,
+    // Also when it is missing, so that it is refused: only the first document may leave it out.
+    schema: options.schema,
     bus: (busOptions) => shareBus(bus, busOptions),
   };
 }

@@ -1,6 +1,7 @@
 import type { Bus } from '@setpoint/bus';
 import { guardTracing, type Tracing, untraced } from '@setpoint/participant';
 import {
+  anyName,
   createEnvelopeWriter,
   createTopics,
   healthType,
@@ -20,9 +21,9 @@ import {
 /** Asks the authority for changes, over MQTT alone. */
 export interface Operator {
   /**
-   * Sends a request and resolves with its result, whatever that is. It waits until the authority is there, and sends
-   * the same request again until it is answered: the authority carries it out once.
-   * @throws SetpointError `no_answer` when nothing came within the time; the request may still be carried out
+   * Sends a request and resolves with its result, also with a refusal. Waits until the authority is there, and repeats
+   * the request under the same id until it is answered: the authority decides it once.
+   * @throws SetpointError `no_answer` when nothing came within the time; the request may still be carried out; `stopped` when the bus is closed
    */
   request(service: string, operation: Operation & OperatorRequestOptions): Promise<Result>;
   /** Calls `listener` when a change of this operator was overwritten by another. Returns a function that ends it. */
@@ -76,19 +77,18 @@ export function createOperator(options: OperatorOptions): Operator {
   const name = parseName(options.name, 'an operator');
   const topics = createTopics(prefix);
   const writer = createEnvelopeWriter({ source: `/operator/${name}`, signer: options.signer, now });
-  const results = new Map<string, Promise<void>>();
   const waiting = new Map<string, Set<(result: Result) => void>>();
+  /** Rejects what waits when the bus is closed. */
+  const closeListeners = new Set<(reason: SetpointError) => void>();
   const noticeListeners = new Set<(notice: Result) => void>();
   const presence = watchPresence(bus, topics.health(authority), now);
 
-  /** One subscription a service, for as long as the bus lives: a notice may come at any time. */
-  function listen(service: string): Promise<void> {
-    const known = results.get(service);
-    if (known) return known;
-    const subscription = bus.subscribe(topics.result(service, name), ({ payload }) => take(payload));
-    results.set(service, subscription.ready);
-    return subscription.ready;
-  }
+  // The results of all services: a notice is published under the service of the change that overwrote.
+  const listening = bus.subscribe(topics.result(anyName, name), ({ payload }) => take(payload)).ready;
+  listening.catch(() => undefined);
+  bus.onStatus(({ kind }) => {
+    if (kind === 'closed') for (const reject of [...closeListeners]) reject(closed());
+  });
 
   function take(payload: Uint8Array): void {
     const opened = tryOpenMessage(resultType, payload, { keys, now: now() });
@@ -98,7 +98,7 @@ export function createOperator(options: OperatorOptions): Operator {
     else for (const settle of waiting.get(id) ?? []) settle(opened.data);
   }
 
-  /** The same id may be asked for twice at once. Returns a function that ends the waiting. */
+  /** Waits for the result of a request; the same id may be requested twice at once. Returns a function that stops waiting. */
   function listenFor(id: string, settle: (result: Result) => void): () => void {
     const all = waiting.get(id) ?? new Set();
     waiting.set(id, all.add(settle));
@@ -109,6 +109,7 @@ export function createOperator(options: OperatorOptions): Operator {
   }
 
   async function ask(data: Request, id: string, traceparent: string | undefined): Promise<Result> {
+    if (bus.status.kind === 'closed') throw closed();
     const { service } = data;
     const { bytes } = writer.seal({ id, type: requestType, subject: service, data, traceparent });
     const topic = topics.request(service);
@@ -119,29 +120,31 @@ export function createOperator(options: OperatorOptions): Operator {
     let endReturns: (() => void) | undefined;
     const { promise: answered, resolve } = Promise.withResolvers<Result>();
     const endWaiting = listenFor(id, resolve);
-    const late = new Promise<never>((_, reject) => {
-      deadline = setTimeout(() => reject(noAnswer(isAsked, authority, timeoutMs)), timeoutMs);
-    });
-    // A publish that fails is tried again by the next round; the deadline tells of it if none succeeds.
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    failed.catch(() => undefined);
+    closeListeners.add(reject);
+    deadline = setTimeout(() => reject(noAnswer(isAsked, authority, timeoutMs)), timeoutMs);
+    // A publish that fails is retried by the next round; the deadline reports it if none succeeds.
     const send = (): void => void bus.publish(topic, bytes).catch(() => undefined);
     const begin = async (): Promise<Result> => {
-      await Promise.all([listen(service), presence.there]);
-      // Whoever asked was told that nothing was, and that stays so.
+      await Promise.all([listening, presence.there]);
+      // The caller was told that nothing was sent, which must stay true.
       if (isOver) return answered;
       isAsked = true;
       send();
       retry = setInterval(send, retryMs);
-      // What was sent before the authority came back from wherever it was has most likely vanished.
+      // A request that was sent while the authority was away has most likely vanished.
       endReturns = presence.onReturn(send);
       return answered;
     };
     try {
-      const result = await Promise.race([begin(), late]);
+      const result = await Promise.race([begin(), failed]);
       return result.original ?? result;
     } finally {
       isOver = true;
       clearInterval(retry);
       clearTimeout(deadline);
+      closeListeners.delete(reject);
       endReturns?.();
       endWaiting();
     }
@@ -170,6 +173,9 @@ export function createOperator(options: OperatorOptions): Operator {
     },
   };
 }
+
+const closed = (): SetpointError =>
+  new SetpointError('stopped', 'the connection of this operator was closed; connect again');
 
 const noAnswer = (isAsked: boolean, authority: string, timeoutMs: number): SetpointError =>
   new SetpointError(

@@ -113,6 +113,7 @@ export interface ChainFault {
   readonly message: string;
 }
 
+/** One place where two documents differ. */
 export interface Difference {
   readonly pointer: Pointer;
   /** Left out when there was no value. */
