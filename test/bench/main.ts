@@ -12,6 +12,7 @@ import { clientSize } from './client-size.ts';
 import { clientStart } from './client-start.ts';
 import { fanOut } from './fan-out.ts';
 import { fileEdit } from './file-edit.ts';
+import { gracefulStop } from './graceful-stop.ts';
 import { findBrokers } from './harness/brokers.ts';
 import type { Measurement } from './harness/measurement.ts';
 import { loadNow, type Row, toMarkdown } from './harness/report.ts';
@@ -23,6 +24,7 @@ import { loadSettings } from './load-settings.ts';
 import { reload } from './reload.ts';
 import { searchSettings } from './search.ts';
 import { sustained } from './sustained.ts';
+import { thousandClients } from './thousand-clients.ts';
 import { validateSettings } from './validate-settings.ts';
 
 // Measures what the promises of speed and size say:
@@ -48,6 +50,8 @@ const measurements: readonly Measurement[] = [
   history,
   searchSettings,
   reload,
+  gracefulStop,
+  thousandClients,
 ];
 
 const { values, positionals } = parseArgs({
