@@ -452,7 +452,7 @@ describe('5. Events', () => {
   it('1.7: a FATAL provider answers only with the default', async () => {
     await publish(3);
     const error = follow(ProviderEvents.Error);
-    await provide({ staleness: { softMs: 150, hardMs: 400 }, boot: { '/vad': 'refuse' } });
+    await provide({ staleness: { softMs: 1000, hardMs: 2000 }, boot: { '/vad': 'refuse' } });
     expect(await error.next()).toMatchObject({ errorCode: 'PROVIDER_FATAL' });
     expect(await client.getNumberDetails('vad.threshold', 0)).toMatchObject({
       value: 0,
