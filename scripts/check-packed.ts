@@ -188,11 +188,26 @@ async function install(folder: string, packed: readonly Packed[], zod: string): 
     packed.filter((each) => !isLoose(each)),
   );
   await writeEntries(folder, 'loose-entries.ts', packed.filter(isLoose));
+  await writeEntries(folder, 'suite-entries.ts', packed, isSuite);
 }
 
-async function writeEntries(folder: string, file: string, packed: readonly Packed[]): Promise<void> {
-  const entries = await Promise.all(packed.map(({ name }) => entriesOf(name, folder)));
-  const lines = entries.flat().map((entry, index) => `export * as entry${index} from '${entry}';\n`);
+/** Suites for adapters run in a test runner alone: they are type-checked and not loaded here. */
+function isSuite(entry: string): boolean {
+  return entry.endsWith('suite');
+}
+
+function isRunnable(entry: string): boolean {
+  return !isSuite(entry);
+}
+
+async function writeEntries(
+  folder: string,
+  file: string,
+  packed: readonly Packed[],
+  isWanted: (entry: string) => boolean = isRunnable,
+): Promise<void> {
+  const entries = (await Promise.all(packed.map(({ name }) => entriesOf(name, folder)))).flat().filter(isWanted);
+  const lines = entries.map((entry, index) => `export * as entry${index} from '${entry}';\n`);
   await writeFile(join(folder, file), lines.join(''));
 }
 
@@ -233,7 +248,10 @@ async function checkTypes(folder: string): Promise<void> {
     await writeFile(join(folder, name), JSON.stringify(project));
     await run({ program: join(bin, 'tsc'), args: ['-p', join(folder, name)] });
   };
-  await check('tsconfig.json', { compilerOptions, files: ['service.ts', 'page.ts', 'inference.ts', 'entries.ts'] });
+  await check('tsconfig.json', {
+    compilerOptions,
+    files: ['service.ts', 'page.ts', 'inference.ts', 'entries.ts', 'suite-entries.ts'],
+  });
   await check('tsconfig.loose.json', {
     compilerOptions: { ...compilerOptions, skipLibCheck: true },
     files: ['loose-entries.ts'],

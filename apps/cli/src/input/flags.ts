@@ -28,10 +28,10 @@ export const environment = [
   'development, production…; decides what defaults the template has',
 ] as const;
 
-const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
-export const param = [
+export const param: readonly [string, string, typeof collect] = [
   '--param <name=value>',
   'a parameter of the template; may be given several times',
   collect,
-] as const;
+];
