@@ -75,7 +75,7 @@ async function askBlank(blank: TemplateParameter, environment: string, terminal:
   return input({ message: blank.description, validate, ...start }, terminal);
 }
 
-/** Ctrl-C at a question is no fault of this program. */
+/** Ctrl-C at a prompt ends the command without an error report. */
 async function untilLeft<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

@@ -4,26 +4,26 @@ import { isKeyFor, isName } from '@setpoint/protocol';
 import type { ApiKey, ApiKeys } from './api-keys.ts';
 import { refuse, refuseMalformed } from './problems.ts';
 
-/** Who asks. */
+/** The caller of an API request, and what it may do. */
 export interface Caller {
-  /** The operator: author and requester of what is asked. */
+  /** The operator: author and requester of its operations. */
   readonly name: string;
-  /** Named by a key, and not by itself. */
+  /** Whether a key proves the name. */
   readonly isKnown: boolean;
-  /** As the engine is told, which judges by it what else a request may touch. */
+  /** The identity by which the engine judges what a request may touch. */
   readonly identity: Identity;
   readonly mayWrite: boolean;
   readonly maySeeAll: boolean;
   maySee(service: string): boolean;
 }
 
-/** Finds out who asks. */
+/** Identifies the caller of a request by its headers. */
 export type Identify = (headers: IncomingHttpHeaders) => Promise<Caller>;
 
-/** The operator of those who say no other name, where everyone is let in. */
+/** The operator name of callers who give none, where no keys are needed. */
 const anyone = 'http';
 
-/** For a loopback host without keys: whoever reaches it is let in, under the name it says. */
+/** For a loopback host without keys: every caller is accepted, under the name that it gives. */
 export const identifyByName: Identify = async (headers) => {
   const name = headers['x-setpoint-operator'] ?? anyone;
   if (typeof name === 'string' && isName(name)) {
@@ -33,7 +33,7 @@ export const identifyByName: Identify = async (headers) => {
   throw refuseMalformed('X-Setpoint-Operator must be a name of 1 to 63 of a–z, 0–9, "_", "-"');
 };
 
-/** For a host that others reach, without keys: nobody is let in. */
+/** For a host that other machines reach, without keys: no caller is accepted. */
 export const identifyNobody =
   (what: string): Identify =>
   async () => {

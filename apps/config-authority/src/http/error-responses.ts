@@ -3,7 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { type HttpProblemBody, HttpRefusal, refuse, refuseMalformed, refuseProblem } from './problems.ts';
 
-/** Answers whatever was thrown as a problem. What is none of the refusals is told to the log, and to nobody else. */
+/** Answers every error as a problem. Errors that are no refusals are only logged, and their reason is not sent. */
 export const answerProblem =
   (logger: Logger) =>
   (cause: FastifyError | HttpRefusal | SetpointError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {

@@ -125,7 +125,7 @@ const open = (document: Json): Json =>
 const meanings: Readonly<Record<number, string>> = {
   304: 'It is what the ETag stands for already.',
   400: 'The request can’t be read; every fault is listed.',
-  401: 'Who asks is not known.',
+  401: 'The caller is not identified.',
   403: 'Not allowed.',
   404: 'There is no such thing.',
   409: 'It conflicts with how things stand.',

@@ -34,7 +34,7 @@ const statuses: Readonly<Record<WireCode, number>> = {
 
 /** What HTTP refuses before the engine is asked, or cannot answer. */
 const httpProblems = {
-  unauthenticated: { status: 401, title: 'Who asks is not known' },
+  unauthenticated: { status: 401, title: 'The caller is not identified' },
   origin_refused: { status: 403, title: 'Not from another site' },
   route_unknown: { status: 404, title: 'Nothing is here' },
   schema_unknown: { status: 404, title: 'The service has no schema' },

@@ -8,7 +8,7 @@ export interface Settings {
   readonly brokerHost: string;
   readonly brokerPort: number;
   readonly configDir: string;
-  /** Rules of the household; undefined: `_rules` in `configDir`. */
+  /** The folder with the rules of the organisation; undefined: `_rules` in `configDir`. */
   readonly rulesDir: string | undefined;
   /** A dotenv file; undefined: `.env` in `configDir`, where there is one. */
   readonly envFile: string | undefined;

@@ -42,7 +42,7 @@ export type OperatorRequestOptions = Pick<
 export interface OperatorOptions {
   /** Started by the caller, and stopped by the caller. */
   readonly bus: Bus;
-  /** Who asks; the author of the changes. */
+  /** The name of the operator: the author of the changes. */
   readonly name: string;
   /** @default "" */
   readonly prefix?: string;

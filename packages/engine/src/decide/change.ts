@@ -51,7 +51,7 @@ export interface DecideOptions {
   readonly draft?: StoredDraft | undefined;
   /** Where references into other services lead. @default nowhere */
   readonly findService?: FindService | undefined;
-  /** What the household decides about the service. @default `defaultPolicy` */
+  /** The policy of the organisation for the service. @default `defaultPolicy` */
   readonly policy?: ServicePolicy | undefined;
   /** Asked besides those that are always asked. @default none */
   readonly rules?: RuleSet | undefined;

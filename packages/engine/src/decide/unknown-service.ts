@@ -8,7 +8,7 @@ const shownNames = 10;
 
 /**
  * Why a request is refused that must not make a service; undefined where there is one, or a schema or a running instance
- * says that there will be. Names those that who asks may see.
+ * says that there will be. Names only services that the requester may see.
  */
 export function refuseUnknownService(
   state: ServiceState,

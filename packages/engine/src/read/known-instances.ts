@@ -8,7 +8,7 @@ const maxDetailLength = 300;
 /** Places that wait for a restart, of one instance. */
 const maxPlaces = 10;
 
-/** Those that who asks may know of, sorted by name, from one name on. */
+/** The instances that the requester may see, sorted by name, starting after a name. */
 export function pageOfInstances(
   instances: readonly InstanceState[],
   { of: service, after = '', limit = defaultInstances }: Extract<Request, { op: 'instances' }>,

@@ -16,7 +16,7 @@ export interface AssessContext extends ValidationRules {
   readonly otherServices: OtherServices;
   /** Did somebody say it, or does it come from the schema's defaults? */
   isGiven(pointer: Pointer): boolean;
-  /** Also tells what is no fault and to be known all the same. */
+  /** Also returns findings of the severity "info". */
   readonly isThorough: boolean;
 }
 

@@ -5,8 +5,8 @@ import type { ValueRule } from './value-rules.ts';
 import { type Kind, kindOf } from './walk-values.ts';
 
 /**
- * What rules that look at one value at a time say of a document, in one walk. A section that the same rules had nothing
- * to say of is not looked into again until something in it changes; `remembered` tells who asks and how.
+ * Runs the rules that judge one value at a time over a document, in one walk. A section in which the same rules found
+ * nothing is skipped until something in it changes; `remembered` identifies the rules and the kind of check.
  */
 export function checkValues(
   rules: readonly ValueRule[],

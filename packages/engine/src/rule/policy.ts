@@ -3,7 +3,7 @@ import { parseYamlFile } from '../layer/yaml-file.ts';
 import { type CompiledSchema, compileSchema } from '../schema/schema.ts';
 import { placeFault, validate } from '../schema/validate.ts';
 
-/** What a household decides about its services, besides their configuration. */
+/** The policies of an organisation for its services. */
 export interface Policies {
   of(service: string): ServicePolicy;
   readonly retention: Retention;

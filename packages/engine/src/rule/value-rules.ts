@@ -184,7 +184,7 @@ export const valueRules: readonly ValueRule[] = [
   },
 ];
 
-/** Asked only by a validation: what is no fault, and to be known all the same. */
+/** Findings that are useful although nothing is wrong; only for validations. */
 export const infoRules: readonly ValueRule[] = [
   {
     id: 'best_practice/equals-default',

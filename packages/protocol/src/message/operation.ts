@@ -232,7 +232,7 @@ export const choices: Readonly<Record<string, { readonly names: readonly string[
   explain: { names: ['version', 'tag', 'at'], isNeeded: false },
 };
 
-/** Returns what the shapes can't express; undefined when there is no fault. */
+/** Returns what the shapes can't express; undefined for a valid operation. */
 export function findContradiction(operation: Readonly<Record<string, unknown>>): string | undefined {
   const choice = choices[String(operation.op)];
   if (!choice) return undefined;

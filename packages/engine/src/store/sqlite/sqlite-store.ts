@@ -270,7 +270,7 @@ class SqliteStore implements Store {
     return counts;
   }
 
-  /** Who asks while one is being written gets that one. */
+  /** The backup that is being written: a second request meanwhile gets the same one. */
   backup(): Promise<Backup> {
     this.#backup ??= this.#backUp().finally(() => {
       this.#backup = undefined;
