@@ -27,6 +27,7 @@ export function splitSignature(message: Uint8Array): SplitMessage {
   if (message[message.length - 2] !== quote) return { signed: message, signature: undefined };
   const match = tailPattern.exec(tailAsLatin1(message, longestTail));
   if (!match) return { signed: message, signature: undefined };
+  // Both groups of the pattern take part in every match.
   const [whole, keyId, encoded] = match as unknown as [string, string, string];
   const decoded = fromBase64Url(encoded);
   // The last character of 86 carries four bits that mean nothing: only one spelling of a signature is accepted.

@@ -54,6 +54,7 @@ const nowhere = 'there is no such place';
 function find(holder: Holder, pointer: Pointer): Spot | undefined {
   const tokens = parsePointer(pointer);
   if (tokens.length > maxDepth || tokens.includes('__proto__')) return undefined;
+  // A holder is an object with the one member `document`; the type of a container allows any name.
   let spot: Spot = { parent: holder as unknown as Container, key: 'document' };
   for (const key of tokens) {
     const parent = read(spot);

@@ -30,6 +30,7 @@ export function packSources(layers: readonly Layer[], schema: CompiledSchema | u
   known.set(layers, packed);
   const before = packed.get(schema ?? noSchema);
   if (before) return before;
+  // Packed layers and schemas hold JSON alone; their interfaces have no index signature that says so.
   const content = { layers: layers.map(packLayer), schema: schema?.schema ?? null } as unknown as JsonObject;
   const fresh = { digest: digestOf(content), content };
   packed.set(schema ?? noSchema, fresh);
@@ -78,6 +79,7 @@ export const unpackSources = (content: JsonObject, present?: CompiledSchema): Un
  * @throws SetpointError `store_damaged`
  */
 export function unpackLayers({ layers }: JsonObject): readonly Layer[] {
+  // Only `packSources` writes this member.
   if (Array.isArray(layers)) return (layers as unknown as PackedLayer[]).map(unpackLayer);
   throw new SetpointError('store_damaged', 'the sources of a version are not what was stored; restore a backup');
 }

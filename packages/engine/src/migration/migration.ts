@@ -50,6 +50,7 @@ export function createMigration(schema: JsonObject, migrate: Migrate | undefined
 
 function readRenames(value: JsonValue | undefined): Rename[] {
   if (value === undefined) return [];
+  // `isRename` has checked every item, which the type of a JSON list can't remember.
   if (Array.isArray(value) && value.every(isRename)) return value as unknown as Rename[];
   const detail = '"x-renames" must be a list of { "from": "/old", "to": "/new" } with the same number of "*" in both';
   throw new SetpointError('document_invalid', `not a schema that can be followed: ${detail}`);

@@ -48,6 +48,7 @@ export async function parseRuleFile(content: string, file: string): Promise<Pars
   if (faults.length === 0) {
     // CEL is a large part of all that the engine loads; most have no rules in it.
     const { createCelRule } = await import('./cel-rule.ts');
+    // The document has no fault by the schema of rule files.
     for (const [i, rule] of (document.rules as unknown as CelRule[]).entries()) {
       try {
         rules.push(createCelRule(rule));
