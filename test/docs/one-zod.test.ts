@@ -18,6 +18,7 @@ it('Client-17-One-Zod: what is imported asks for the zod of the project, and pro
   expect(manifests.map(({ name, dependencies, peerDependencies }) => [name, dependencies?.zod, peerDependencies?.zod]))
     // The bus knows nothing of schemas.
     .toEqual([
+      ['@setpoint/authoring', undefined, '^4.3.0'],
       ['@setpoint/bus', undefined, undefined],
       ['@setpoint/client', undefined, '^4.3.0'],
       ['@setpoint/config-authority', '^4.3.0', undefined],

@@ -51,6 +51,7 @@ beforeAll(async () => {
         noUnusedParameters: false,
         // The root does not depend on these, so they are not in its node_modules.
         paths: {
+          '@setpoint/authoring': [join(root, 'packages/authoring/src/index.ts')],
           '@setpoint/openfeature': [join(root, 'packages/openfeature/src/index.ts')],
           '@setpoint/participant': [join(root, 'packages/participant/src/index.ts')],
         },

@@ -65,6 +65,9 @@ const usageCodes = [
   'url_invalid',
   'tls_invalid',
   'topic_invalid',
+  'template_unreadable',
+  'template_unknown',
+  'parameter_invalid',
 ];
 
 export interface Failure {
@@ -91,4 +94,4 @@ export function toFailure(cause: unknown): Failure {
 
 /** By name, so that a usage error is told without loading the packages that these classes come from. */
 const isCoded = (cause: unknown): cause is Error & { code: string } =>
-  cause instanceof Error && (cause.name === 'SetpointError' || cause.name === 'BusError');
+  cause instanceof Error && ['SetpointError', 'BusError', 'TemplateError'].includes(cause.name);

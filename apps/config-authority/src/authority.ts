@@ -1,3 +1,4 @@
+import { authoring } from '@setpoint/authoring';
 import type { Bus, BusOptions } from '@setpoint/bus';
 import {
   type ContractRegistry,
@@ -147,6 +148,7 @@ async function openEngine({ store, id, now, maxEnvelopeBytes }: AuthorityOptions
     ...(id !== undefined && { id }),
     ...(now !== undefined && { now }),
     ...(maxEnvelopeBytes !== undefined && { maxEnvelopeBytes }),
+    authoring,
     contracts,
     instances: () => tracker.instances(),
     policies: () => inForce.policies,

@@ -552,3 +552,20 @@ describe('the audit', () => {
     expect(audit[2]?.result).toMatchObject({ status: 'applied', version: 1 });
   });
 });
+
+it.each([
+  ['export', { op: 'export', format: 'yaml' }],
+  ['import', { op: 'import', text: 'a: 1', format: 'yaml' }],
+  ['preview a schema', { op: 'preview_schema', schema: {} }],
+] as const)('refuses to %s when it was opened without authoring', async (operation, request) => {
+  const engine = await createEngine({ store: createMemoryStore() });
+  await engine.request({ service: 'vad', author: 'ann', op: 'merge', patch: { a: 1 } }, 'r-1', { requester: 'ann' });
+  const result = await engine.request({ service: 'vad', author: 'ann', ...request }, 'r-2', { requester: 'ann' });
+  expect(result).toMatchObject({
+    status: 'rejected',
+    problem: {
+      code: 'request_malformed',
+      detail: `this authority does not ${operation}: its engine was opened without authoring`,
+    },
+  });
+});

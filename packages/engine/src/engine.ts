@@ -7,6 +7,7 @@ import {
   type Result,
 } from '@setpoint/protocol';
 import { authorise, type Identity } from './access.ts';
+import type { Authoring } from './authoring.ts';
 import { type ContractRegistry, createContractRegistry } from './contract-registry.ts';
 import type { InstanceState } from './convergence.ts';
 import { type BatchContext, checkMerge, type DecidedWork, type Work } from './decide/batch.ts';
@@ -69,6 +70,8 @@ export interface EngineOptions {
   readonly policies?: () => Policies | undefined;
   /** Rules besides the schema; asked at every decision, undefined for none. @default none */
   readonly rules?: () => RuleSet | undefined;
+  /** Carries out exports, imports, fixes and previews; `@setpoint/authoring` has one. @default these are refused */
+  readonly authoring?: Authoring | undefined;
 }
 
 /** Room in an envelope for what is not the document: names, pointers of secrets, reason, signature. */
@@ -86,7 +89,7 @@ const dayMs = 86_400_000;
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { store, id = 'config-authority', now = Date.now, maxEnvelopeBytes = defaultMaxEnvelopeBytes } = options;
-  const { contracts = createContractRegistry(), instances = () => [] } = options;
+  const { contracts = createContractRegistry(), instances = () => [], authoring } = options;
   const policies = (): Policies => options.policies?.() ?? defaultPolicies;
   const states = await loadServiceStates(store, contracts);
   const dependents = createDependents();
@@ -102,6 +105,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     policy: policies().of(service),
     rules: options.rules?.() ?? noRules,
     otherServices: createOtherServices(names, stateOf, policies()),
+    authoring,
   });
 
   const writes = createWriteQueue({
@@ -133,6 +137,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return {
       store,
       identity,
+      authoring,
       now: now(),
       states: states.existing,
       instances,

@@ -379,31 +379,6 @@ describe('looking back', () => {
   });
 });
 
-describe('what is exported', () => {
-  it.each(['yaml', 'json', 'kubernetes', 'compose', 'dotenv', 'tfvars'])('as %s shows no secret', async (format) => {
-    const { found } = await ask('stt', { op: 'export', format });
-    expect(found?.text).toContain('0.5');
-    expect(found?.text).not.toContain(secret);
-  });
-
-  it('comes back as the same document, the present secret kept', async () => {
-    for (const format of ['yaml', 'json']) {
-      const { found } = await ask('stt', { op: 'export', format });
-      expect(await ask('stt', { op: 'import', text: found?.text, format })).toMatchObject({ status: 'unchanged' });
-      const edited = found?.text?.replace('0.5', '0.25');
-      expect(await ask('stt', { op: 'import', text: edited, format })).toMatchObject({ changed: ['/threshold'] });
-      expect(valuesOf('stt')).toEqual({ threshold: 0.25, model: 'tiny', password: secret });
-      await set({ threshold: 0.5 });
-    }
-  });
-
-  it('is refused where it keeps a secret that is not there', async () => {
-    const { found } = await ask('stt', { op: 'export', format: 'yaml' });
-    const { status, problem } = await ask('tts', { op: 'import', text: found?.text, format: 'yaml' });
-    expect([status, problem?.errors?.map(({ pointer }) => pointer)]).toEqual(['rejected', ['/password']]);
-  });
-});
-
 it('says of a setting that changes nothing that it came with the present version', async () => {
   await ask('stt', { op: 'merge', patch: { model: 'tiny' } }, 'bob');
   const { found } = await ask('stt', { op: 'explain', pointer: '/model' });

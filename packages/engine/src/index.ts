@@ -1,4 +1,13 @@
 export type { Identity } from './access.ts';
+export type {
+  Authoring,
+  ExportSource,
+  FixOptions,
+  FixProposal,
+  MigrationSubject,
+  ParsedImport,
+  PresentDocument,
+} from './authoring.ts';
 export type { ContractRegistry } from './contract-registry.ts';
 export { createContractRegistry } from './contract-registry.ts';
 export type { ConvergenceTracker, InstanceState } from './convergence.ts';

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
+import { parseTemplate } from '@setpoint/authoring/template';
 import { describe, expect, it } from 'vitest';
 import { askAnswers, type GivenAnswers } from './init-questions.ts';
-import { parseTemplate } from './template.ts';
 
 const templates = [
   parseTemplate('first', 'description: One.\nparameters: []\nfiles: [{ from: a, to: a }]\n'),

@@ -1,6 +1,6 @@
+import { defaultOf, readBlank, type Template, type TemplateParameter, wanted } from '@setpoint/authoring/template';
 import { isName } from '@setpoint/protocol';
 import { CommandError } from '../exit-codes.ts';
-import { defaultOf, readBlank, type Template, type TemplateParameter, wanted } from './template.ts';
 
 /** What `init` has to know. */
 export interface InitAnswers {

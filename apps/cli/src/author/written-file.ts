@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { FilledFile } from '@setpoint/authoring/template';
 import { CommandError } from '../exit-codes.ts';
-import type { FilledFile } from './template.ts';
 
 /** Undefined where there is no such file. */
 export async function readIfThere(path: string): Promise<string | undefined> {

@@ -24,7 +24,10 @@ interface DocsOptions extends SchemaOptions {
 export async function docs(service: string, options: DocsOptions, context: Context): Promise<ExitCode> {
   const asked = await readSchema(service, options, context);
   if ('refusal' in asked) return conclude(asked.refusal, context);
-  const { compileSchema, describeSettings, writeDocs } = await import('@setpoint/engine/author');
+  const [{ compileSchema }, { describeSettings, writeDocs }] = await Promise.all([
+    import('@setpoint/engine'),
+    import('@setpoint/authoring'),
+  ]);
   const rows = describeSettings(compileSchema(asked.schema));
   const explanation = options.file === undefined ? await explain(service, context) : undefined;
   return printOrWrite(writeDocs(service, rows, explanation), { service, settings: rows }, options, context);

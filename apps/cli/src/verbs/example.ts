@@ -25,7 +25,10 @@ export async function example(service: string, options: ExampleOptions, context:
   parseName(service, 'a service');
   const asked = await readSchema(service, options, context);
   if ('refusal' in asked) return conclude(asked.refusal, context);
-  const { compileSchema, writeExample } = await import('@setpoint/engine/author');
+  const [{ compileSchema }, { writeExample }] = await Promise.all([
+    import('@setpoint/engine'),
+    import('@setpoint/authoring'),
+  ]);
   const text = writeExample(service, compileSchema(asked.schema));
   return printOrWrite(text, { service, example: text }, options, context);
 }

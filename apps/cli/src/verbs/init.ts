@@ -1,8 +1,14 @@
 import { join } from 'node:path';
+import {
+  fillBlanks,
+  fillTemplate,
+  findTemplate,
+  ownTemplates,
+  readTemplates,
+  type TemplateSubject,
+} from '@setpoint/authoring/template';
 import { parseName } from '@setpoint/protocol';
 import { askAnswers, confirmReplacing, isAtTerminal } from '../author/init-questions.ts';
-import { fillBlanks, type TemplateSubject } from '../author/template.ts';
-import { fillTemplate, findTemplate, ownTemplates, readTemplates } from '../author/template-folder.ts';
 import { findOthers, writeFiles } from '../author/written-file.ts';
 import type { Context } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
-import { fillBlanks, type Template } from '../author/template.ts';
-import { fillTemplate, findTemplate, ownTemplates, readTemplates } from '../author/template-folder.ts';
+import {
+  fillBlanks,
+  fillTemplate,
+  findTemplate,
+  ownTemplates,
+  readTemplates,
+  type Template,
+} from '@setpoint/authoring/template';
 import { writeFiles } from '../author/written-file.ts';
 import type { Context } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';

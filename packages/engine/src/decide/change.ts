@@ -1,5 +1,6 @@
 import type { Problem, Request, Result, Rewrite } from '@setpoint/protocol';
 import type { Identity } from '../access.ts';
+import type { Authoring } from '../authoring.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { FindService } from '../layer/references.ts';
 import type { ServicePolicy } from '../rule/policy.ts';
@@ -57,6 +58,8 @@ export interface DecideOptions {
   readonly rules?: RuleSet | undefined;
   /** The other services, as they stand. @default none */
   readonly otherServices?: OtherServices | undefined;
+  /** Reads imports and proposes fixes. @default none */
+  readonly authoring?: Authoring | undefined;
 }
 
 export interface Decision {

@@ -389,7 +389,7 @@ describe('a secret', () => {
     fc.constant({ op: 'rollback', toVersion: 1 }),
   );
 
-  it('Secret-01-Nowhere: is in no answer, problem, log, difference, explanation, export, search or notice', async () => {
+  it('Secret-01-Nowhere: is in no answer, problem, log, difference, explanation, search or notice', async () => {
     const counts = { applied: 0, rejected: 0, notices: 0 };
     await fc.assert(
       fc.asyncProperty(
@@ -419,9 +419,6 @@ describe('a secret', () => {
           for (const from of sides) told.push(await ask({ op: 'diff', from, to: earlier }));
           for (const op of ['log', 'blame', 'tags', 'drafts', 'show', 'explain']) told.push(await ask({ op }));
           for (const op of ['show', 'explain']) told.push(await ask({ op, version: earlier }));
-          for (const format of ['yaml', 'json', 'kubernetes', 'compose', 'dotenv', 'tfvars']) {
-            told.push(await ask({ op: 'export', format }));
-          }
           for (const text of ['secret', 'key', 'db']) told.push(await ask({ op: 'search', text }, 'config-authority'));
           told.push(await ask({ op: 'history' }, 'config-authority'));
           expect(JSON.stringify(told)).not.toContain('secret-');

@@ -699,27 +699,6 @@ describe('what rules find', () => {
   });
 });
 
-describe('a validation that asks for a fix', () => {
-  it('gets what would mend the document, and nothing is changed', () => {
-    const request = { op: 'validate', fix: true, patch: { treshold: '0.7' } };
-    const { result, state } = ask(loaded, request);
-    expect(result).toMatchObject({
-      status: 'rejected',
-      problem: { code: 'document_invalid' },
-      fix: {
-        patch: [
-          { op: 'move', from: '/treshold', path: '/threshold' },
-          { op: 'replace', path: '/threshold', value: 0.7 },
-        ],
-        complete: true,
-        remaining: [],
-      },
-    });
-    expect(state).toBe(loaded);
-    expect(ask(loaded, { ...request, fix: false }).result.fix).toBeUndefined();
-  });
-});
-
 describe('a schema that has other names', () => {
   const renaming = compileSchema({
     type: 'object',

@@ -93,7 +93,8 @@ function rewrite(state: ServiceState, request: RewriteRequest, options: DecideOp
     const refusal = reject(state, options, proposed.problem);
     const { problem, invalid } = proposed;
     if (request.op !== 'validate' || !request.fix || !invalid) return refusal;
-    return { ...refusal, result: { ...refusal.result, ...findFix({ problem, invalid }, request, present.values) } };
+    const fix = findFix({ problem, invalid }, request, present.values, options.authoring);
+    return { ...refusal, result: { ...refusal.result, ...fix } };
   }
   return request.op === 'validate'
     ? answerValidation(proposed, overrides, request, rewriting)
@@ -128,6 +129,7 @@ function findTarget({ state, request, options, resolveWith, present }: Rewriting
     isSecret: secretTest(state),
     secrets: state.latest ? secretPlaces(state, state.latest.snapshot) : [],
     maxDocumentBytes: options.maxDocumentBytes,
+    authoring: options.authoring,
   });
   // References, and settings that an argument hides, stay as they are written as long as they are seen unchanged.
   const isAsSeen = isMerge(request) || present.values === present.settable;

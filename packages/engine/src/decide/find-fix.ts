@@ -1,5 +1,5 @@
 import type { Fault, JsonObject, Problem, Result } from '@setpoint/protocol';
-import { proposeFix } from '../fix/propose-fix.ts';
+import type { Authoring } from '../authoring.ts';
 import { assess, documentsAround } from '../rule/assess.ts';
 import { type Invalid, maxFaults } from './propose.ts';
 import type { RewriteRequest } from './target.ts';
@@ -14,13 +14,14 @@ export function findFix(
   { problem, invalid: { document, faults, context } }: InvalidDocument,
   request: Extract<RewriteRequest, { op: 'validate' }>,
   before: JsonObject,
+  authoring: Authoring | undefined,
 ): Pick<Result, 'fix' | 'problem'> {
   const { own, contracts, isSecret, rules, service } = context;
   const schema = own ?? contracts[0]?.schema;
-  if (!schema) return {};
+  if (!schema || !authoring) return {};
   const check = (mended: JsonObject): readonly Fault[] => assess(mended, { ...context, isThorough: false }).faults;
   const withheld: Fault[] = [];
-  const proposal = proposeFix(document, faults, schema, {
+  const proposal = authoring.proposeFix(document, faults, schema, {
     clamp: request.fix === 'clamp',
     isSecret,
     check,

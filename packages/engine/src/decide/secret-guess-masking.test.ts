@@ -114,33 +114,4 @@ describe('Secret-04-No-Guess: whoever may only read', () => {
       restartRequired: ['/api/key'],
     });
   });
-
-  it.each<[string, JsonObject]>([
-    ['renames it', { 'x-renames': [{ from: '/api/key', to: '/plain' }] }],
-    ['renames what is around it', { 'x-renames': [{ from: '/api', to: '/plain' }] }],
-    ['does not mark it', { properties: { api: { properties: { key: { type: 'string' } } } } }],
-    ['demands what it is not', { properties: { api: { properties: { key: { const: 'other', pattern: '^x' } } } } }],
-  ])('learns nothing by the preview of a schema that %s', async (_, next) => {
-    const preview = async (key: string) => {
-      const ask = await open([layer('yaml_file', { api: { key, url: 'here' } })]);
-      return (await ask({ op: 'preview_schema', schema: next })).found?.preview;
-    };
-    const first = await preview('hunter22');
-    expect(first?.after).toBeDefined();
-    expect(first).toEqual(await preview('xylophone'));
-    expect(JSON.stringify(first)).not.toContain('hunter');
-  });
-
-  it('learns nothing by a schema that looks at a secret to judge another setting', async () => {
-    const judging = {
-      if: { properties: { api: { properties: { key: { pattern: '^h' } } } } },
-      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
-      then: { required: ['other'] },
-    };
-    const preview = async (key: string) => {
-      const ask = await open([layer('yaml_file', { api: { key } })]);
-      return (await ask({ op: 'preview_schema', schema: judging })).found?.preview;
-    };
-    expect(await preview('hunter22')).toEqual(await preview('xylophone'));
-  });
 });

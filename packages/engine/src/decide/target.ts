@@ -11,9 +11,9 @@ import {
   type Rewrite,
   readPointer,
 } from '@setpoint/protocol';
+import { type Authoring, withoutAuthoring } from '../authoring.ts';
 import { applyJsonPatch } from '../document/json-patch.ts';
 import { createWithinTest } from '../document/overlap.ts';
-import { parseImport } from '../export/parse-import.ts';
 import { type Override, readMergePatch, readSetting, writeSettings } from '../layer/overrides.ts';
 import type { SecretTest } from '../schema/redact.ts';
 import type { StoredDraft, VersionRecord } from '../store/store.ts';
@@ -41,6 +41,7 @@ export interface TargetOptions {
   readonly draft: StoredDraft | undefined;
   /** Bytes of the document as JSON. */
   readonly maxDocumentBytes: number;
+  readonly authoring?: Authoring | undefined;
 }
 
 export function targetOf(request: RewriteRequest, options: TargetOptions): Target {
@@ -65,9 +66,10 @@ export function targetOf(request: RewriteRequest, options: TargetOptions): Targe
 
 function importTarget(
   { text, format }: Extract<Request, { op: 'import' }>,
-  { overrides, resolve, secrets }: TargetOptions,
+  { overrides, resolve, secrets, authoring }: TargetOptions,
 ): Target {
-  const parsed = parseImport(text, format, { values: resolve(overrides), secrets });
+  if (!authoring) return { problem: withoutAuthoring('import') };
+  const parsed = authoring.parseImport(text, format, { values: resolve(overrides), secrets });
   if ('values' in parsed) return { target: parsed.values, pinned: [] };
   return { problem: createProblem('document_invalid', 'the text to import is not a document; mend it', parsed.faults) };
 }

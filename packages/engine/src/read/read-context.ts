@@ -8,6 +8,7 @@ import {
   type Result,
 } from '@setpoint/protocol';
 import type { Identity } from '../access.ts';
+import type { Authoring } from '../authoring.ts';
 import type { InstanceState } from '../convergence.ts';
 import type { FindService } from '../layer/references.ts';
 import type { ServiceState } from '../service-state.ts';
@@ -42,6 +43,8 @@ export type Read<Op extends ReadRequest['op']> = Extract<ReadRequest, { op: Op }
 export interface ReadContext {
   readonly store: Store;
   readonly identity: Identity;
+  /** Writes exports and previews schemas; undefined where the engine has none. */
+  readonly authoring: Authoring | undefined;
   /** Unix time in milliseconds. */
   readonly now: number;
   /** Every service that exists. */

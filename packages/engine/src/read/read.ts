@@ -7,9 +7,8 @@ import {
   SetpointError,
 } from '@setpoint/protocol';
 import { authorise, mayRead } from '../access.ts';
-import { exportDocument } from '../export/export-document.ts';
-import { redactDocument } from '../export/redacted-document.ts';
-import { previewMigration } from '../migration/preview.ts';
+import { withoutAuthoring } from '../authoring.ts';
+import { redactDocument } from '../schema/redact-document.ts';
 import { compileSchema } from '../schema/schema.ts';
 import {
   answer,
@@ -118,19 +117,21 @@ async function readService(state: ServiceState, request: ServiceRead, context: R
     case 'preview_schema':
       return previewSchema(state, request.schema, context);
     case 'export': {
+      if (!context.authoring) return { problem: withoutAuthoring('export') };
       const { values } = latest.snapshot;
       const secrets = secretPlaces(state, latest.snapshot);
       const explanation = explainNow(state, '', context);
       const source = { service, values, secrets, explanation, stamp: latest.snapshot, now: context.now };
-      return found({ text: exportDocument(source, request.format), secrets });
+      return found({ text: context.authoring.exportDocument(source, request.format), secrets });
     }
   }
 }
 
-function previewSchema(state: ServiceState, schema: JsonObject, { findService }: ReadContext): ReadOutcome {
+function previewSchema(state: ServiceState, schema: JsonObject, { findService, authoring }: ReadContext): ReadOutcome {
+  if (!authoring) return { problem: withoutAuthoring('preview a schema') };
   try {
     const subject = { ...state, layers: baseLayers(state), isSecret: secretTest(state), findService };
-    return found({ preview: previewMigration(subject, compileSchema(schema)) });
+    return found({ preview: authoring.previewMigration(subject, compileSchema(schema)) });
   } catch (cause) {
     if (!(cause instanceof SetpointError)) throw cause;
     return { problem: createProblem('document_invalid', cause.message, cause.faults) };

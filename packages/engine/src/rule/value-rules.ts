@@ -1,5 +1,5 @@
 import { isEqualJson, isJsonObject, type JsonValue, mask } from '@setpoint/protocol';
-import { isUnit, readQuantity } from '../fix/quantity.ts';
+import { isUnit, readQuantity } from './quantity.ts';
 import type { Level, RuleContext, Severity } from './rule.ts';
 import type { Kind, Spot } from './walk-values.ts';
 
