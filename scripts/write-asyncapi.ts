@@ -6,7 +6,8 @@ import { type MessageType, messageSchemas } from '@setpoint/protocol';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { envelopeSchema } from '../packages/protocol/src/envelope/envelope.ts';
-import { jsonObject } from '../packages/protocol/src/message/fields.ts';
+import { fault, jsonObject, problem } from '../packages/protocol/src/message/fields.ts';
+import { foundContent } from '../packages/protocol/src/message/result.ts';
 
 type Json = Record<string, unknown>;
 
@@ -210,10 +211,14 @@ const signature: Json = {
   description: 'Always the last member: the key id, a dot, and the Ed25519 signature in base64url.',
 };
 
+/** Parts that several messages have are described once. */
+const sharedParts: Readonly<Record<string, z.ZodType>> = { Fault: fault, Problem: problem, Found: foundContent };
+
 function createSchemas(): Json {
   const registry = z.registry<{ id: string }>();
   registry.add(envelopeSchema, { id: 'Envelope' });
   for (const type of types) registry.add(messageSchemas[type], { id: nameOf(type) });
+  for (const [id, part] of Object.entries(sharedParts)) registry.add(part, { id });
   const { schemas } = z.toJSONSchema(registry, {
     // Readers ignore members that they do not know.
     io: 'input',
@@ -227,6 +232,7 @@ function createSchemas(): Json {
   const envelope = withoutIds(schemas.Envelope);
   return {
     ...fromEntries(types, (type) => [nameOf(type), withoutIds(schemas[nameOf(type)])]),
+    ...fromEntries(Object.keys(sharedParts), (id) => [id, withoutIds(schemas[id])]),
     Envelope: {
       ...envelope,
       properties: { ...(envelope.properties as Json), data: { type: 'object' }, signature },

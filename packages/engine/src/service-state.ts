@@ -5,6 +5,7 @@ import {
   type Problem,
   type Result,
   type ResultStatus,
+  type ResultWith,
   type Snapshot,
 } from '@setpoint/protocol';
 import { leavesOf } from './document/leaf-settings.ts';
@@ -110,13 +111,21 @@ export function secretPlaces(
 const isEmpty = (value: JsonValue): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
-/** An answer about the service as it stands. */
-export function answer(
+/** What a result of a status says besides where the service stands. */
+type MembersOf<Status extends ResultStatus> = Omit<
+  ResultWith<Status>,
+  'status' | 'service' | 'epoch' | 'version' | 'digest' | keyof ResultLists
+> &
+  Partial<ResultLists>;
+type ResultLists = Pick<Result, 'changed' | 'restartRequired' | 'warnings'>;
+
+/** The answer to a request: where the service stands, and `rest`. */
+export function answer<Status extends ResultStatus>(
   state: ServiceState,
   epoch: number,
-  status: ResultStatus,
-  rest: Partial<Omit<Result, 'status' | 'service'>> = {},
-): Result {
+  status: Status,
+  ...[rest]: Record<string, never> extends MembersOf<Status> ? [MembersOf<Status>?] : [MembersOf<Status>]
+): ResultWith<Status> {
   const stamp = state.latest?.snapshot;
   return {
     status,
@@ -128,5 +137,6 @@ export function answer(
     restartRequired: [],
     warnings: [],
     ...rest,
-  };
+    // `rest` has what this status asks for; TypeScript does not follow that through the spread of a generic type.
+  } as ResultWith<Status>;
 }

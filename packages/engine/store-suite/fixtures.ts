@@ -1,5 +1,8 @@
 import type { AuditEntry, Bookmark, Commit, Override, StoredSources, VersionRecord } from '@setpoint/engine';
-import type { Result, ResultStatus } from '@setpoint/protocol';
+import { createProblem, type Result } from '@setpoint/protocol';
+
+/** The statuses of answers that stores keep in these tests. */
+export type EntryStatus = 'applied' | 'unchanged' | 'rejected' | 'denied';
 
 /** The clock of the suite, in milliseconds. */
 export const clock = (): number => 1_790_000_000_900;
@@ -46,11 +49,11 @@ export function commit(service: string, version: number, choices: CommitChoices 
 }
 
 /** An answer to be kept about a service that stays at `version`. */
-export function answer(service: string, version: number, status: ResultStatus, requestId?: string): Commit {
+export function answer(service: string, version: number, status: EntryStatus, requestId?: string): Commit {
   return { service, expected: version, audit: entry(service, version, status, requestId) };
 }
 
-export function entry(service: string, version: number, status: ResultStatus, requestId?: string): AuditEntry {
+export function entry(service: string, version: number, status: EntryStatus, requestId?: string): AuditEntry {
   return {
     at: '2026-09-21T14:13:20.900Z',
     service,
@@ -63,9 +66,8 @@ export function entry(service: string, version: number, status: ResultStatus, re
   };
 }
 
-export function resultOf(service: string, version: number, status: ResultStatus): Result {
-  return {
-    status,
+export function resultOf(service: string, version: number, status: EntryStatus): Result {
+  const base = {
     service,
     epoch: 1_790_000_000,
     version,
@@ -74,6 +76,9 @@ export function resultOf(service: string, version: number, status: ResultStatus)
     restartRequired: [],
     warnings: [],
   };
+  return status === 'rejected' || status === 'denied'
+    ? { ...base, status, problem: createProblem('document_invalid', 'so it is') }
+    : { ...base, status };
 }
 
 const made = { author: 'alice', reason: 'because', at: '2026-09-21T14:13:20.900Z' };

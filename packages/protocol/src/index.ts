@@ -65,7 +65,20 @@ export type {
 export { layerNames } from './message/read-results.ts';
 export type { Request, RequestOptions } from './message/request.ts';
 export { requestType } from './message/request.ts';
-export type { Fix, LogEntry, Result, ResultStatus } from './message/result.ts';
+export type {
+  AppliedResult,
+  ConflictResult,
+  DuplicateResult,
+  Fix,
+  FoundResult,
+  LogEntry,
+  RefusedResult,
+  Result,
+  ResultBase,
+  ResultStatus,
+  ResultWith,
+  ValidResult,
+} from './message/result.ts';
 export { resultType } from './message/result.ts';
 export type { Snapshot } from './message/snapshot.ts';
 export { mask, snapshotType } from './message/snapshot.ts';

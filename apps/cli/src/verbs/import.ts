@@ -1,3 +1,4 @@
+import type { Problem } from '@setpoint/protocol';
 import { ask, conclude } from '../connection/ask.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -24,10 +25,9 @@ async function importService(service: string, options: ImportOptions, context: C
   const text = await readTextFile(file);
   const format = file.endsWith('.json') ? 'json' : 'yaml';
   const result = await ask(service, { op: 'import', text, format, ...changeOptions(options) }, context);
-  return conclude({ ...result, ...(result.problem && { problem: placeFaults(result.problem, file) }) }, context);
+  const isRejected = result.status === 'rejected' || result.status === 'denied';
+  return conclude(isRejected ? { ...result, problem: placeFaults(result.problem, file) } : result, context);
 }
-
-type Problem = NonNullable<Awaited<ReturnType<typeof ask>>['problem']>;
 
 /** The authority gives lines of a text whose name it does not know. */
 const placeFaults = (problem: Problem, file: string): Problem => ({

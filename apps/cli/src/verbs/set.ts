@@ -62,8 +62,9 @@ export async function set(
   return conclude(withAdvice(result), context);
 }
 
-function withAdvice({ problem, ...result }: Result): Result {
-  if (problem?.code !== 'service_unknown') return { ...result, ...(problem && { problem }) };
+function withAdvice(result: Result): Result {
+  const { problem } = result;
+  if (result.status !== 'rejected' || problem?.code !== 'service_unknown') return result;
   const detail = `${problem.detail}${problem.detail.endsWith('?') ? '' : '.'} To make one of this name, add --create`;
   return { ...result, problem: { ...problem, detail } };
 }

@@ -1,10 +1,11 @@
-import type { Result, Stamp } from '@setpoint/protocol';
+import type { Stamp } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ServedAuthority } from './api-context.ts';
 import { entityTag, expectedVersion } from './entity-tag.ts';
 import { apiSchemas } from './fields.ts';
-import { perform, type ServiceOperation } from './perform.ts';
+import { type Performed, perform, type ServiceOperation } from './perform.ts';
+import type { ResultBody } from './response-schemas.ts';
 
 interface ChangeQuery {
   readonly reason?: string;
@@ -53,7 +54,7 @@ export async function change(
   request: FastifyRequest,
   reply: FastifyReply,
   operation: ServiceOperation,
-): Promise<Result> {
+): Promise<ResultBody> {
   const { query, headers } = request as ChangeRequest;
   const why = reasonOf(request as ChangeRequest);
   const present = authority.engine.current(operation.service)?.snapshot;
@@ -82,8 +83,19 @@ function reasonOf({ query, headers }: ChangeRequest): string | undefined {
 }
 
 /** Leaves out the members that the OpenAPI document does not describe. */
-export function toBody({ problem: _, original: __, found: ___, log: ____, diff: _____, ...rest }: Result): Result {
-  return rest;
+export function toBody(result: Performed): ResultBody {
+  const { status, service, epoch, version, digest, changed, restartRequired, warnings, services } = result;
+  return {
+    status,
+    service,
+    epoch,
+    version,
+    ...(digest !== undefined && { digest }),
+    changed,
+    restartRequired,
+    warnings,
+    ...(services && { services }),
+  };
 }
 
 /** Changes a bookmark (tag, profile or draft), which makes no version by itself. */
@@ -92,7 +104,7 @@ export async function changeBookmark(
   request: FastifyRequest,
   reply: FastifyReply,
   operation: ServiceOperation,
-): Promise<Result> {
+): Promise<ResultBody> {
   const why = reasonOf(request as ChangeRequest);
   return toBody(await perform(authority, request, reply, { ...operation, ...(why !== undefined && { reason: why }) }));
 }

@@ -5,6 +5,7 @@ import {
   type Operation,
   type RequestOptions,
   type Result,
+  type ResultWith,
   requestType,
 } from '@setpoint/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -17,6 +18,9 @@ export type ServiceOperation = Operation & { readonly service: string } & Partia
     Omit<RequestOptions, 'author' | 'service'>
   >;
 
+/** A result that is no refusal. */
+export type Performed = ResultWith<'applied' | 'unchanged' | 'valid' | 'found'>;
+
 /**
  * Performs an operation in the name of the caller and under the id of the HTTP request. The same id again gets the first
  * result, with the header `idempotent-replayed`.
@@ -27,7 +31,7 @@ export async function perform(
   request: FastifyRequest,
   reply: FastifyReply,
   operation: ServiceOperation,
-): Promise<Result> {
+): Promise<Performed> {
   const { engine, idempotencyKeys } = authority;
   const { name, identity } = request.caller;
   const { success, data, error } = messageSchemas[requestType].safeParse({ ...operation, author: name });
@@ -38,10 +42,12 @@ export async function perform(
   // A read always gets the present result, whatever its id was used for.
   if (!isReadOperation(data) && idempotencyKeys.isReused(request.id, { ...data })) throw refuseReuse();
   const answer = await authority.perform(data, request.id, identity, traceparentOf(request));
-  const result = answer.status === 'duplicate' ? replay(answer, operation, reply) : answer;
-  if (result.status === 'rejected' || result.status === 'denied' || result.status === 'conflict') {
+  const result = answer.status === 'duplicate' ? replay(answer.original, operation, reply) : answer;
+  if (result.problem) {
     throw refusalOf(result, request, engine.current(operation.service)?.snapshot);
   }
+  // A first result is never a duplicate itself.
+  if (result.status === 'duplicate') throw refuseReuse();
   return result;
 }
 
@@ -57,20 +63,20 @@ const refuseReuse = (): Error =>
   );
 
 /** The first result under this id, if it was for the same service; results for others are not disclosed. */
-function replay({ original }: Result, { service }: ServiceOperation, reply: FastifyReply): Result {
-  if (original?.service !== service) throw refuseReuse();
+function replay(original: Result, { service }: ServiceOperation, reply: FastifyReply): Result {
+  if (original.service !== service) throw refuseReuse();
   reply.header('idempotent-replayed', 'true');
   return original;
 }
 
 /** A version conflict of a conditional request is a failed precondition, also when it is detected by the engine. */
 function refusalOf(
-  result: Result,
+  result: ResultWith<'rejected' | 'denied' | 'conflict'>,
   { headers }: FastifyRequest,
   present: Parameters<typeof refusePrecondition>[0],
 ): Error {
   const header = headers['if-match'] === undefined ? 'If-None-Match' : 'If-Match';
   const isConditional = headers['if-match'] !== undefined || headers['if-none-match'] !== undefined;
-  const isConflict = result.problem?.code === 'version_conflict';
+  const isConflict = result.problem.code === 'version_conflict';
   return isConflict && isConditional ? refusePrecondition(present, header) : refuseResult(result);
 }

@@ -1,11 +1,13 @@
-import { createProblem, type Result, SetpointError, type WireCode, wireCodes } from '@setpoint/protocol';
+import { createProblem, type ResultWith, SetpointError, type WireCode, wireCodes } from '@setpoint/protocol';
 import Fastify from 'fastify';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { answerProblem } from './error-responses.ts';
 import { refuseProblem, refuseResult } from './problems.ts';
 
-const resultOf = (status: Result['status'], code?: WireCode): Result => ({
+type Refused = ResultWith<'rejected' | 'denied' | 'conflict'>;
+
+const resultOf = (status: Refused['status'], code: WireCode): Refused => ({
   status,
   service: 'lamp',
   epoch: 1,
@@ -13,11 +15,11 @@ const resultOf = (status: Result['status'], code?: WireCode): Result => ({
   changed: [],
   restartRequired: [],
   warnings: [],
-  ...(code && { problem: createProblem(code, 'so it is') }),
+  problem: createProblem(code, 'so it is'),
 });
 
 describe('a refusal of the engine', () => {
-  it.each<[Result, number, string]>([
+  it.each<[Refused, number, string]>([
     [resultOf('rejected', 'document_invalid'), 422, 'document_invalid'],
     [resultOf('rejected', 'service_unknown'), 404, 'service_unknown'],
     [resultOf('rejected', 'reject_restart_required'), 409, 'reject_restart_required'],
@@ -26,7 +28,6 @@ describe('a refusal of the engine', () => {
     [resultOf('rejected', 'store_unavailable'), 503, 'store_unavailable'],
     [resultOf('denied', 'access_denied'), 403, 'access_denied'],
     [resultOf('conflict', 'version_conflict'), 409, 'version_conflict'],
-    [resultOf('conflict'), 409, 'version_conflict'],
   ])('%j has its HTTP status', (result, status, code) => {
     const { refusal, headers } = refuseResult(result);
     expect(refusal).toMatchObject({ status, code });

@@ -1,4 +1,4 @@
-import { createProblem, type Fault, type Fix, type Problem, type Result, type WireCode } from '@setpoint/protocol';
+import { createProblem, type Fault, type Fix, type Problem, type ResultWith, type WireCode } from '@setpoint/protocol';
 
 /** Which status a refusal of the engine has. */
 const statuses: Readonly<Record<WireCode, number>> = {
@@ -105,9 +105,9 @@ export const refuseService = (service: string): HttpRefusal =>
 const retryAfterSeconds = '1';
 
 /** What the engine refused. */
-export function refuseResult({ status, problem, version, service, fix }: Result): HttpRefusal {
-  const told = problem ?? createProblem('version_conflict', `${service} is at version ${version}`);
-  const refusal = toRefusal(told);
+export function refuseResult(result: ResultWith<'rejected' | 'denied' | 'conflict'>): HttpRefusal {
+  const { status, problem, fix } = result;
+  const refusal = toRefusal(problem);
   // Whatever it is that stands against it, these statuses of a result have one meaning each.
   const meant = status === 'denied' ? 403 : status === 'conflict' ? 409 : refusal.status;
   const headers = meant === 503 ? { headers: { 'retry-after': retryAfterSeconds } } : {};

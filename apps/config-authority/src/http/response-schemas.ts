@@ -13,13 +13,14 @@ import {
   layerNames,
   type Pointer,
   type Profile,
-  type Result,
+  type ResultBase,
   type SearchHit,
   type Tag,
   wireCodes,
 } from '@setpoint/protocol';
 import { z } from 'zod';
 import { apiSchemas, count, digest, jsonObject, jsonValue, name, version } from './fields.ts';
+import type { Performed } from './perform.ts';
 import { type HttpProblemBody, httpCodes } from './problems.ts';
 
 // The schemas of responses. They describe what is sent; nothing is parsed with them, so casts can hide no bad input.
@@ -60,10 +61,15 @@ const resultMembers = {
   changed: z.array(z.string()),
   restartRequired: z.array(z.string()),
   warnings: z.array(fault),
-  fix: fix.exactOptional(),
   services: z.record(z.string(), count).exactOptional(),
 };
-export const result: z.ZodType<Result> = z.object(resultMembers).register(apiSchemas, {
+/** What is sent of a result that is no refusal. */
+export type ResultBody = ResultBase & {
+  readonly status: Performed['status'];
+  readonly services?: Readonly<Record<string, number>>;
+};
+
+export const result: z.ZodType<ResultBody> = z.object(resultMembers).register(apiSchemas, {
   id: 'Result',
   description: 'What became of a change, and where the service stands after it.',
 });

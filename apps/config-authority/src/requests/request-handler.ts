@@ -10,6 +10,7 @@ import {
   type KeyRing,
   openEnvelope,
   openMessage,
+  type Problem,
   parseName,
   type Request,
   type Result,
@@ -17,6 +18,7 @@ import {
   resultType,
   SetpointError,
   type Topics,
+  type WireCode,
 } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import type { TracedRequests } from './traced-requests.ts';
@@ -141,7 +143,7 @@ function requesterOf({ source }: Envelope): string {
   return parseName(name, 'an operator');
 }
 
-function standing(engine: Engine, service: string, status: 'denied' | 'rejected', problem: Result['problem']): Result {
+function standing(engine: Engine, service: string, status: 'denied' | 'rejected', problem: Problem): Result {
   const stamp = isName(service) ? engine.current(service)?.snapshot : undefined;
   return {
     status,
@@ -151,28 +153,48 @@ function standing(engine: Engine, service: string, status: 'denied' | 'rejected'
     changed: [],
     restartRequired: [],
     warnings: [],
-    ...(problem && { problem }),
+    problem,
   };
 }
 
 /** Characters. */
 const maxDetailLength = 1000;
 
-/** Without the lists that make an answer large; what was read can't be told at all. */
+/** Leaves out the lists that make an answer large. What was read is left out altogether. */
 function shorten(result: Result, why: string): Result {
-  const { changed, restartRequired, problem, original, log: _, diff: __, found: ___, fix: ____, ...rest } = result;
-  const isRead = result.status === 'found';
-  const fewer = isRead ? createProblem('message_too_large', `${why}; ask for less`) : problem;
-  return {
-    ...rest,
-    status: isRead ? 'rejected' : result.status,
+  const { service, epoch, version, digest, changed, restartRequired } = result;
+  const base = {
+    service,
+    epoch,
+    version,
+    ...(digest !== undefined && { digest }),
     changed: changed.length > 0 ? [''] : [],
     restartRequired: restartRequired.length > 0 ? [''] : [],
     warnings: [{ pointer: '', message: `the answer was too large, and is told without its lists: ${why}` }],
-    ...(fewer && { problem: createProblem(fewer.code, fewer.detail.slice(0, maxDetailLength)) }),
-    ...(original && { original: shorten(original, why) }),
   };
+  switch (result.status) {
+    case 'applied':
+    case 'unchanged':
+      return { ...base, status: result.status, ...(result.services && { services: result.services }) };
+    case 'valid':
+      return { ...base, status: 'valid' };
+    case 'found':
+      return { ...base, status: 'rejected', problem: withoutFaults('message_too_large', `${why}; ask for less`) };
+    case 'rejected':
+    case 'denied':
+      return { ...base, status: result.status, problem: withoutFaults(result.problem.code, result.problem.detail) };
+    case 'conflict': {
+      const { problem, overwrittenBy } = result;
+      const by = overwrittenBy === undefined ? {} : { overwrittenBy };
+      return { ...base, ...by, status: 'conflict', problem: withoutFaults(problem.code, problem.detail) };
+    }
+    case 'duplicate':
+      return { ...base, status: 'duplicate', original: shorten(result.original, why) };
+  }
 }
+
+const withoutFaults = (code: WireCode, detail: string): Problem =>
+  createProblem(code, detail.slice(0, maxDetailLength));
 
 function attempt<T>(open: () => T): T | undefined {
   try {

@@ -3,6 +3,7 @@ import { createMemoryBroker, type MemoryBroker } from '@setpoint/bus/memory';
 import {
   createEnvelopeWriter,
   createKeyRing,
+  createProblem,
   createSigner,
   createSigningKey,
   type Envelope,
@@ -10,6 +11,7 @@ import {
   openMessage,
   type Request,
   type Result,
+  type ResultBase,
   type Signer,
   trustedKeyOf,
 } from '@setpoint/protocol';
@@ -40,14 +42,19 @@ async function open(options: Partial<OperatorOptions> = {}) {
   return createOperator({ bus: await startBus(), name: 'ann', ...options });
 }
 
-const result = (rest: Partial<Result> = {}): Result => ({
-  status: 'applied',
+const base = {
   service: 'vad',
   epoch: 7,
   version: 2,
   changed: [],
   restartRequired: [],
   warnings: [],
+} as const;
+const result = (rest: Partial<ResultBase> = {}): Result => ({ ...base, status: 'applied', ...rest });
+const conflict = (rest: { readonly overwrittenBy?: string } = {}): Result => ({
+  ...base,
+  status: 'conflict',
+  problem: createProblem('version_conflict', 'it is at another version'),
   ...rest,
 });
 
@@ -111,7 +118,7 @@ describe('a request', () => {
       expectedVersion: 1,
       reason: 'quieter room',
     });
-    await authority.answer(envelope.id, result({ status: 'conflict' }));
+    await authority.answer(envelope.id, conflict());
     expect(await asking).toMatchObject({ status: 'conflict' });
   });
 
@@ -173,7 +180,7 @@ describe('a request', () => {
     await authority.say('ready');
     const asking = (await open()).request('vad', merge);
     const { envelope } = await authority.requests.next();
-    await authority.answer(envelope.id, result({ status: 'duplicate', version: 9, original: result({ version: 3 }) }));
+    await authority.answer(envelope.id, { ...base, status: 'duplicate', version: 9, original: result({ version: 3 }) });
     expect(await asking).toEqual(result({ version: 3 }));
   });
 
@@ -299,13 +306,13 @@ describe('a notice', () => {
     operator.onNotice(({ overwrittenBy }) => void notices.push(`two: ${overwrittenBy}`));
     const asking = operator.request('vad', merge);
     const { envelope } = await authority.requests.next();
-    await authority.answer(envelope.id, result({ status: 'conflict', overwrittenBy: 'bob' }));
+    await authority.answer(envelope.id, conflict({ overwrittenBy: 'bob' }));
     await authority.answer(envelope.id, result());
     expect((await asking).status).toBe('applied');
     expect(notices).toEqual(['one: bob', 'two: bob']);
     end();
     const next = operator.request('vad', merge);
-    await authority.answer(envelope.id, result({ status: 'conflict', overwrittenBy: 'eve' }));
+    await authority.answer(envelope.id, conflict({ overwrittenBy: 'eve' }));
     await authority.answer((await authority.requests.next()).envelope.id, result());
     await next;
     expect(notices).toEqual(['one: bob', 'two: bob', 'two: eve']);

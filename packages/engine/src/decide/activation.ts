@@ -1,4 +1,4 @@
-import { createProblem, type Fault, type Request, type Result } from '@setpoint/protocol';
+import { createProblem, type Fault, type Problem, type Request, type Result } from '@setpoint/protocol';
 import { authorise, type Identity, mayRead } from '../access.ts';
 import { answer, type ServiceState } from '../service-state.ts';
 import type { Store, VersionRecord } from '../store/store.ts';
@@ -40,8 +40,8 @@ export async function decideActivation(
   { request, identity }: ActivationChange,
   { store, pending, optionsFor, stateOf }: ActivationContext,
 ): Promise<Activation> {
-  const refuse = (status: 'denied' | 'rejected', problem: Result['problem']): Activation => ({
-    result: answer(state, store.epoch, status, problem && { problem }),
+  const refuse = (status: 'denied' | 'rejected', problem: Problem): Activation => ({
+    result: answer(state, store.epoch, status, { problem }),
     activated: [],
   });
   const denied = authorise(identity, request);

@@ -74,6 +74,19 @@ function notice(
   });
   const detail = `${later.requester} changed ${contested.join(', ')} within ${conflictWindowMs / 1000} s of your change; use expectedVersion to be asked first`;
   const problem = createProblem('overwritten', detail);
-  const result: Result = { ...applied, status: 'conflict', problem, diff, overwrittenBy: later.requester };
+  const { service, epoch, version, digest, changed, restartRequired, warnings } = applied;
+  const result: Result = {
+    status: 'conflict',
+    service,
+    epoch,
+    version,
+    ...(digest !== undefined && { digest }),
+    changed,
+    restartRequired,
+    warnings,
+    problem,
+    diff,
+    overwrittenBy: later.requester,
+  };
   return { requester: earlier.requester, requestId: earlier.requestId, result };
 }

@@ -1,4 +1,4 @@
-import type { Fault, Problem, Result } from '@setpoint/protocol';
+import type { Fault, Problem, Result, ResultWith } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import { packSources } from '../layer/packed-sources.ts';
 import { answer, type ServiceState } from '../service-state.ts';
@@ -28,7 +28,7 @@ export function describeChange(
   record: VersionRecord,
   before: ServiceState,
   warnings: readonly Fault[],
-): Partial<Result> {
+): Pick<Result, 'changed' | 'restartRequired' | 'warnings'> {
   const isUnchecked = !before.schema && before.contracts.length === 0;
   return {
     changed: record.changed,
@@ -42,8 +42,14 @@ const uncheckedWarning: Fault = {
   message: 'nothing was checked: the service has no schema file and no running instance that announced one',
 };
 
-export const reject = (state: ServiceState, options: DecideOptions, problem: Problem): Decision =>
-  refuse(state, options, 'rejected', problem);
+export const reject = (
+  state: ServiceState,
+  { epoch }: DecideOptions,
+  problem: Problem,
+): Decision & { readonly result: ResultWith<'rejected'> } => ({
+  result: answer(state, epoch, 'rejected', { problem }),
+  state,
+});
 
 export const refuse = (
   state: ServiceState,

@@ -1,4 +1,4 @@
-import type { Fault, JsonObject, Problem, Result } from '@setpoint/protocol';
+import type { Fault, Fix, JsonObject, Problem } from '@setpoint/protocol';
 import type { Authoring } from '../authoring.ts';
 import { assess, documentsAround } from '../rule/assess.ts';
 import { type Invalid, maxFaults } from './propose.ts';
@@ -15,7 +15,7 @@ export function findFix(
   request: Extract<RewriteRequest, { op: 'validate' }>,
   before: JsonObject,
   authoring: Authoring | undefined,
-): Pick<Result, 'fix' | 'problem'> {
+): { readonly fix?: Fix; readonly problem?: Problem } {
   const { own, contracts, isSecret, rules, service } = context;
   const schema = own ?? contracts[0]?.schema;
   if (!schema || !authoring) return {};

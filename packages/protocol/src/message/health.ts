@@ -40,9 +40,13 @@ export const healthEvents = [
 ] as const;
 export type HealthEvent = (typeof healthEvents)[number];
 
+/** Where the running document came from: nowhere yet, the broker, the last good file, or the schema's defaults. */
+export const configOrigins = ['none', 'live', 'cache', 'defaults'] as const;
+export type ConfigOrigin = (typeof configOrigins)[number];
+
 /** What runs now, and the newest seen with what became of it. */
 export interface ConfigReport {
-  readonly source: 'none' | 'live' | 'cache' | 'defaults';
+  readonly source: ConfigOrigin;
   readonly epoch?: number;
   readonly version?: number;
   readonly digest?: Digest;
@@ -69,7 +73,7 @@ export interface ApplyAttempt {
 export const healthType = 'setpoint.health.v1';
 
 const configReport = z.object({
-  source: z.enum(['none', 'live', 'cache', 'defaults']),
+  source: z.enum(configOrigins),
   epoch: version.exactOptional(),
   version: version.exactOptional(),
   digest: digest.exactOptional(),

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Pointer } from '../pointer.ts';
 import type { Fault } from '../problem.ts';
-import type { InstanceStanding } from './convergence.ts';
-import type { ConfigReport, Health } from './health.ts';
+import { type InstanceStanding, instanceStandings } from './convergence.ts';
+import { count, fault, jsonObject, name, pointer, version } from './fields.ts';
+import { type ConfigReport, configOrigins, type Health, healthEvents, healthStates } from './health.ts';
 
 /** The layers of a document, highest precedence first. */
 export const layerNames = [
@@ -158,4 +160,104 @@ export interface Found {
   /** With `backup`: its name in the folder of backups, and its size. */
   readonly file?: string;
   readonly bytes?: number;
+}
+
+const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
+
+/**
+ * Checks what a read found. Members that a newer authority adds are kept, so that a program that prints the whole result
+ * prints them.
+ */
+export function createFoundSchema(): z.ZodType<Found> {
+  const layerValue = {
+    layer: z.enum(layerNames),
+    value: jsonValue,
+    file: z.string().exactOptional(),
+    line: count.exactOptional(),
+    name: z.string().exactOptional(),
+    author: z.string().exactOptional(),
+    version: count.exactOptional(),
+    at: z.string().exactOptional(),
+    reason: z.string().exactOptional(),
+  };
+  const explanation: z.ZodType<Explanation> = z.looseObject({
+    ...layerValue,
+    pointer,
+    hot: z.boolean(),
+    secret: z.boolean(),
+    description: z.string().exactOptional(),
+    beneath: z.array(z.looseObject(layerValue)),
+  });
+  const made = { author: z.string(), reason: z.string() };
+  const blame: z.ZodType<Blame> = z.looseObject({ ...made, pointer, version, committedAt: z.string() });
+  const tag: z.ZodType<Tag> = z.looseObject({ ...made, service: name, tag: z.string(), version, at: z.string() });
+  const draft: z.ZodType<DraftSummary> = z.looseObject({
+    ...made,
+    service: name,
+    draft: z.string(),
+    base: count,
+    at: z.string(),
+  });
+  const profile: z.ZodType<Profile> = z.looseObject({
+    ...made,
+    profile: z.string(),
+    services: z.record(name, version),
+    at: z.string(),
+  });
+  const hit: z.ZodType<SearchHit> = z.looseObject({
+    service: name,
+    pointer,
+    value: jsonValue,
+    score: z.number(),
+    description: z.string().exactOptional(),
+  });
+  const instance: z.ZodType<KnownInstance> = z.looseObject({
+    instance: z.string(),
+    service: z.string(),
+    ok: z.boolean(),
+    state: z.enum(healthStates),
+    event: z.enum(healthEvents),
+    startedAt: z.string(),
+    source: z.enum(configOrigins).exactOptional(),
+    epoch: count.exactOptional(),
+    version: count.exactOptional(),
+    appliedAt: z.string().exactOptional(),
+    pendingRestart: z.array(pointer).exactOptional(),
+    silent: z.boolean(),
+    standing: z.enum(instanceStandings).nullable(),
+    since: z.string().nullable(),
+    detail: z.string().exactOptional(),
+  });
+  const difference: z.ZodType<Difference> = z.looseObject({
+    pointer,
+    before: jsonValue.exactOptional(),
+    after: jsonValue.exactOptional(),
+  });
+  const preview: z.ZodType<SchemaPreview> = z.looseObject({
+    before: jsonObject,
+    after: jsonObject,
+    changed: z.array(difference),
+    faults: z.array(fault),
+    brokenInstances: z.array(z.string()),
+    warnings: z.array(fault),
+  });
+  return z.looseObject({
+    document: jsonObject.exactOptional(),
+    secrets: z.array(pointer).exactOptional(),
+    restartRequired: z.array(pointer).exactOptional(),
+    explanation: z.array(explanation).exactOptional(),
+    blame: z.array(blame).exactOptional(),
+    tags: z.array(tag).exactOptional(),
+    drafts: z.array(draft).exactOptional(),
+    profiles: z.array(profile).exactOptional(),
+    hits: z.array(hit).exactOptional(),
+    instances: z.array(instance).exactOptional(),
+    verified: count.exactOptional(),
+    faults: z.array(z.looseObject({ service: z.string(), version: count, message: z.string() })).exactOptional(),
+    text: z.string().exactOptional(),
+    schema: jsonObject.nullable().exactOptional(),
+    preview: preview.exactOptional(),
+    file: z.string().exactOptional(),
+    bytes: count.exactOptional(),
+  });
 }

@@ -125,6 +125,8 @@ export async function addDocumentRoutes(app: ApiScope, { authority }: ApiContext
       if (!engine.current(service) && !engine.problems().has(service)) throw refuseService(service);
       const reloaded = await reload(service);
       if (reloaded.problem) throw refuseResult(reloaded);
+      if (reloaded.status === 'duplicate')
+        throw new Error('a reload has no id, so it is never answered as a duplicate');
       return toBody(reloaded);
     },
   );
