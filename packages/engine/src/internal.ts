@@ -9,5 +9,4 @@ export { runWithin } from './rule/time-limit.ts';
 export { redactDifference, redactValue, type SecretTest } from './schema/redact.ts';
 export { redactDocument } from './schema/redact-document.ts';
 export type { Shape } from './schema/shape.ts';
-export { findNearName } from './schema/unknown-keys.ts';
 export { validate } from './schema/validate.ts';

@@ -1,6 +1,6 @@
 import type { CompiledSchema, FixOptions, FixProposal } from '@setpoint/engine';
 import type { SecretTest, Shape } from '@setpoint/engine/internal';
-import { applyJsonPatch, createSecretFinder, findNearName } from '@setpoint/engine/internal';
+import { applyJsonPatch, createSecretFinder } from '@setpoint/engine/internal';
 import {
   appendToken,
   type Fault,
@@ -14,6 +14,7 @@ import {
   parsePointer,
   readPointer,
 } from '@setpoint/protocol';
+import { findNearName } from '@setpoint/protocol/internal';
 import { findKnownPlaces } from './known-places.ts';
 import { repairsOf } from './repairs.ts';
 import { askRule } from './rule-fix.ts';

@@ -1,5 +1,6 @@
-import { convert, findNearName, readQuantity, unitOfName } from '@setpoint/engine/internal';
+import { convert, readQuantity, unitOfName } from '@setpoint/engine/internal';
 import { isEqualJson, isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
+import { findNearName } from '@setpoint/protocol/internal';
 
 /** What a schema says about a value that it refuses. */
 export interface Wanted {

@@ -1,4 +1,4 @@
-import leven from 'leven';
+import { findNearName } from '@setpoint/protocol/internal';
 
 /**
  * The rules that the options of `connect`, of messaging and of its calls are checked by. A rule is a function and not a
@@ -114,18 +114,4 @@ export function reportUnknownNames(
     const near = findNearName(name, names);
     onFault(`${prefix}${name}`, near === undefined ? 'is no option' : `is no option; did you mean ${near}?`);
   }
-}
-
-/** Longer names are not compared: that would take long, and they are not misspelt options. */
-const maxComparedLength = 100;
-
-/** Returns the name that `text` most likely is a misspelling of. */
-export function findNearName(text: string, names: readonly string[]): string | undefined {
-  if (text.length > maxComparedLength) return undefined;
-  const maxDistance = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
-  const key = text.toLowerCase();
-  const [best] = names
-    .map((name) => ({ name, distance: leven(key, name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= maxDistance && best.distance < text.length ? best.name : undefined;
 }

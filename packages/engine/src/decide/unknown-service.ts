@@ -1,7 +1,7 @@
 import { createProblem, type Problem } from '@setpoint/protocol';
+import { findNearName } from '@setpoint/protocol/internal';
 import { type Identity, mayRead } from '../access.ts';
 import type { OtherServices } from '../rule/rule.ts';
-import { findNearName } from '../schema/unknown-keys.ts';
 import { isDeleted, type ServiceState, schemasOf } from '../service-state.ts';
 
 const shownNames = 10;

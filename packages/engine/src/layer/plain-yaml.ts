@@ -3,8 +3,8 @@ import type { Placed, PlacedScalar, PlacedSection } from './source-positions.ts'
 
 /**
  * Reads a text of the plainest YAML: block sections and lists, words, numbers and quoted lines. Undefined for a text
- * that has anything else in it, or anything wrong, which is for the library to read; it takes a few hundred times as
- * long, which is felt in texts of a megabyte.
+ * that has anything else in it, or anything wrong: the library reads those. A file of 1 MB loads five times as fast this
+ * way. Bench row: 8 load of a file of 1 MB.
  */
 export function readPlainYaml(text: string, file: string): PlacedSection | undefined {
   if (strange.test(text)) return undefined;

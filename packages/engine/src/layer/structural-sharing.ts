@@ -2,8 +2,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protoco
 import type { Layer } from './layer.ts';
 
 /**
- * The layers as they were read, with every section that says what it said before being the same object as before: what
- * is known of a section is known by its identity, and most of a file that was edited was not.
+ * The layers as they were read, with every section that is equal to the one before being the same object: a section that
+ * was found valid is known by its identity. Bench row: 8 load of a file of 1 MB, again.
  */
 export const shareLayers = (before: readonly Layer[], after: readonly Layer[]): Layer[] =>
   after.map((layer) => {

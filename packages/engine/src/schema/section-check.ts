@@ -1,7 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@setpoint/protocol';
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
 
-/** Knows the sections of large documents that are valid, so that only those that have changed are looked at again. */
+/**
+ * Knows the sections of large documents that are valid, so that only those that have changed are validated again. Bench
+ * row: 8 load of a file of 1 MB, validation.
+ */
 export interface SectionCheck {
   /**
    * Is the document valid, by what is known and by looking at the rest? False where it can't say. A section is known by

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
 import { createShape } from './shape.ts';
-import { findNearName, findUnknownKeys } from './unknown-keys.ts';
+import { findUnknownKeys } from './unknown-keys.ts';
 
 const shapes = (...schemas: JsonObject[]) => schemas.map((schema) => createShape(schema, true));
 const unknown = (schema: JsonObject, document: JsonObject): string[] =>
@@ -69,23 +69,5 @@ describe('findUnknownKeys', () => {
 
   it('is open where one of several schemas is', () => {
     expect(findUnknownKeys(shapes({ properties: { a: {} } }, { additionalProperties: true }), { b: 1 })).toEqual([]);
-  });
-});
-
-describe('findNearName', () => {
-  it.each([
-    ['treshold', ['gain', 'threshold'], 'threshold'],
-    ['THRESHOLD', ['threshold'], 'threshold'],
-    ['sampelRate', ['sampleRateHz', 'sampleRate'], 'sampleRate'],
-    ['ab', ['abc'], 'abc'],
-    ['ab', ['xyz'], undefined],
-    ['x', ['y'], undefined],
-    ['x', ['xy'], undefined],
-    ['', ['a'], undefined],
-    ['colour', ['threshold'], undefined],
-    ['a', [], undefined],
-    ['a'.repeat(101), ['a'.repeat(102)], undefined],
-  ])('%s among %j: %s', (text, names, near) => {
-    expect(findNearName(text, names)).toBe(near);
   });
 });

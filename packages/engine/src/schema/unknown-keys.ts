@@ -6,7 +6,7 @@ import {
   type JsonValue,
   type Pointer,
 } from '@setpoint/protocol';
-import leven from 'leven';
+import { findNearName } from '@setpoint/protocol/internal';
 import type { Shape } from './shape.ts';
 
 /**
@@ -67,17 +67,3 @@ function unknownKey(pointer: Pointer, key: string, shapes: readonly Shape[]): Fa
     ...(near !== undefined && { suggestion: near }),
   };
 }
-
-/** The name closest to `text`, where it is close enough to be a slip. */
-export function findNearName(text: string, names: readonly string[]): string | undefined {
-  const slip = text.length <= 3 ? 1 : Math.max(2, Math.floor(text.length / 3));
-  if (text.length > maxNameLength) return undefined;
-  const key = text.toLowerCase();
-  const [best] = names
-    .map((name) => ({ name, distance: leven(key, name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= slip && best.distance < text.length ? best.name : undefined;
-}
-
-/** Longer texts are no slips of a name, and to compare them would take long. */
-const maxNameLength = 100;

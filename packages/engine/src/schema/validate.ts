@@ -1,11 +1,12 @@
 import { appendToken, type Fault, isWithin, type JsonObject, type JsonValue, type Pointer } from '@setpoint/protocol';
+import { findNearName } from '@setpoint/protocol/internal';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { Place } from '../layer/layer.ts';
 import { hideSecrets } from '../rule/hide-secrets.ts';
 import { redactFault, type SecretTest } from './redact.ts';
 import type { CompiledSchema } from './schema.ts';
 import { expandSchemas, schemasBelow } from './schema-walk.ts';
-import { findNearName, findUnknownKeys } from './unknown-keys.ts';
+import { findUnknownKeys } from './unknown-keys.ts';
 
 /** The schema that an instance runs with. */
 export interface LiveContract {
