@@ -184,6 +184,13 @@ export const requirements: Readonly<Record<string, string>> = {
   'House-13-Awaited-Outcome':
     'The promise of messenger.publish has the outcome in the end, whether or not the message had to wait for a connection.',
 
+  'Isolation-01-Many-Services':
+    'A start and a broker that comes back empty publish the snapshots of 1,000 and more services, and requests are answered meanwhile.',
+  'Isolation-02-Snapshot-Watched':
+    'A snapshot that somebody overwrites or clears while the authority is connected is published again within seconds.',
+  'Isolation-03-One-Retry-Chain':
+    'A snapshot that the broker refuses is retried with growing pauses, one chain a service, and delays no other service.',
+
   'House-80-Links-Resolve': 'Every link in the documentation leads to a file and a heading that exist.',
   'House-81-Architecture-Exists': 'Every file, folder and function that docs/architecture.md names exists.',
   'House-20-No-Schema':

@@ -10,7 +10,13 @@ import {
   type Store,
   type VersionRecord,
 } from '@setpoint/engine';
-import { createHealthReporter, type HealthReporter, type Tracing, untraced } from '@setpoint/participant';
+import {
+  createHealthReporter,
+  createThrottle,
+  type HealthReporter,
+  type Tracing,
+  untraced,
+} from '@setpoint/participant';
 import {
   createEnvelopeWriter,
   createTopics,
@@ -30,6 +36,7 @@ import { createInstanceWatch, type InstanceWatch } from './instances/instance-wa
 import { type Beacon, createBeacon } from './publish/beacon.ts';
 import { readBack } from './publish/read-back.ts';
 import { createSnapshotPublisher, type SnapshotPublisher } from './publish/snapshot-publisher.ts';
+import { createSnapshotWatch, type SnapshotWatch } from './publish/snapshot-watch.ts';
 import { createStaleRepair, type StaleRepair } from './publish/stale-repair.ts';
 import { fileProblem, type Readiness, readinessOf, refuseFaultyFirstStart } from './readiness.ts';
 import { createRequestHandler, type RequestHandler } from './requests/request-handler.ts';
@@ -179,6 +186,7 @@ class RunningAuthority implements Authority {
   #sources: Sources | undefined;
   #retention: Retention | undefined;
   #repair: StaleRepair | undefined;
+  #snapshotWatch: SnapshotWatch | undefined;
   #commits: CommitStep | undefined;
   #isListening = false;
   #stopping: Promise<void> | undefined;
@@ -204,7 +212,9 @@ class RunningAuthority implements Authority {
     const shared = { bus: this.#bus, topics: this.#topics, writer: this.#writer, logger, now };
     this.#traced = createTracedRequests(engine, tracing);
     this.perform = this.#traced.perform;
-    this.#publisher = createSnapshotPublisher({ ...shared, store, tracing });
+    const onPublish: SnapshotWatch['published'] = (service, payload) =>
+      this.#snapshotWatch?.published(service, payload);
+    this.#publisher = createSnapshotPublisher({ ...shared, store, tracing, onPublish });
     contracts.onLiveChange((service) => this.#sources?.retype(service));
     this.#instances = createInstanceWatch({ ...shared, contracts, tracker, id, tracing });
     this.#requests = createRequestHandler({ ...shared, engine, operatorKeys, perform: this.perform });
@@ -287,21 +297,29 @@ class RunningAuthority implements Authority {
       beacon: this.#beacon,
       traced: this.#traced,
     });
+    const throttle = createThrottle({ perMs: 1000, now: () => performance.now() });
     const reassert = (record: VersionRecord): void => {
       const { service } = record.snapshot;
-      this.#logger.warn({ service }, 'the retained snapshot is missing, older or not ours: published again');
+      const leftOut = throttle.admit('reassert');
+      if (leftOut !== undefined) {
+        const fields = { service, ...(leftOut > 0 && { leftOut }) };
+        this.#logger.warn(fields, 'the retained snapshot is missing, older or not ours: published again');
+      }
       this.#publisher.enqueue(record);
     };
     const repair = createStaleRepair({ latest: commits.latest, reassert });
     this.#repair = repair;
     this.#instances.onHealth((health) => repair.hear(health));
     commits.follow({ instances: this.#instances, repair });
+    const { latest } = commits;
+    const watched = { bus: this.#bus, topics: this.#topics, keys, latest, reassert, now: this.#now };
+    this.#snapshotWatch = createSnapshotWatch(watched);
     const logBroker = createBrokerLog(this.#logger, () => performance.now());
     this.#bus.onStatus((status) => {
       logBroker(status);
       if (status.kind !== 'connected') return;
-      readBack({ bus: this.#bus, topics: this.#topics, keys, latest: commits.all, reassert, now: this.#now }).catch(
-        (cause) => this.#logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
+      readBack({ ...watched, services: commits.services }).catch((cause) =>
+        this.#logger.warn({ err: cause }, 'the retained snapshots could not be read back'),
       );
     });
     // A commit may also mend the problem of another service.
@@ -361,7 +379,7 @@ class RunningAuthority implements Authority {
   async #abandon(): Promise<void> {
     await Promise.all([this.#sources?.stop(), this.#rules?.stop()]);
     this.#publisher.stop();
-    await Promise.all([this.#requests.stop(), this.#instances.stop()]);
+    await Promise.all([this.#requests.stop(), this.#instances.stop(), this.#snapshotWatch?.stop()]);
     await this.#bus.stop();
   }
 
@@ -374,7 +392,7 @@ class RunningAuthority implements Authority {
     });
     this.#publisher.stop();
     this.#repair?.stop();
-    await this.#instances.stop();
+    await Promise.all([this.#instances.stop(), this.#snapshotWatch?.stop()]);
     const farewell = this.#health
       .close()
       .catch((cause: unknown) => this.#logger.debug({ err: cause }, 'the last report was not sent'));

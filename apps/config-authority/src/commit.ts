@@ -23,8 +23,8 @@ export interface CommitFollowers {
 export interface CommitStep {
   /** The latest version of a service, also of a deleted one; undefined when there is none. */
   latest(service: string): VersionRecord | undefined;
-  /** The latest version of every service, deleted ones included. */
-  all(): readonly VersionRecord[];
+  /** Every service, deleted ones included. */
+  services(): readonly string[];
   /** Takes up what an earlier process committed, then follows every commit. */
   follow(followers: CommitFollowers): void;
 }
@@ -64,7 +64,7 @@ export async function openCommitStep(options: CommitStepOptions): Promise<Commit
 
   return {
     latest: (service) => latest.get(service),
-    all: () => [...latest.values()],
+    services: () => [...latest.keys()],
     follow(followers) {
       resume(followers);
       engine.onCommit((record, requestId) => publish(record, requestId, followers));

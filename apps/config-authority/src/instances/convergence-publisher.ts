@@ -1,6 +1,7 @@
 import type { Bus } from '@setpoint/bus';
 import { type Convergence, convergenceType, type EnvelopeWriter, type Topics } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import { createRetainedPublisher } from '../publish/retained-publisher.ts';
 
 export interface ConvergencePublisherOptions {
   readonly bus: Bus;
@@ -18,6 +19,8 @@ export interface ConvergencePublisher {
   reset(): readonly string[];
   /** Calls `listener` with every summary that differs from the one before. Returns a function that removes it. */
   onChange(listener: (summary: Convergence) => void): () => void;
+  /** Retries nothing more. */
+  stop(): void;
 }
 
 /** Characters of a straggler's message: one instance must not make the message too large for all. */
@@ -25,8 +28,18 @@ const maxMessageLength = 500;
 
 export function createConvergencePublisher(options: ConvergencePublisherOptions): ConvergencePublisher {
   const { bus, topics, writer, logger } = options;
+  /** By service, the text of the newest summary; it is published, or will be. */
   const published = new Map<string, string>();
   const listeners = new Set<(summary: Convergence) => void>();
+  const publisher = createRetainedPublisher<Convergence | 'withdrawn'>({
+    bus,
+    async publish(service, state) {
+      const payload =
+        state === 'withdrawn' ? '' : writer.seal({ type: convergenceType, subject: service, data: state }).bytes;
+      await bus.publish(topics.convergence(service), payload, { qos: 1, retain: true });
+    },
+    onFailed: (service, _, error) => logger.debug({ err: error, service }, 'convergence was not published'),
+  });
   return {
     publish(whole) {
       const summary = shorten(whole);
@@ -35,17 +48,11 @@ export function createConvergencePublisher(options: ConvergencePublisherOptions)
       if (published.get(service) === text) return;
       published.set(service, text);
       for (const listener of listeners) listener(summary);
-      const { bytes } = writer.seal({ type: convergenceType, subject: service, data: summary });
-      bus.publish(topics.convergence(service), bytes, { qos: 1, retain: true }).catch((cause) => {
-        published.delete(service);
-        logger.debug({ err: cause, service }, 'convergence was not published');
-      });
+      publisher.enqueue(service, summary);
     },
     withdraw(service) {
       published.delete(service);
-      bus
-        .publish(topics.convergence(service), '', { qos: 1, retain: true })
-        .catch((cause) => logger.debug({ err: cause, service }, 'convergence was not withdrawn'));
+      publisher.enqueue(service, 'withdrawn');
     },
     reset() {
       const services = [...published.keys()];
@@ -56,6 +63,7 @@ export function createConvergencePublisher(options: ConvergencePublisherOptions)
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    stop: publisher.stop,
   };
 }
 

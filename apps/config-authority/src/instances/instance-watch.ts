@@ -47,6 +47,8 @@ export interface InstanceWatch extends InstanceView {
 
 /** Reports of many instances that arrive together make one message. Milliseconds. */
 const gatherMs = 100;
+/** Milliseconds of work before others get their turn. */
+const maxTurnMs = 10;
 /** Time between two searches for silent instances. Milliseconds. */
 const sweepMs = 1000;
 /** A message that can't be read is logged once per kind in this time: its source can't be believed. Milliseconds. */
@@ -123,6 +125,7 @@ class BusInstanceWatch implements InstanceWatch {
     this.#endStatus();
     clearInterval(this.#sweeping);
     clearTimeout(this.#gathering);
+    this.#convergence.stop();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close().catch(() => undefined)));
   }
 
@@ -206,12 +209,17 @@ class BusInstanceWatch implements InstanceWatch {
     this.#gathering ??= setTimeout(() => this.#publishDirty(), gatherMs);
   }
 
+  /** After a start every service is here: others get their turn between parts of them. */
   #publishDirty(): void {
     const { contracts, now } = this.#options;
     this.#gathering = undefined;
-    const services = [...this.#dirty];
-    this.#dirty.clear();
-    for (const service of services) {
+    const end = performance.now() + maxTurnMs;
+    for (const service of this.#dirty) {
+      if (performance.now() > end) {
+        this.#gathering = setTimeout(() => this.#publishDirty(), 0);
+        return;
+      }
+      this.#dirty.delete(service);
       contracts.setLive(service, this.#tracker.liveContracts(service));
       const summary = this.#tracker.summary(service, now());
       if (summary) this.#convergence.publish(summary);

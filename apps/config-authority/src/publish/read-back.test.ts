@@ -38,13 +38,14 @@ const record = (version: number, service = 'vad', deleted = false): VersionRecor
 const sealed = (version: number): Uint8Array => sealSnapshot(record(version).snapshot, signer);
 
 /** Reads back what the broker has of `records`, and says which were published again. */
-async function read(records: readonly VersionRecord[], latest: () => readonly VersionRecord[] = () => records) {
+async function read(records: readonly VersionRecord[], known: () => readonly VersionRecord[] = () => records) {
   const reasserted: string[] = [];
   const reading = readBack({
     bus,
     topics: createTopics(),
     keys,
-    latest,
+    services: () => records.map(({ snapshot }) => snapshot.service),
+    latest: (service) => known().find(({ snapshot }) => snapshot.service === service),
     reassert: ({ snapshot, deleted }) =>
       reasserted.push(`${snapshot.service} ${snapshot.version}${deleted ? ' deleted' : ''}`),
     now: () => midnight,
@@ -85,7 +86,8 @@ describe('reading back a retained snapshot', () => {
       bus,
       topics: createTopics(),
       keys,
-      latest: () => [record(3)],
+      services: () => ['vad'],
+      latest: () => record(3),
       reassert: ({ snapshot }) => reasserted.push(snapshot.service),
       now: () => midnight,
     });
@@ -139,7 +141,15 @@ describe('reading back', () => {
   it('rejects when the bus has stopped', async () => {
     await bus.stop();
     await expect(
-      readBack({ bus, topics: createTopics(), keys, latest: () => [record(1)], reassert: () => {}, now: () => 0 }),
+      readBack({
+        bus,
+        topics: createTopics(),
+        keys,
+        services: () => ['vad'],
+        latest: () => record(1),
+        reassert: () => {},
+        now: () => 0,
+      }),
     ).rejects.toMatchObject({ code: 'stopped' });
   });
 });

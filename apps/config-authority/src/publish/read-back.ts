@@ -7,8 +7,10 @@ export interface ReadBackOptions {
   readonly topics: Topics;
   /** Believes what this authority signed. */
   readonly keys: KeyRing;
-  /** The latest version of every service, deleted ones included. */
-  readonly latest: () => readonly VersionRecord[];
+  /** Every service, deleted ones included. */
+  readonly services: () => readonly string[];
+  /** The latest version of a service, also of a deleted one; undefined when there is none. */
+  readonly latest: (service: string) => VersionRecord | undefined;
   /** Publishes it again. */
   readonly reassert: (record: VersionRecord) => void;
   readonly now: () => number;
@@ -17,28 +19,40 @@ export interface ReadBackOptions {
 /** A broker sends a retained message right after it grants a subscription; later than this there is none. Milliseconds. */
 const patienceMs = 500;
 
+/** Subscriptions for reading back that are open at once. More of them would hold up the messages of everybody else. */
+const maxAtOnce = 256;
+
 /**
  * Reads the authority's own retained snapshots back, each by its exact name as not every broker sends retained
  * messages to a wildcard, and asserts again what is missing, older, different or not signed by this authority.
  * @see docs/protocol.md#9-what-an-authority-does
  */
 export async function readBack(options: ReadBackOptions): Promise<void> {
-  await Promise.all(options.latest().map((record) => readOne(record.snapshot.service, options)));
+  const services = options.services();
+  let next = 0;
+  const readOneAfterAnother = async (): Promise<void> => {
+    for (let service = services[next++]; service !== undefined; service = services[next++]) {
+      await readOne(service, options);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(maxAtOnce, services.length) }, readOneAfterAnother));
 }
 
 async function readOne(service: string, { bus, topics, keys, latest, reassert, now }: ReadBackOptions): Promise<void> {
   const arrived = Promise.withResolvers<Uint8Array | undefined>();
   const subscription = bus.subscribe(topics.snapshot(service), ({ payload }) => arrived.resolve(payload));
+  await subscription.ready;
   const timer = setTimeout(() => arrived.resolve(undefined), patienceMs);
   const payload = await arrived.promise;
   clearTimeout(timer);
   await subscription.close();
   // What is current may have moved on meanwhile; then its own publish is under way.
-  const record = latest().find(({ snapshot }) => snapshot.service === service);
+  const record = latest(service);
   if (record && !isAsserted(record, payload, keys, now())) reassert(record);
 }
 
-function isAsserted(
+/** Whether a retained message is the snapshot of this version, signed by the authority; for a deleted service: none. */
+export function isAsserted(
   { snapshot, deleted }: VersionRecord,
   payload: Uint8Array | undefined,
   keys: KeyRing,

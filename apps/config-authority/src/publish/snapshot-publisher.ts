@@ -1,18 +1,19 @@
 import type { Bus } from '@setpoint/bus';
 import type { Store, VersionRecord } from '@setpoint/engine';
-import { type Tracing, untraced } from '@setpoint/participant';
+import { createThrottle, type Tracing, untraced } from '@setpoint/participant';
 import { type EnvelopeWriter, portableEnvelopeBytes, snapshotType, type Topics } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import { createRetainedPublisher } from './retained-publisher.ts';
 
 /**
  * Publishes what the store has and no broker has acknowledged: for each service one version at a time, in order; of
- * those that wait only the newest.
+ * those that wait only the newest. So many services wait that the queue of the bus would not hold them.
  * @see docs/protocol.md#9-what-an-authority-does
  */
 export interface SnapshotPublisher {
   /** Publishes this version, which is durable, as soon as there is a connection; in the trace that caused it. */
   enqueue(record: VersionRecord, traceparent?: string): void;
-  /** Is there anything that no broker has acknowledged? */
+  /** Whether a broker has acknowledged everything. */
   readonly isEmpty: boolean;
   /** Resolves when all is acknowledged, or rejects when `signal` aborts. */
   flush(signal: AbortSignal): Promise<void>;
@@ -26,10 +27,12 @@ export interface SnapshotPublisherOptions {
   readonly writer: EnvelopeWriter;
   readonly logger: Logger;
   readonly tracing?: Tracing | undefined;
+  /** Called with every message before it is published. */
+  readonly onPublish?: (service: string, payload: Uint8Array) => void;
 }
 
-/** Milliseconds. */
-const retryMs = 1000;
+/** Failures are logged this often; the line says how many were left out. Milliseconds. */
+const logMs = 1000;
 
 interface Waiting {
   readonly record: VersionRecord;
@@ -37,57 +40,32 @@ interface Waiting {
 }
 
 export function createSnapshotPublisher(options: SnapshotPublisherOptions): SnapshotPublisher {
-  const { bus, store, topics, writer, logger, tracing = untraced } = options;
-  const waiting = new Map<string, Waiting>();
-  const publishing = new Set<string>();
-  const idle = new Set<() => void>();
-  let isStopped = false;
+  const { bus, store, topics, writer, logger, tracing = untraced, onPublish = () => undefined } = options;
+  const throttle = createThrottle({ perMs: logMs, now: () => performance.now() });
+  const publisher = createRetainedPublisher<Waiting>({ bus, publish, onFailed });
 
-  const endStatus = bus.onStatus((status) => {
-    if (status.kind === 'connected') pump();
-  });
-
-  function pump(): void {
-    if (isStopped || bus.status.kind !== 'connected') return;
-    for (const service of waiting.keys()) if (!publishing.has(service)) void publishLatest(service);
-  }
-
-  /** Goes on until nothing newer of the service waits. */
-  async function publishLatest(service: string): Promise<void> {
-    publishing.add(service);
-    let isGoingWell = true;
-    for (let next = take(service); next; next = isGoingWell ? take(service) : undefined) {
-      isGoingWell = await publish(next);
-    }
-    publishing.delete(service);
-    if (waiting.size === 0 && publishing.size === 0) for (const settle of idle) settle();
-  }
-
-  function take(service: string): Waiting | undefined {
-    if (isStopped || bus.status.kind !== 'connected') return undefined;
-    const next = waiting.get(service);
-    waiting.delete(service);
-    return next;
-  }
-
-  async function publish(next: Waiting): Promise<boolean> {
-    const { record, traceparent: parent } = next;
-    const { service, version, epoch } = record.snapshot;
+  async function publish(service: string, { record, traceparent: parent }: Waiting): Promise<void> {
+    const { version, epoch } = record.snapshot;
     const attributes = { 'setpoint.service': service, 'setpoint.epoch': epoch, 'setpoint.version': version };
     const span = tracing.start('setpoint.publish', { kind: 'producer', parent, attributes });
     try {
-      await bus.publish(topics.snapshot(service), seal(record, span.traceparent), { qos: 1, retain: true });
+      const payload = seal(record, span.traceparent);
+      onPublish(service, payload);
+      await bus.publish(topics.snapshot(service), payload, { qos: 1, retain: true });
       await store.markSent([{ service, version }]);
       span.end();
-      return true;
     } catch (cause) {
       span.end({ error: cause as Error });
-      logger.warn({ err: cause, service, version }, 'a snapshot was not acknowledged; it is published again');
-      if (!waiting.has(service)) waiting.set(service, next);
-      // A connection that comes back pumps by itself; one that stays must not be asked in a tight loop.
-      setTimeout(pump, retryMs).unref();
-      return false;
+      throw cause;
     }
+  }
+
+  function onFailed(service: string, { record }: Waiting, error: Error): void {
+    const leftOut = throttle.admit('failed');
+    if (leftOut === undefined) return;
+    const { version } = record.snapshot;
+    const fields = { err: error, service, version, ...(leftOut > 0 && { leftOut }) };
+    logger.warn(fields, 'a snapshot was not acknowledged; it is published again');
   }
 
   function seal({ snapshot, deleted }: VersionRecord, traceparent: string | undefined): Uint8Array {
@@ -101,24 +79,11 @@ export function createSnapshotPublisher(options: SnapshotPublisherOptions): Snap
   }
 
   return {
-    enqueue(record, traceparent) {
-      waiting.set(record.snapshot.service, { record, traceparent });
-      pump();
-    },
+    enqueue: (record, traceparent) => publisher.enqueue(record.snapshot.service, { record, traceparent }),
     get isEmpty() {
-      return waiting.size === 0 && publishing.size === 0;
+      return publisher.isEmpty;
     },
-    async flush(signal) {
-      if (waiting.size === 0 && publishing.size === 0) return;
-      signal.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      idle.add(resolve);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      await promise.finally(() => idle.delete(resolve));
-    },
-    stop() {
-      isStopped = true;
-      endStatus();
-    },
+    flush: publisher.flush,
+    stop: publisher.stop,
   };
 }
