@@ -63,7 +63,6 @@ export const requirements: Readonly<Record<string, string>> = {
   'Layer-11-Winner-Is-Value': 'The value of the winning layer is the effective value, for any layers.',
   'Schema-01-Zod-Module':
     'A TypeScript module with a zod schema is a schema of the authority, loaded anew when it is edited.',
-  'Schema-02-Large-Documents': 'Of a large document only the sections that changed are validated again.',
   'Validation-01-Household-Rules':
     'Rules in TypeScript and CEL, over one service or several, count from the moment their file is saved; a faulty file is passed over and told.',
   'Validation-02-Strict-And-Disabled':
@@ -188,6 +187,14 @@ export const requirements: Readonly<Record<string, string>> = {
     'A start and a broker that comes back empty publish the snapshots of 1,000 and more services, and requests are answered meanwhile.',
   'Isolation-02-Snapshot-Watched':
     'A snapshot that somebody overwrites or clears while the authority is connected is published again within seconds.',
+  'Isolation-11-Bounded-Schemas':
+    'A schema or contract takes a bounded number of steps with any document; past it, the schema is named as the fault, and a contract is not asked.',
+  'Isolation-12-First-Errors':
+    'Errors are bounded while they are found: thousands of wrong items in a list of alternatives are told within the steps.',
+  'Isolation-13-Contracts-Bounded':
+    'Contracts are remembered while a running instance has them, and beyond that only so many and so large.',
+  'Isolation-10-Linear-Patterns':
+    'Patterns of contracts are matched in time proportional to the text; what can not be is refused.',
   'Isolation-03-One-Retry-Chain':
     'A snapshot that the broker refuses is retried with growing pauses, one chain a service, and delays no other service.',
 

@@ -450,10 +450,17 @@ describe('contracts', () => {
     expect((await ask(engine, merge({ a: 8 }))).status).toBe('applied');
   });
 
-  it('that are no schema are refused', async () => {
+  it('that are no schema are refused when a running instance has them', async () => {
     const { contracts } = await open();
     const announce = () => contracts.announce({ service: 'vad', digest: 'sha256:c', schema: { type: 'nope' } });
-    expect(announce).toThrow(expect.objectContaining({ code: 'document_invalid' }));
+    announce();
+    const { refused } = contracts.setLive('vad', new Map([['vad-1', 'sha256:c']]));
+    expect(refused).toMatchObject([{ code: 'document_invalid', faults: [{ pointer: '/type' }] }]);
+    expect(contracts.setLive('vad', new Map([['vad-2', 'sha256:c']])).refused).toEqual([]);
+    contracts.setLive('vad', new Map([['vad-1', 'sha256:d']]));
+    expect(() => contracts.announce({ service: 'vad', digest: 'sha256:d', schema: { type: 'nope' } })).toThrow(
+      expect.objectContaining({ code: 'document_invalid' }),
+    );
   });
 
   it('of a service that nobody knows are none that could be asked', async () => {
@@ -484,20 +491,29 @@ describe('contracts', () => {
     expect(store.commitCount).toBe(0);
   });
 
-  it('that nobody runs are forgotten past 64, the oldest first', async () => {
-    const { engine, contracts } = await open();
-    const isKnown = async (digest: string): Promise<boolean> => {
-      contracts.setLive('vad', new Map([['vad-1', digest]]));
-      return (await ask(engine, { op: 'validate', patch: { a: 9 } })).status === 'rejected';
-    };
-    for (let i = 0; i < 3; i += 1) contracts.announce(contract(`sha256:${i}`, 5));
-    expect(await isKnown('sha256:0')).toBe(true);
-    for (let i = 3; i < 66; i += 1) contracts.announce(contract(`sha256:${i}`, 5));
-    expect(await isKnown('sha256:0')).toBe(true);
-    expect(await isKnown('sha256:1')).toBe(false);
-    expect(await isKnown('sha256:2')).toBe(false);
-    expect(await isKnown('sha256:3')).toBe(true);
-    expect(await isKnown('sha256:65')).toBe(true);
+  it('Isolation-13-Contracts-Bounded: that no running instance has are forgotten past 256, the oldest first', async () => {
+    const { contracts } = await open();
+    const isKnown = (digest: string): boolean =>
+      contracts.setLive('vad', new Map([['vad-1', digest]])).missing.length === 0;
+    for (let i = 0; i < 256; i += 1) contracts.announce(contract(`sha256:${i}`, 5));
+    expect(isKnown('sha256:0')).toBe(true);
+    contracts.announce(contract('sha256:256', 5));
+    contracts.announce(contract('sha256:257', 5));
+    expect([isKnown('sha256:1'), isKnown('sha256:9')]).toEqual([false, true]);
+    expect(isKnown('sha256:257')).toBe(true);
+  });
+
+  it('Isolation-13-Contracts-Bounded: take no more than 8 MiB while no running instance has them', async () => {
+    const { contracts } = await open();
+    const text = 'x'.repeat(240_000);
+    for (let i = 0; i < 4_000; i += 1) {
+      contracts.announce({ service: `s-${i}`, digest: 'sha256:c', schema: { description: text } });
+    }
+    const missing = Array.from({ length: 4_000 }, (_, i) => i).filter(
+      (i) => contracts.setLive(`s-${i}`, new Map([['i', 'sha256:c']])).missing.length > 0,
+    );
+    expect(missing.length).toBeGreaterThan(3_960);
+    expect(missing).not.toContain(3_999);
   });
 });
 

@@ -439,7 +439,7 @@ describe('a contract', () => {
       { code: 'message_unexpected', dropped: 0, msg: 'a contract message could not be read' },
     ]);
     now += 60_000;
-    await announce({ type: 'no such type' });
+    await announce({ type: 'object' }, { digest: `sha256:${'1'.repeat(64)}` });
     await settle();
     expect(warnings[1]).toMatchObject({ dropped: 2 });
   });

@@ -47,6 +47,10 @@ export interface InstanceWatch extends InstanceView {
 
 /** Reports of many instances that arrive together make one message. Milliseconds. */
 const gatherMs = 100;
+/** How long a contract is waited for that an instance names and nobody knows. Milliseconds. */
+const fetchMs = 5000;
+/** Contracts that are waited for at once. */
+const maxFetches = 64;
 /** Milliseconds of work before others get their turn. */
 const maxTurnMs = 10;
 /** Time between two searches for silent instances. Milliseconds. */
@@ -67,6 +71,8 @@ class BusInstanceWatch implements InstanceWatch {
   readonly #subscriptions: readonly Subscription[];
   readonly #sweeping: NodeJS.Timeout;
   readonly #endStatus: () => void;
+  /** Contracts that are being read again, each with what ends it. */
+  readonly #fetching = new Map<string, () => void>();
   /** Services whose convergence may have changed. */
   readonly #dirty = new Set<string>();
   #gathering: NodeJS.Timeout | undefined;
@@ -126,6 +132,7 @@ class BusInstanceWatch implements InstanceWatch {
     clearInterval(this.#sweeping);
     clearTimeout(this.#gathering);
     this.#convergence.stop();
+    for (const end of this.#fetching.values()) end();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close().catch(() => undefined)));
   }
 
@@ -183,11 +190,32 @@ class BusInstanceWatch implements InstanceWatch {
       take(message);
     } catch (cause) {
       if (!(cause instanceof SetpointError)) throw cause;
-      const dropped = this.#throttle.admit(kind);
-      if (dropped === undefined) return;
-      const fields = { topic: message.topic, code: cause.code, dropped };
-      this.#options.logger.warn(fields, `a ${kind} message could not be read`);
+      this.#logRefused(kind, message.topic, cause);
     }
+  }
+
+  #logRefused(kind: string, topic: string, { code, message: detail }: SetpointError): void {
+    const dropped = this.#throttle.admit(kind);
+    if (dropped === undefined) return;
+    this.#options.logger.warn({ topic, code, detail, dropped }, `a ${kind} message could not be read`);
+  }
+
+  /** Reads a contract again that a running instance has and that was forgotten, or did not come by the wildcard. */
+  #fetchContract(service: string, digest: string): void {
+    const key = `${service} ${digest}`;
+    if (this.#fetching.has(key) || this.#fetching.size >= maxFetches) return;
+    const { bus, topics } = this.#options;
+    const end = (): void => {
+      clearTimeout(timer);
+      this.#fetching.delete(key);
+      subscription.close().catch(() => undefined);
+    };
+    const subscription = bus.subscribe(topics.contract(service, digest), (message) => {
+      this.#guard('contract', (each) => this.#takeContract(each), message);
+      end();
+    });
+    const timer = setTimeout(end, fetchMs).unref();
+    this.#fetching.set(key, end);
   }
 
   /** The end of a change: an instance reports that it runs, or why it does not. */
@@ -211,7 +239,7 @@ class BusInstanceWatch implements InstanceWatch {
 
   /** After a start every service is here: others get their turn between parts of them. */
   #publishDirty(): void {
-    const { contracts, now } = this.#options;
+    const { contracts, topics, now } = this.#options;
     this.#gathering = undefined;
     const end = performance.now() + maxTurnMs;
     for (const service of this.#dirty) {
@@ -220,7 +248,9 @@ class BusInstanceWatch implements InstanceWatch {
         return;
       }
       this.#dirty.delete(service);
-      contracts.setLive(service, this.#tracker.liveContracts(service));
+      const { missing, refused } = contracts.setLive(service, this.#tracker.liveContracts(service));
+      for (const cause of refused) this.#logRefused('contract', topics.contract(service, anyName), cause);
+      for (const digest of missing) this.#fetchContract(service, digest);
       const summary = this.#tracker.summary(service, now());
       if (summary) this.#convergence.publish(summary);
     }

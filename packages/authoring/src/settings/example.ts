@@ -20,7 +20,11 @@ export function writeExample(service: string, schema: CompiledSchema): string {
   const sample = sampleOf(schema.shape);
   const document = mend(isJsonObject(sample) ? sample : {}, schema);
   const rows = describeSettings(schema);
-  const open = [...new Set(schema.check(document).map(({ instancePath, message }) => `${instancePath} ${message}`))];
+  const open = [
+    ...new Set(
+      (schema.evaluate(document)?.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`),
+    ),
+  ];
   const lines = [
     `# An example of ${service}: every setting with its default or a value that may stand there.`,
     '# Keep what you change, and delete the rest: what is left out has its default.',
@@ -39,13 +43,14 @@ function mend(document: JsonObject, schema: CompiledSchema): JsonObject {
   }
 }
 
-function findBetter(document: JsonObject, { check }: CompiledSchema): JsonObject | undefined {
-  const faults = check(document);
+function findBetter(document: JsonObject, { evaluate }: CompiledSchema): JsonObject | undefined {
+  const faults = evaluate(document)?.errors ?? [];
   const places = new Set(faults.flatMap(({ instancePath }) => [instancePath, ...placesAround(instancePath)]));
   places.delete('');
   for (const place of places) {
     const without = removeAt(document, parsePointer(place)) as JsonObject;
-    if (check(without).length < faults.length) return without;
+    const left = evaluate(without)?.errors;
+    if (left && left.length < faults.length) return without;
   }
   return undefined;
 }

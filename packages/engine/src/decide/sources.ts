@@ -1,7 +1,6 @@
 import { createProblem, isEqualJson, type Problem } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import { resolve } from '../layer/resolve.ts';
-import { shareLayers } from '../layer/structural-sharing.ts';
 import { type MigratedSources, migrateSources } from '../migration/migrate-sources.ts';
 import type { CompiledSchema } from '../schema/schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
@@ -22,11 +21,7 @@ export function decideSources(known: ServiceState, change: SourcesChange, option
     return reject({ ...before, schema, isUncheckable, sourceProblem: problem }, options, problem);
   }
   const kept = lastFile(before, change.layers);
-  const migrated = migrateSafely(
-    schema,
-    shareLayers(before.layers, kept ? [kept, ...change.layers] : change.layers),
-    before,
-  );
+  const migrated = migrateSafely(schema, kept ? [kept, ...change.layers] : change.layers, before);
   if ('problem' in migrated) {
     return reject({ ...before, isUncheckable, sourceProblem: migrated.problem }, options, migrated.problem);
   }

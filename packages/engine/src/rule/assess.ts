@@ -30,7 +30,7 @@ export interface Assessment {
 /** All that is to be said of a document: what its schemas refuse, and what the rules find. */
 export function assess(document: JsonObject, context: AssessContext): Assessment {
   const { policy, service } = context;
-  const invalid = validate(document, context);
+  const [invalid, unchecked] = divide(validate(document, context), ({ severity }) => severity !== 'warning');
   const disabled = new Set(policy.disabledRules.map(({ rule }) => rule));
   const isAsked = ({ id, severity }: Pick<Rule, 'id' | 'severity'>): boolean =>
     !disabled.has(id) && (context.isThorough || severity !== 'info');
@@ -48,13 +48,17 @@ export function assess(document: JsonObject, context: AssessContext): Assessment
   const custom =
     invalid.length > 0 ? [] : checkCustom(context.rules.about(service).filter(isAsked), document, seen, context);
   const found = [...own, ...custom];
-  if (found.length === 0) return { faults: invalid, warnings: [] };
+  if (found.length === 0) return { faults: invalid, warnings: unchecked };
   const refuses = ({ severity = 'error' }: Fault): boolean =>
     severity === 'error' || severity === 'critical' || (policy.strict && severity === 'warning');
   return {
     faults: [...invalid, ...found.filter(refuses)],
-    warnings: found.filter((fault) => !refuses(fault)),
+    warnings: [...unchecked, ...found.filter((fault) => !refuses(fault))],
   };
+}
+
+function divide<T>(all: readonly T[], isFirst: (one: T) => boolean): [first: T[], second: T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 const everyValueRule: readonly ValueRule[] = [...valueRules, ...infoRules];

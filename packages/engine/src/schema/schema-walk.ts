@@ -52,10 +52,6 @@ function innerSchemas(root: JsonObject, schema: JsonObject): JsonObject[] {
   return [...same, ...[$defs, definitions].flatMap(membersOf), ...childSchemas(schema)].filter(isJsonObject);
 }
 
-/** What these schemas say about the values inside their value, however deep. */
-export const schemasBelow = (root: JsonObject, schemas: readonly JsonObject[]): ReadonlySet<JsonObject> =>
-  schemasWithin(root, schemas.flatMap(childSchemas));
-
 /** Every schema in these schemas. */
 export function schemasWithin(root: JsonObject, starts: readonly JsonValue[]): ReadonlySet<JsonObject> {
   const found = new Set(starts.filter(isJsonObject));

@@ -10,9 +10,15 @@ const refused = (schema: JsonObject): unknown => {
   }
 };
 
+/** What is wrong with a document by this schema. */
+const checkOf = (schema: JsonObject) => {
+  const { evaluate } = compileSchema(schema);
+  return (document: JsonObject) => evaluate(document)?.errors ?? [];
+};
+
 describe('compileSchema', () => {
   it('finds every fault at once', () => {
-    const { check } = compileSchema({ properties: { a: { type: 'number' }, b: { minimum: 5 } }, required: ['c'] });
+    const check = checkOf({ properties: { a: { type: 'number' }, b: { minimum: 5 } }, required: ['c'] });
     expect(check({ a: 'x', b: 1 }).map(({ keyword }) => keyword)).toEqual(['required', 'type', 'minimum']);
     expect(check({ a: 1, b: 5, c: null })).toEqual([]);
   });
@@ -28,28 +34,28 @@ describe('compileSchema', () => {
       compileSchema({ $id, properties: { a: { type: 'number' } } }),
       compileSchema({ $id, properties: { a: { type: 'string' } } }),
     ];
-    expect([number.check({ a: 'x' }).length, text.check({ a: 'x' }).length]).toEqual([1, 0]);
+    expect([number.evaluate({ a: 'x' })?.errors.length, text.evaluate({ a: 'x' })?.errors.length]).toEqual([1, 0]);
   });
 
   it('compiles one schema twice', () => {
     const schema = { properties: { a: { type: 'number' } } };
     compileSchema(schema);
-    expect(compileSchema(schema).check({ a: 'x' })).toHaveLength(1);
+    expect(compileSchema(schema).evaluate({ a: 'x' })?.errors).toHaveLength(1);
   });
 
   it('answers at once where a schema asks for a promise', () => {
-    const { check } = compileSchema({ $async: true, properties: { a: { type: 'number' } } });
+    const check = checkOf({ $async: true, properties: { a: { type: 'number' } } });
     expect(check({ a: 'x' })).toHaveLength(1);
   });
 
   it('looks at members of the document only, not at what every object has', () => {
-    const { check } = compileSchema({ properties: { constructor: { type: 'string' } }, required: ['toString'] });
+    const check = checkOf({ properties: { constructor: { type: 'string' } }, required: ['toString'] });
     expect(check({}).map(({ keyword }) => keyword)).toEqual(['required']);
     expect(check({ constructor: 1, toString: 1 }).map(({ keyword }) => keyword)).toEqual(['type']);
   });
 
   it('knows the formats, and passes over those that nobody knows', () => {
-    const { check } = compileSchema({
+    const check = checkOf({
       properties: { a: { format: 'uri' }, b: { format: 'email' }, c: { format: 'made-up' } },
     });
     expect(check({ a: 'x', b: 'x', c: 'x' }).map(({ instancePath }) => instancePath)).toEqual(['/a', '/b']);
@@ -65,16 +71,12 @@ describe('compileSchema', () => {
   });
 
   it.each<[string, JsonObject, string]>([
-    ['a type that does not exist', { type: 'nope' }, 'schema is invalid'],
+    ['a type that does not exist', { type: 'nope' }, '/type must be one or several of null, boolean'],
+    ['a reference to itself without end', { $ref: '#' }, 'refers to itself without end'],
     ['a reference that leads nowhere', { $ref: '#/$defs/none' }, 'may only refer to its own parts'],
     ['a reference that is no address', { $defs: { a: { $ref: '#/%zz' } } }, 'URI malformed'],
     ['a pattern that is none', { properties: { a: { pattern: '(' } } }, 'Invalid regular expression'],
     ['another draft', { $schema: 'http://json-schema.org/draft-07/schema#' }, 'draft-07'],
-    [
-      'a promise inside',
-      { properties: { a: { $ref: '#/$defs/a' } }, $defs: { a: { $async: true, type: 'number' } } },
-      'async schema',
-    ],
     ['more than 256 KiB', { description: 'ü'.repeat(131_100) }, 'a schema of 262218 bytes is over the limit of 262144'],
   ])('refuses %s', (_, schema, message) => {
     expect(refused(schema)).toMatchObject({ code: 'document_invalid', message: expect.stringContaining(message) });
@@ -91,6 +93,6 @@ describe('compileSchema', () => {
       Array.from({ length: 4000 }, (_, i) => [`s${i}`, { type: 'string', default: '' }]),
     );
     const schema = compileSchema({ properties });
-    expect(schema.check({ ...schema.fillDefaults({}), s7: 1 })).toHaveLength(1);
+    expect(schema.evaluate({ ...schema.fillDefaults({}), s7: 1 })?.errors).toHaveLength(1);
   });
 });

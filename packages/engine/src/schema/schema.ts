@@ -1,11 +1,12 @@
 import { type Digest, digestOf, type Fault, type JsonObject, SetpointError } from '@setpoint/protocol';
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import { createMigration, type Migrate, type Migration } from '../migration/migration.ts';
+import { runWithin } from '../rule/time-limit.ts';
 import { createPlaces, type Places } from './annotated-places.ts';
+import { type CompilePattern, CountingEvaluator, type Evaluation, type Matcher } from './counting-evaluator.ts';
 import { createFiller } from './defaults.ts';
+import { compileLinearPattern } from './linear-pattern.ts';
+import { findSchemaFaults } from './schema-keywords.ts';
 import { refuseForeignReferences, schemasWithin } from './schema-walk.ts';
-import { createSectionCheck } from './section-check.ts';
 import { createShape, type Shape } from './shape.ts';
 
 /** A JSON Schema (2020-12) ready to be asked. */
@@ -25,10 +26,10 @@ export interface CompiledSchema {
   readonly migration: Migration | undefined;
   /** The document with what the defaults add; with its identity where they add nothing. */
   fillDefaults(document: JsonObject): JsonObject;
-  /** What the validator finds wrong, every fault at once. */
-  check(document: JsonObject): readonly ErrorObject[];
-  /** What is wrong with a document that the validator finds nothing wrong with. */
-  refine(document: JsonObject): readonly Fault[];
+  /** What is wrong with a document, as far as it is found in a bounded number of steps; undefined past these. */
+  evaluate(document: JsonObject): Evaluation | undefined;
+  /** What is wrong with a document that is valid by its schema; undefined where the schema has no function for it. */
+  readonly refine: ((document: JsonObject) => readonly Fault[]) | undefined;
 }
 
 /** What a schema says that JSON Schema has no words for. */
@@ -37,33 +38,44 @@ export interface SchemaExtras {
   readonly migrate?: Migrate | undefined;
 }
 
-const ajv = new Ajv2020({ allErrors: true, strict: false, verbose: true, logger: false, ownProperties: true });
-addFormats.default(ajv);
-/** The same, for who wants to know only whether. */
-const quickAjv = new Ajv2020({ strict: false, logger: false, ownProperties: true });
-addFormats.default(quickAjv);
-
 /** A schema that came over the wire may be anything; past this it is not compiled. Bytes. */
 const maxSchemaBytes = 262_144;
 
-const nothing: readonly Fault[] = Object.freeze([]);
+/** How long a pattern that needs backtracking may take with one text. Milliseconds. */
+const patternLimitMs = 20;
 
 /**
- * Compiles a schema; costs tens of milliseconds, so keep the outcome.
- * @throws SetpointError `document_invalid` for what is not a JSON Schema, says `x-renames` that can't be followed, or
- * is larger than 256 KiB
+ * Makes a schema ready to be asked. Its own patterns may look ahead and behind.
+ * @throws SetpointError `document_invalid` for what is not a JSON Schema, with the place of each fault in `faults`; for
+ * `x-renames` that can't be followed; for a schema larger than 256 KiB or one that refers to itself without end
+ * @example
+ * const schema = compileSchema({ properties: { threshold: { type: 'number', maximum: 1, default: 0.5 } } });
+ * schema.fillDefaults({}); // { threshold: 0.5 }
  */
 export function compileSchema(schema: JsonObject, { refine, migrate }: SchemaExtras = {}): CompiledSchema {
+  return makeSchema(schema, { refine, migrate }, compileOwnPattern);
+}
+
+/**
+ * Makes a schema ready that came over the wire. Like `compileSchema`, but every pattern must be one that is matched in
+ * linear time.
+ * @throws SetpointError `document_invalid`
+ */
+export const compileContract = (schema: JsonObject): CompiledSchema => makeSchema(schema, {});
+
+function makeSchema(
+  schema: JsonObject,
+  { refine, migrate }: SchemaExtras,
+  compilePattern?: CompilePattern,
+): CompiledSchema {
   const size = Buffer.byteLength(JSON.stringify(schema));
   if (size > maxSchemaBytes) {
     throw new SetpointError('document_invalid', `a schema of ${size} bytes is over the limit of ${maxSchemaBytes}`);
   }
-  // Two builds may announce one $id with different content; it is not needed to resolve local references. $async would
-  // make the validator answer with a promise.
-  const { $id: _, $async: __, ...anonymous } = schema;
-  const validate = compile(anonymous);
+  // Two builds may announce one $id with different content; it is not needed to resolve local references.
+  const { $id: _, ...anonymous } = schema;
+  const evaluator = createEvaluator(anonymous, compilePattern);
   const shape = createShape(anonymous, true);
-  const sections = createSectionCheck(quickAjv, anonymous);
   let keywords: ReadonlySet<string> | undefined;
   return {
     digest: digestOf(schema),
@@ -77,24 +89,51 @@ export function compileSchema(schema: JsonObject, { refine, migrate }: SchemaExt
     },
     migration: createMigration(anonymous, migrate),
     fillDefaults: createFiller(anonymous),
-    check(document) {
-      if (sections?.isValid(document)) return [];
-      if (!validate(document)) return validate.errors ?? [];
-      sections?.remember(document);
-      return [];
-    },
-    refine: refine ?? (() => nothing),
+    evaluate: (document) => evaluator.evaluate(document),
+    refine,
   };
 }
 
-function compile(schema: JsonObject): ReturnType<typeof ajv.compile> {
+const notASchema = 'not a JSON Schema (2020-12)';
+
+function createEvaluator(schema: JsonObject, compilePattern: CompilePattern | undefined): CountingEvaluator {
+  const { $schema = dialect } = schema;
+  if ($schema !== dialect && $schema !== `${dialect}#`) {
+    const detail = `${notASchema}: "$schema" names ${JSON.stringify($schema)}; rewrite it for ${dialect}`;
+    throw new SetpointError('document_invalid', detail);
+  }
+  const faults = findSchemaFaults(schema, compilePattern ?? compileLinearPattern);
+  if (faults.length > 0) {
+    const told = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ');
+    throw new SetpointError('document_invalid', `${notASchema}: ${told}`, { faults });
+  }
   try {
     refuseForeignReferences(schema);
-    return ajv.compile(schema);
   } catch (cause) {
-    throw new SetpointError('document_invalid', `not a JSON Schema (2020-12): ${(cause as Error).message}`, { cause });
-  } finally {
-    // The compiled function stands on its own; the cache would keep every schema ever announced.
-    ajv.removeSchema(schema);
+    throw new SetpointError('document_invalid', `${notASchema}: ${(cause as Error).message}`, { cause });
+  }
+  const evaluator = new CountingEvaluator(schema, compilePattern);
+  if (evaluator.evaluate({}) === undefined) {
+    throw new SetpointError('document_invalid', `${notASchema}: it refers to itself without end, or too many times`);
+  }
+  return evaluator;
+}
+
+const dialect = 'https://json-schema.org/draft/2020-12/schema';
+
+/** In linear time where that can be done, else with a time limit. */
+function compileOwnPattern(pattern: string): Matcher {
+  try {
+    const compiled = compileLinearPattern(pattern);
+    return (text) => compiled.test(text);
+  } catch {
+    const compiled = new RegExp(pattern, 'u');
+    return (text) => {
+      let isMatch = false;
+      const isDone = runWithin(patternLimitMs, () => {
+        isMatch = compiled.test(text);
+      });
+      return isDone ? isMatch : undefined;
+    };
   }
 }

@@ -1,7 +1,8 @@
 import type { Fault, JsonObject, JsonValue } from '@setpoint/protocol';
 import { describe, expect, it } from 'vitest';
+import { describeValue } from './explain-errors.ts';
 import { compileSchema } from './schema.ts';
-import { describeValue, placeFault, validate } from './validate.ts';
+import { placeFault, validate } from './validate.ts';
 
 const notSecret = (): boolean => false;
 
