@@ -131,7 +131,7 @@ export type PatchOperation =
 
 const jsonValue = z.custom<JsonValue>((value) => value !== undefined, { error: 'must be present' });
 
-export const patchOperation = z.discriminatedUnion('op', [
+export const patchOperation: z.ZodType<PatchOperation> = z.discriminatedUnion('op', [
   z.object({ op: z.enum(['add', 'replace', 'test']), path: pointer, value: jsonValue }),
   z.object({ op: z.literal('remove'), path: pointer }),
   z.object({ op: z.enum(['move', 'copy']), from: pointer, path: pointer }),
