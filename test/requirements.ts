@@ -193,6 +193,12 @@ export const requirements: Readonly<Record<string, string>> = {
     'Errors are bounded while they are found: thousands of wrong items in a list of alternatives are told within the steps.',
   'Isolation-13-Contracts-Bounded':
     'Contracts are remembered while a running instance has them, and beyond that only so many and so large.',
+  'Isolation-20-Fair-Queue':
+    'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
+  'Isolation-21-Own-Request-Ids':
+    'A request id is remembered by requester and service: nobody gets the answer to a request of another, and another content under the same id is refused.',
+  'Isolation-22-Denied-Takes-No-Id': 'A request that is denied does not use up the id of a true one.',
+  'Isolation-23-Answers-Bounded': 'Of a refusal with hundreds of faults only the first are kept.',
   'Isolation-10-Linear-Patterns':
     'Patterns of contracts are matched in time proportional to the text; what can not be is refused.',
   'Isolation-03-One-Retry-Chain':

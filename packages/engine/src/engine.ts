@@ -15,6 +15,7 @@ import type { SourcesChange } from './decide/change.ts';
 import { type ConflictNotice, createConflictWatch } from './decide/conflict.ts';
 import { createDependents } from './decide/dependents.ts';
 import { createOtherServices } from './decide/other-services.ts';
+import { createFairTurns } from './fair-turns.ts';
 import { read } from './read/read.ts';
 import { isReadRequest, type ReadContext, type ReadRequest } from './read/read-context.ts';
 import { defaultPolicies, type Policies } from './rule/policy.ts';
@@ -79,6 +80,8 @@ const envelopeOverheadBytes = 16_384;
 
 const dayMs = 86_400_000;
 
+const tooMuch = createProblem('overloaded', 'too many requests of this requester wait already; ask again later');
+
 /**
  * Opens the engine on a store; from then on nothing else may write to that store.
  * @throws SetpointError whatever reading the store throws
@@ -95,6 +98,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const dependents = createDependents();
   const conflicts = createConflictWatch();
   const commitListeners = new Set<(record: VersionRecord, requestId?: string) => void>();
+  const reads = createFairTurns({ maxWaiting: 10_000, maxWaitingPerLane: 1_000 });
   const conflictListeners = new Set<(notice: ConflictNotice) => void>();
 
   const optionsFor: BatchContext['optionsFor'] = (service, stateOf, names = states.names) => ({
@@ -184,7 +188,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (wrongAddress) return answer(state, store.epoch, 'rejected', { problem: wrongAddress });
       if (isReadRequest(request)) {
         const context = readContext(request, requestId, identity);
-        return read(state, request, context).catch((cause) => unavailable(state, store, cause, 'ask again'));
+        const result = await reads.run(`${identity.requester} ${request.service}`, () =>
+          read(state, request, context).catch((cause) => unavailable(state, store, cause, 'ask again')),
+        );
+        return result ?? answer(state, store.epoch, 'rejected', { problem: tooMuch });
       }
       if (request.op === 'backup') return backUp(state, request, identity);
       return writes.submit(request.service, toWork(request, requestId, identity));

@@ -8,6 +8,7 @@ import {
   type Work,
 } from './decide/batch.ts';
 import type { Dependents } from './decide/dependents.ts';
+import { FairQueue } from './fair-queue.ts';
 import { answer, type ServiceState } from './service-state.ts';
 import type { ServiceStates } from './service-states.ts';
 import type { Store, VersionRecord } from './store/store.ts';
@@ -39,6 +40,11 @@ const maxBatch = 256;
 
 /** Changes that may wait; any more are refused, so that a flood does not fill the memory. */
 const maxWaiting = 10_000;
+/** Changes that one requester may have waiting for one service. */
+const maxWaitingOfOne = 1_000;
+
+/** The lane of what no operator asked for. */
+const filesLane = 'files';
 
 interface Pending {
   readonly service: string;
@@ -48,17 +54,19 @@ interface Pending {
 
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const { store, states, dependents, now, optionsFor, onCommit, onAnswer } = options;
-  const queue: Pending[] = [];
+  const queue = new FairQueue<Pending>({ maxWaiting, maxWaitingPerLane: maxWaitingOfOne });
   let isDraining = false;
 
   async function drain(): Promise<void> {
-    while (queue.length > 0) await writeBatch(queue.splice(0, maxBatch));
+    while (queue.size > 0) await writeBatch(queue.take(maxBatch));
     isDraining = false;
   }
 
-  async function writeBatch(batch: readonly Pending[]): Promise<void> {
-    const decided = await decideAndStore(batch);
+  async function writeBatch(taken: readonly { readonly lane: string; readonly item: Pending }[]): Promise<void> {
+    const decided = await decideAndStore(taken.map(({ item }) => item));
     if (!decided) return;
+    queue.putBack(taken.slice(decided.works.length));
+    const batch = taken.slice(0, decided.works.length).map(({ item }) => item);
     states.replace(decided.drafts);
     announceVersions(batch, decided);
     queueDependents(batch, decided);
@@ -96,7 +104,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     }
     const made = works.flatMap((each) => each.made.map(({ record }) => record));
     for (const { service, change } of dependents.changesAfter(made, states.all())) {
-      queue.push({ service, work: change, settle: () => undefined });
+      queue.push(filesLane, { service, work: change, settle: () => undefined });
     }
   }
 
@@ -112,12 +120,14 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   return {
     submit: (service, work) =>
       new Promise((settle) => {
-        if (queue.length >= maxWaiting) {
-          const detail = `${maxWaiting} changes wait already; send the same request again later`;
+        const pending = { service, work, settle };
+        // What the files say is never refused: nobody would send it again.
+        if (!('requestId' in work)) queue.push(filesLane, pending);
+        else if (!queue.offer(`${work.identity.requester} ${service}`, pending)) {
+          const detail = 'too many changes wait already; send the same request again later';
           const problem = createProblem('overloaded', detail);
           return settle(answer(states.of(service), store.epoch, 'rejected', { problem }));
         }
-        queue.push({ service, work, settle });
         if (isDraining) return;
         isDraining = true;
         // All that arrived with one read of the socket becomes durable with one write.

@@ -9,7 +9,7 @@ export const clock = (): number => 1_790_000_000_900;
 
 export interface CommitChoices {
   readonly author?: string;
-  readonly requestId?: string;
+  readonly requestKey?: string;
   readonly overrides?: readonly Override[];
   readonly deleted?: boolean;
   readonly values?: VersionRecord['snapshot']['values'];
@@ -21,7 +21,7 @@ export interface CommitChoices {
 
 /** A commit that brings `service` from the version before to `version`. */
 export function commit(service: string, version: number, choices: CommitChoices = {}): Commit {
-  const { author = 'alice', requestId, overrides = [], deleted = false, values = { port: 8000 + version } } = choices;
+  const { author = 'alice', requestKey, overrides = [], deleted = false, values = { port: 8000 + version } } = choices;
   const { sources, changed = ['/port'], at: committedAt = '2026-09-21T14:13:20.900Z' } = choices;
   const record: VersionRecord = {
     snapshot: {
@@ -44,20 +44,20 @@ export function commit(service: string, version: number, choices: CommitChoices 
     service,
     expected: version - 1,
     next: { record, overrides, ...(sources && { sources }) },
-    audit: entry(service, version, 'applied', requestId),
+    audit: entry(service, version, 'applied', requestKey),
   };
 }
 
 /** An answer to be kept about a service that stays at `version`. */
-export function answer(service: string, version: number, status: EntryStatus, requestId?: string): Commit {
-  return { service, expected: version, audit: entry(service, version, status, requestId) };
+export function answer(service: string, version: number, status: EntryStatus, requestKey?: string): Commit {
+  return { service, expected: version, audit: entry(service, version, status, requestKey) };
 }
 
-export function entry(service: string, version: number, status: EntryStatus, requestId?: string): AuditEntry {
+export function entry(service: string, version: number, status: EntryStatus, requestKey?: string): AuditEntry {
   return {
     at: '2026-09-21T14:13:20.900Z',
     service,
-    ...(requestId !== undefined && { requestId }),
+    ...(requestKey !== undefined && { requestKey }),
     author: 'alice',
     op: 'merge',
     status,

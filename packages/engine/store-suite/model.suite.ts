@@ -114,15 +114,15 @@ function createModel() {
       return intents.map(([service, { kind, off, override }]) => {
         const at = versionOf(service) + (steps.get(service) ?? 0) + off;
         requests += 1;
-        const requestId = `r-${requests}`;
-        if (kind === 'answer') return answer(service, at, 'rejected', requestId);
+        const requestKey = `r-${requests}`;
+        if (kind === 'answer') return answer(service, at, 'rejected', requestKey);
         steps.set(service, (steps.get(service) ?? 0) + 1);
         const overrides = override ? [overrideOf(at + 1)] : [];
         // Three kinds of sources, or none, in turns of several versions.
         const turn = Math.floor(requests / 3) % 4;
         const sources = { digest: `sha256:s-${turn}`, content: { turn } };
         const deleted = kind === 'delete';
-        return commit(service, at + 1, { requestId, overrides, deleted, ...(turn > 0 && { sources }) });
+        return commit(service, at + 1, { requestKey, overrides, deleted, ...(turn > 0 && { sources }) });
       });
     },
     append(batch: readonly Commit[]) {
@@ -187,9 +187,9 @@ function createModel() {
       }
       const ids = Array.from({ length: requests }, (_, i) => `r-${i + 1}`);
       const results = answers().flatMap(({ audit }) =>
-        audit.requestId === undefined ? [] : [[audit.requestId, audit.result] as const],
+        audit.requestKey === undefined ? [] : [[audit.requestKey, audit] as const],
       );
-      expect(await store.findResults(ids)).toEqual(new Map(results));
+      expect(await store.findAnswers(ids)).toEqual(new Map(results));
     },
   };
 }

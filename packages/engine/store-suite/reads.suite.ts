@@ -125,12 +125,12 @@ export function describeReads(open: () => Promise<Store>): void {
 
   it('gives the audit of a service newest first, refusals and files included', async () => {
     await using store = await open();
-    await store.append([commit('api', 1, { requestId: 'r-1' }), commit('web', 1), answer('api', 1, 'denied', 'r-2')]);
+    await store.append([commit('api', 1, { requestKey: 'r-1' }), commit('web', 1), answer('api', 1, 'denied', 'r-2')]);
     await store.append([
       { ...commit('api', 2), audit: { ...entry('api', 2, 'applied'), author: 'api.yaml', op: 'file' } },
     ]);
     const audit = await store.listAudit('api', 9);
-    expect(audit.map(({ op, status, requestId }) => [op, status, requestId])).toEqual([
+    expect(audit.map(({ op, status, requestKey }) => [op, status, requestKey])).toEqual([
       ['file', 'applied', undefined],
       ['merge', 'denied', 'r-2'],
       ['merge', 'applied', 'r-1'],
@@ -142,18 +142,22 @@ export function describeReads(open: () => Promise<Store>): void {
 
   it('finds what was answered to requests, and leaves out the others', async () => {
     await using store = await open();
-    await store.append([commit('api', 1, { requestId: 'r-1' }), answer('api', 1, 'rejected', 'r-2'), commit('api', 2)]);
-    const results = await store.findResults(['r-2', 'never', 'r-1', 'r-2']);
+    await store.append([
+      commit('api', 1, { requestKey: 'r-1' }),
+      answer('api', 1, 'rejected', 'r-2'),
+      commit('api', 2),
+    ]);
+    const results = await store.findAnswers(['r-2', 'never', 'r-1', 'r-2']);
     expect([...results.keys()].sort()).toEqual(['r-1', 'r-2']);
-    expect(results.get('r-1')).toStrictEqual(resultOf('api', 1, 'applied'));
-    expect(results.get('r-2')).toStrictEqual(resultOf('api', 1, 'rejected'));
-    expect(await store.findResults([])).toEqual(new Map());
+    expect(results.get('r-1')?.result).toStrictEqual(resultOf('api', 1, 'applied'));
+    expect(results.get('r-2')?.result).toStrictEqual(resultOf('api', 1, 'rejected'));
+    expect(await store.findAnswers([])).toEqual(new Map());
   });
 
   it('keeps the first answer to a request as its answer', async () => {
     await using store = await open();
     await store.append([answer('api', 0, 'rejected', 'r-1')]);
-    await store.append([commit('api', 1, { requestId: 'r-1' })]);
-    expect((await store.findResults(['r-1'])).get('r-1')?.status).toBe('rejected');
+    await store.append([commit('api', 1, { requestKey: 'r-1' })]);
+    expect((await store.findAnswers(['r-1'])).get('r-1')?.result.status).toBe('rejected');
   });
 }

@@ -16,7 +16,7 @@ export function describeRetention(open: () => Promise<Store>): void {
     const versions = Array.from({ length: 10 }, (_, i) => i + 1);
     await store.append(
       versions.flatMap((version) => [
-        commit('api', version, { at: at(version), requestId: `r-${version}` }),
+        commit('api', version, { at: at(version), requestKey: `r-${version}` }),
         commit('web', version, { at: at(version), sources: { digest: `sha256:s-${version}`, content: { version } } }),
       ]),
     );
@@ -32,8 +32,8 @@ export function describeRetention(open: () => Promise<Store>): void {
     expect(await store.findLayers('web', 7)).toBeUndefined();
     expect(await store.findLayers('web', 8)).toEqual({ overrides: [], sources: { version: 8 } });
     expect((await store.listHistory({ limit: 99 })).map(({ commit }) => commit)).toEqual([20, 19, 18, 17, 16, 15]);
-    expect((await store.listAudit('api', 99)).map(({ requestId }) => requestId)).toEqual(['r-10', 'r-9', 'r-8']);
-    expect([...(await store.findResults(['r-7', 'r-8'])).keys()]).toEqual(['r-8']);
+    expect((await store.listAudit('api', 99)).map(({ requestKey }) => requestKey)).toEqual(['r-10', 'r-9', 'r-8']);
+    expect([...(await store.findAnswers(['r-7', 'r-8'])).keys()]).toEqual(['r-8']);
     expect((await store.pendingOutbox()).map(({ version }) => version)).toEqual([8, 8, 9, 9, 10, 10]);
     expect(store.commitCount).toBe(20);
     expect(await store.prune({ keepVersions: 3 })).toEqual({ versions: 0, answers: 0, sources: 0 });

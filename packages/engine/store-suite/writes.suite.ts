@@ -31,12 +31,12 @@ export function describeWrites(open: () => Promise<Store>): void {
   it('stores nothing of a batch with a conflict anywhere', async () => {
     await using store = await open();
     await store.append([commit('api', 1)]);
-    const batch = [commit('api', 2, { requestId: 'r-1' }), commit('web', 1), commit('jobs', 5), commit('web', 2)];
+    const batch = [commit('api', 2, { requestKey: 'r-1' }), commit('web', 1), commit('jobs', 5), commit('web', 2)];
     expect(await store.append(batch)).toEqual({ kind: 'conflict', service: 'jobs', actual: 0 });
     expect(store.commitCount).toBe(1);
     expect((await store.services()).map(({ service }) => service)).toEqual(['api']);
     expect(await store.findVersion('api', 2)).toBeUndefined();
-    expect(await store.findResults(['r-1'])).toEqual(new Map());
+    expect(await store.findAnswers(['r-1'])).toEqual(new Map());
     expect(await store.listAudit('web', 10)).toEqual([]);
     expect(await store.pendingOutbox()).toEqual([{ service: 'api', version: 1 }]);
   });
@@ -79,7 +79,7 @@ export function describeWrites(open: () => Promise<Store>): void {
     });
     expect(store.commitCount).toBe(1);
     expect(await store.pendingOutbox()).toEqual([{ service: 'api', version: 1 }]);
-    expect([...(await store.findResults(['r-1', 'r-2'])).keys()]).toEqual(['r-1']);
+    expect([...(await store.findAnswers(['r-1', 'r-2'])).keys()]).toEqual(['r-1']);
   });
 
   it('keeps an answer about a service that does not exist without making it exist', async () => {
@@ -96,7 +96,7 @@ export function describeWrites(open: () => Promise<Store>): void {
     const calls = [
       store.services(),
       store.append([]),
-      store.findResults([]),
+      store.findAnswers([]),
       store.findVersion('api', 1),
       store.listVersions('api', { limit: 1 }),
       store.listAudit('api', 1),

@@ -28,6 +28,7 @@ describe('wireCodes', () => {
       'document_invalid',
       'request_malformed',
       'request_expired',
+      'request_id_reused',
       'patch_failed',
       'service_unknown',
       'service_has_file',

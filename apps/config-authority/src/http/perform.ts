@@ -1,4 +1,5 @@
 import {
+  createProblem,
   formatPointer,
   isReadOperation,
   messageSchemas,
@@ -11,7 +12,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServedAuthority } from './api-context.ts';
 import { refusePrecondition } from './entity-tag.ts';
-import { refuse, refuseMalformed, refuseResult } from './problems.ts';
+import { refuseMalformed, refuseProblem, refuseResult } from './problems.ts';
 
 /** An operation on a service with its conditions; the caller is known from the HTTP request. */
 export type ServiceOperation = Operation & { readonly service: string } & Partial<
@@ -57,9 +58,11 @@ function traceparentOf({ headers: { traceparent } }: FastifyRequest): string | u
 }
 
 const refuseReuse = (): Error =>
-  refuse(
-    'request_id_reused',
-    'another request had this id, and nothing was changed by this one; take a fresh id for each',
+  refuseProblem(
+    createProblem(
+      'request_id_reused',
+      'another request had this id, and nothing was changed by this one; take a fresh id for each',
+    ),
   );
 
 /** The first result under this id, if it was for the same service; results for others are not disclosed. */

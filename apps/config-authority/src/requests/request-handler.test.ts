@@ -290,7 +290,9 @@ describe('a result', () => {
     isRefused = true;
     await ask(bus);
     await ask(bus, { id: 'marker', topic: 'config/marker/request', subject: 'marker' });
-    while (told('a result was not delivered; the requester asks again').length < 2) await new Promise(setImmediate);
+    // The second one is within a second of the first, and is not logged.
+    while (told('a result was not delivered; the requester asks again').length < 1) await new Promise(setImmediate);
+    await new Promise(setImmediate);
     isRefused = false;
     await ask(bus);
     expect((await results.next()).data).toMatchObject({ status: 'duplicate', original: { status: 'applied' } });

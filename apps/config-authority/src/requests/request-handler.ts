@@ -1,4 +1,4 @@
-import type { Bus, BusMessage } from '@setpoint/bus';
+import { type Bus, type BusMessage, createPublishLane, type PublishLane } from '@setpoint/bus';
 import type { ConflictNotice, Engine } from '@setpoint/engine';
 import { createThrottle } from '@setpoint/participant';
 import {
@@ -52,13 +52,20 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
   const { perform = engine.request } = options;
   const running = new Set<Promise<void>>();
   const throttle = createThrottle({ perMs: 60_000, now });
+  const undelivered = createThrottle({ perMs: 1000, now });
+  const refusals = createThrottle({ perMs: 1000, now });
+  const lanes = createAnswerLanes();
 
   const answer = async (requester: string, requestId: string, result: Result): Promise<void> => {
     const { service } = result;
     try {
-      await bus.publish(topics.result(service, requester), seal(requestId, result));
+      const options = { lane: lanes.of(requester) };
+      await bus.publish(topics.result(service, requester), seal(requestId, result), options);
     } catch (cause) {
-      logger.warn({ err: cause, service, requester }, 'a result was not delivered; the requester asks again');
+      const leftOut = undelivered.admit('result');
+      if (leftOut === undefined) return;
+      const fields = { err: cause, service, requester, requestId, ...(leftOut > 0 && { leftOut }) };
+      logger.warn(fields, 'a result was not delivered; the requester asks again');
     }
   };
 
@@ -85,7 +92,7 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       }
       const requester = requesterOf(envelope);
       const result = await perform(data, envelope.id, { requester, signedBy }, envelope.traceparent);
-      log(data, requester, result);
+      log(data, requester, envelope.id, result);
       await answer(requester, envelope.id, result);
     } catch (cause) {
       if (!(cause instanceof SetpointError)) throw cause;
@@ -106,9 +113,16 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
     await answer(requester, envelope.id, standing(engine, service, isDenied ? 'denied' : 'rejected', problem));
   }
 
-  function log({ op, service }: Request, requester: string, { status, version, changed }: Result): void {
-    const level = status === 'applied' || status === 'rejected' || status === 'denied' ? 'info' : 'debug';
-    logger[level]({ service, op, requester, status, version, changed }, 'request');
+  /** What changed something is logged each time; refusals once a second for each requester. */
+  function log({ op, service }: Request, requester: string, requestId: string, result: Result): void {
+    const { status, version, changed } = result;
+    const isRefusal = status === 'rejected' || status === 'denied' || status === 'conflict';
+    const leftOut = isRefusal ? refusals.admit(requester) : 0;
+    if (leftOut === undefined) return;
+    const level = isRefusal || status === 'applied' ? 'info' : 'debug';
+    const code = result.problem?.code;
+    const more = { ...(code !== undefined && { code }), ...(leftOut > 0 && { leftOut }) };
+    logger[level]({ service, op, requester, requestId, status, version, changed, ...more }, 'request');
   }
 
   const subscription = bus.subscribe(topics.request(anyName), (message) => {
@@ -130,6 +144,25 @@ export function createRequestHandler(options: RequestHandlerOptions): RequestHan
       endConflicts();
       await subscription.close().catch(() => undefined);
       await Promise.all(running);
+    },
+  };
+}
+
+/** Answers of one requester that may wait for the broker: those of others must not wait for them, or be lost with them. */
+const laneBounds = { maxMessages: 200, maxBytes: 1_048_576, overflow: 'drop-oldest' } as const;
+/** Requesters whose lanes are kept. */
+const maxLanes = 256;
+
+function createAnswerLanes(): { of(requester: string): PublishLane } {
+  const lanes = new Map<string, PublishLane>();
+  return {
+    of(requester) {
+      const lane = lanes.get(requester) ?? createPublishLane(laneBounds);
+      lanes.delete(requester);
+      lanes.set(requester, lane);
+      const [oldest] = lanes.keys();
+      if (lanes.size > maxLanes && oldest !== undefined) lanes.delete(oldest);
+      return lane;
     },
   };
 }

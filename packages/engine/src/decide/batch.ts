@@ -1,11 +1,12 @@
 import { createProblem, type Request, type Result } from '@setpoint/protocol';
+import { authorise } from '../access.ts';
 import { answer, isDeleted, type ServiceState, versionOf } from '../service-state.ts';
 import type { ServiceStates } from '../service-states.ts';
-import type { Bookmark, Commit, Store, StoredDraft, VersionRecord } from '../store/store.ts';
+import type { AuditEntry, Bookmark, Commit, Store, StoredDraft, VersionRecord } from '../store/store.ts';
 import { type BookmarkChange, decideBookmark } from '../version/bookmark.ts';
 import { createPendingBookmarks, type PendingBookmarks } from '../version/pending-bookmarks.ts';
 import { type ActivationChange, decideActivation } from './activation.ts';
-import { auditOfRequest, auditOfSources } from './audit.ts';
+import { auditOfRequest, auditOfSources, requestDigestOf, requestKeyOf } from './audit.ts';
 import type { Change, DecideOptions, Decision } from './change.ts';
 import { decide } from './decide.ts';
 
@@ -30,8 +31,14 @@ export interface BatchContext {
   readonly optionsFor: (service: string, stateOf: ServiceStates['of'], names?: () => Iterable<string>) => DecideOptions;
 }
 
+/** What is remembered of a request that was answered. */
+type Answered = Pick<AuditEntry, 'result' | 'requestDigest'>;
+
+/** A batch that takes longer ends early, so that whoever asks next does not wait for all of it. Milliseconds. */
+const maxBatchMs = 20;
+
 export interface DecidedBatch {
-  /** In the order of the batch. */
+  /** In the order of the batch; fewer where it ended early. */
   readonly works: readonly DecidedWork[];
   /** The states of the services that it changes. */
   readonly drafts: ReadonlyMap<string, ServiceState>;
@@ -53,8 +60,8 @@ export async function decideBatch(
   const optionsAmong = (service: string, others: ServiceStates['of']): DecideOptions =>
     context.optionsFor(service, others, names);
   const optionsFor = (service: string): DecideOptions => optionsAmong(service, stateOf);
-  const ids = batch.flatMap(({ work }) => requestIdOf(work) ?? []);
-  const answered = new Map(ids.length > 0 ? await store.findResults(ids) : []);
+  const keys = batch.flatMap(({ work }) => ('requestId' in work ? requestKeyOf(work) : []));
+  const answered = new Map<string, Answered>(keys.length > 0 ? await store.findAnswers(keys) : []);
   const timeText = (): string => new Date(now()).toISOString();
 
   async function decideOne(state: ServiceState, work: Work): Promise<DecidedWork> {
@@ -91,7 +98,7 @@ export async function decideBatch(
       check: (patch) => checkMerge(state, patch, work, optionsFor(service)).result,
     });
     if (bookmark) bookmarks.push(bookmark);
-    const audit = auditOfRequest(work.request, work.requestId, result, timeText());
+    const audit = auditOfRequest(work, result, timeText());
     return {
       result,
       made: [],
@@ -110,7 +117,7 @@ export async function decideBatch(
     const own: Commit = {
       service: state.service,
       expected: versionOf(state),
-      audit: auditOfRequest(work.request, work.requestId, result, at),
+      audit: auditOfRequest(work, result, at),
     };
     const commits = activated.map(({ before, decision }): Commit => {
       const { service } = before;
@@ -140,18 +147,30 @@ export async function decideBatch(
     return made ?? store.findVersion(service, version);
   }
 
+  /** The answer to a request that came before; undefined for a new one. Whoever may not ask it is told so, and nothing else. */
+  function answerAgain(state: ServiceState, work: Work): Result | undefined {
+    if (!('requestId' in work) || authorise(work.identity, work.request) !== undefined) return undefined;
+    const earlier = answered.get(requestKeyOf(work));
+    if (!earlier) return undefined;
+    if (earlier.requestDigest === undefined || earlier.requestDigest === requestDigestOf(work)) {
+      return answer(state, store.epoch, 'duplicate', { original: earlier.result });
+    }
+    const detail = 'another request had this id, and nothing was changed by this one; take a fresh id for each';
+    return answer(state, store.epoch, 'rejected', { problem: createProblem('request_id_reused', detail) });
+  }
+
   const works: DecidedWork[] = [];
+  const end = performance.now() + maxBatchMs;
   for (const { service, work } of batch) {
+    if (works.length > 0 && performance.now() > end) break;
     const state = stateOf(service);
-    const id = requestIdOf(work);
-    const original = id === undefined ? undefined : answered.get(id);
-    if (original) {
-      const result = answer(state, store.epoch, 'duplicate', { original });
-      works.push({ result, made: [], commits: [] });
+    const again = answerAgain(state, work);
+    if (again) {
+      works.push({ result: again, made: [], commits: [] });
       continue;
     }
     const decided = await decideOne(state, work);
-    if (id !== undefined && decided.commits.length > 0) answered.set(id, decided.result);
+    for (const { audit } of decided.commits) if (audit.requestKey !== undefined) answered.set(audit.requestKey, audit);
     works.push(decided);
   }
   return { works, drafts };
@@ -203,12 +222,12 @@ function toCommit(before: ServiceState, change: Change, decision: Decision, at: 
   const { record, result } = decision;
   const next = { service, expected: versionOf(before), ...nextOf(before, decision) };
   if (change.kind !== 'request') return record && { ...next, audit: auditOfSources(change, record, result, at) };
-  const { request, requestId } = change;
+  const { request } = change;
   if (request.op === 'validate') return undefined;
   // A draft that was published is one no more.
   const isPublished = request.op === 'draft_publish' && !result.problem;
   const bookmarks: readonly Bookmark[] = isPublished ? [{ kind: 'drop_draft', service, draft: request.draft }] : [];
-  const audit = auditOfRequest(request, requestId, result, at);
+  const audit = auditOfRequest(change, result, at);
   return { ...next, ...(bookmarks.length > 0 && { bookmarks }), audit };
 }
 

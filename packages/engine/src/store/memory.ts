@@ -1,4 +1,4 @@
-import { type Result, SetpointError } from '@setpoint/protocol';
+import { SetpointError } from '@setpoint/protocol';
 import type { Override } from '../layer/overrides.ts';
 import { createBookmarks } from './bookmarks.ts';
 import { findConflict } from './expected-version.ts';
@@ -63,7 +63,7 @@ class MemoryStore implements Store {
   readonly #maxOtherAnswers: number;
   readonly #services = new Map<string, Lineage>();
   readonly #outbox = createOutbox();
-  readonly #results = new Map<string, Result>();
+  readonly #answers = new Map<string, AuditEntry>();
   readonly #bookmarks = createBookmarks();
   #audit: AuditEntry[] = [];
   readonly #ofVersions = new WeakSet<AuditEntry>();
@@ -95,12 +95,12 @@ class MemoryStore implements Store {
     return { kind: 'stored' } as const;
   }
 
-  async findResults(requestIds: readonly string[]) {
+  async findAnswers(requestKeys: readonly string[]) {
     this.#refuseWhenStopped();
-    const found = new Map<string, Result>();
-    for (const id of requestIds) {
-      const result = this.#results.get(id);
-      if (result) found.set(id, result);
+    const found = new Map<string, AuditEntry>();
+    for (const key of requestKeys) {
+      const entry = this.#answers.get(key);
+      if (entry) found.set(key, entry);
     }
     return found;
   }
@@ -285,13 +285,14 @@ class MemoryStore implements Store {
   }
 
   #recallResults(): void {
-    this.#results.clear();
+    this.#answers.clear();
     for (const entry of this.#audit) this.#rememberResult(entry);
   }
 
-  /** The first answer to an id is the answer. */
-  #rememberResult({ requestId, result }: AuditEntry): void {
-    if (requestId !== undefined && !this.#results.has(requestId)) this.#results.set(requestId, result);
+  /** The first answer to a request is the answer. */
+  #rememberResult(entry: AuditEntry): void {
+    const { requestKey } = entry;
+    if (requestKey !== undefined && !this.#answers.has(requestKey)) this.#answers.set(requestKey, entry);
   }
 
   #refuseWhenStopped(): void {

@@ -38,10 +38,10 @@ export interface Store extends AsyncDisposable {
 
   /**
    * What was answered to these requests before, the first answer where there are several; those never seen are left
-   * out. Keyed by request id. An answer that made a version is remembered as long as that, the others only the newest
+   * out. Keyed as the audit entries are (`requestKey`). An answer that made a version is remembered as long as that, the others only the newest
    * (100,000 by default).
    */
-  findResults(requestIds: readonly string[]): Promise<ReadonlyMap<string, Result>>;
+  findAnswers(requestKeys: readonly string[]): Promise<ReadonlyMap<string, AuditEntry>>;
 
   findVersion(service: string, version: number): Promise<VersionRecord | undefined>;
 
@@ -172,8 +172,13 @@ export interface AuditEntry {
   /** RFC 3339. */
   readonly at: string;
   readonly service: string;
-  /** The id of the request's envelope; left out for what no operator asked for (a file that changed). */
-  readonly requestId?: string;
+  /**
+   * Names the request: its requester, its service and the id of its envelope. Left out for what no operator asked for
+   * (a file that changed), and for a request that was denied: a forged one must not use up the id of the true one.
+   */
+  readonly requestKey?: string;
+  /** The digest of the request, to tell another one that has the same id. */
+  readonly requestDigest?: string;
   readonly author: string;
   /** `merge`, `rollback`, …, or `file`. */
   readonly op: string;

@@ -29,7 +29,7 @@ function writeFirstSchema(file: string, commits: readonly Commit[]): void {
   const insertAudit = db.prepare('INSERT INTO audit (service, request_id, status, entry) VALUES (?, ?, ?, ?)');
   const putOverrides = db.prepare('REPLACE INTO overrides VALUES (?, ?)');
   for (const { service, next, audit } of commits) {
-    insertAudit.run(service, audit.requestId ?? null, audit.status, JSON.stringify(audit));
+    insertAudit.run(service, audit.requestKey ?? null, audit.status, JSON.stringify(audit));
     if (!next?.record) continue;
     const { values, ...snapshot } = next.record.snapshot;
     const { changed, deleted } = next.record;
@@ -43,11 +43,11 @@ function writeFirstSchema(file: string, commits: readonly Commit[]): void {
 const minute = (count: number) => new Date(Date.UTC(2026, 8, 21, 14, count)).toISOString();
 
 const commits = [
-  commit('api', 1, { at: minute(1), author: 'ann', requestId: 'r-1' }),
+  commit('api', 1, { at: minute(1), author: 'ann', requestKey: 'r-1' }),
   commit('web', 1, { at: minute(2), author: 'bob', overrides: [override] }),
-  commit('api', 2, { at: minute(4), author: 'bob', requestId: 'r-2' }),
+  commit('api', 2, { at: minute(4), author: 'bob', requestKey: 'r-2' }),
   // The clock was set back.
-  commit('api', 3, { at: minute(3), author: 'ann', requestId: 'r-3', overrides: [override] }),
+  commit('api', 3, { at: minute(3), author: 'ann', requestKey: 'r-3', overrides: [override] }),
 ];
 
 it('opens a file of the first schema and keeps everything that is in it', async () => {
@@ -63,8 +63,8 @@ it('opens a file of the first schema and keeps everything that is in it', async 
   for (const { service, expected, next } of commits) {
     expect(await store.findVersion(service, expected + 1)).toEqual(next?.record);
   }
-  expect((await store.listAudit('api', 9)).map(({ requestId }) => requestId)).toEqual(['r-3', 'r-2', 'r-1']);
-  expect([...(await store.findResults(['r-1', 'r-2', 'r-3'])).keys()]).toEqual(['r-1', 'r-2', 'r-3']);
+  expect((await store.listAudit('api', 9)).map(({ requestKey }) => requestKey)).toEqual(['r-3', 'r-2', 'r-1']);
+  expect([...(await store.findAnswers(['r-1', 'r-2', 'r-3'])).keys()]).toEqual(['r-1', 'r-2', 'r-3']);
   expect(await store.pendingOutbox()).toEqual([
     { service: 'web', version: 1 },
     { service: 'api', version: 3 },
@@ -98,7 +98,7 @@ it('goes on from there, and prunes what was there before with its answers', asyn
   expect(await store.append([commit('api', 4), commit('web', 2)])).toEqual({ kind: 'stored' });
   expect((await store.services()).map(({ overrides }) => overrides)).toEqual([[], []]);
   expect(await store.prune({ keepVersions: 2 })).toEqual({ versions: 2, answers: 2, sources: 0 });
-  expect([...(await store.findResults(['r-1', 'r-2', 'r-3'])).keys()]).toEqual(['r-3']);
+  expect([...(await store.findAnswers(['r-1', 'r-2', 'r-3'])).keys()]).toEqual(['r-3']);
   expect(await store.prunedRanges('api')).toEqual([{ service: 'api', first: 1, last: 2, digest: 'sha256:api-2' }]);
 });
 
@@ -118,5 +118,5 @@ it('tells answers that made a version from those that made none, whatever they s
   writeFirstSchema(file, [...commits, ...[1, 2, 3].map((i) => answer('api', 3, 'applied', `tag-${i}`))]);
   await using store = await openSqliteStore({ file, now: clock, maxOtherAnswers: 1 });
   const ids = ['r-1', 'r-2', 'r-3', 'tag-1', 'tag-2', 'tag-3'];
-  expect([...(await store.findResults(ids)).keys()]).toEqual(['r-1', 'r-2', 'r-3', 'tag-3']);
+  expect([...(await store.findAnswers(ids)).keys()]).toEqual(['r-1', 'r-2', 'r-3', 'tag-3']);
 });

@@ -44,7 +44,7 @@ async function fill(): Promise<string> {
   await using store = await open();
   await store.append([
     { ...commit('api', 1), bookmarks: [tagOf('api', 'stable', 1)] },
-    commit('api', 2, { overrides: [override], sources, requestId: 'r-2' }),
+    commit('api', 2, { overrides: [override], sources, requestKey: 'r-2' }),
     commit('web', 1),
     commit('web', 2, { deleted: true }),
   ]);
@@ -100,7 +100,7 @@ describe('a restored database', () => {
       { service: 'web', version: 3 },
     ]);
     expect((await store.tags()).map(({ tag }) => tag)).toEqual(['stable']);
-    expect([...(await store.findResults(['r-2'])).keys()]).toEqual(['r-2']);
+    expect([...(await store.findAnswers(['r-2'])).keys()]).toEqual(['r-2']);
     expect((await store.listAudit('api', 1))[0]).toMatchObject({
       author: 'restore',
       op: 'restore',

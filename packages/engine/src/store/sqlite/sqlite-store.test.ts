@@ -99,13 +99,13 @@ describe('a file that is opened again', () => {
     const ids = Array.from({ length: 2000 }, (_, i) => `r-${i}`);
     {
       await using store = await open({ maxOtherAnswers: 500 });
-      await store.append([commit('api', 1, { requestId: 'kept' })]);
+      await store.append([commit('api', 1, { requestKey: 'kept' })]);
       await store.append(ids.map((id) => answer('api', 1, 'rejected', id)));
-      expect([...(await store.findResults(ids)).keys()]).toEqual(ids.slice(1500));
+      expect([...(await store.findAnswers(ids)).keys()]).toEqual(ids.slice(1500));
     }
     await using store = await open({ maxOtherAnswers: 3 });
-    expect([...(await store.findResults(ids)).keys()]).toEqual(['r-1997', 'r-1998', 'r-1999']);
-    expect((await store.listAudit('api', 9)).map(({ requestId }) => requestId)).toEqual([
+    expect([...(await store.findAnswers(ids)).keys()]).toEqual(['r-1997', 'r-1998', 'r-1999']);
+    expect((await store.listAudit('api', 9)).map(({ requestKey }) => requestKey)).toEqual([
       'r-1999',
       'r-1998',
       'r-1997',
@@ -117,15 +117,15 @@ describe('a file that is opened again', () => {
     const ids = Array.from({ length: 2000 }, (_, i) => `r-${i}`);
     {
       await using store = await open({ maxOtherAnswers: 500 });
-      await store.append([commit('api', 1, { requestId: 'kept' })]);
+      await store.append([commit('api', 1, { requestKey: 'kept' })]);
       await store.append(
         ids.map((id) => ({ ...answer('api', 1, 'applied', id), bookmarks: [tagOf('api', 'stable', 1)] })),
       );
-      expect([...(await store.findResults(ids)).keys()]).toEqual(ids.slice(1500));
+      expect([...(await store.findAnswers(ids)).keys()]).toEqual(ids.slice(1500));
     }
     await using store = await open({ maxOtherAnswers: 2 });
     const kept = await store.listAudit('api', 9);
-    expect(kept.map(({ requestId, status }) => [requestId, status])).toEqual([
+    expect(kept.map(({ requestKey, status }) => [requestKey, status])).toEqual([
       ['r-1999', 'applied'],
       ['r-1998', 'applied'],
       ['kept', 'applied'],
@@ -236,7 +236,7 @@ describe('a file that is not sound', () => {
     for (const call of [
       store.findVersion('api', 2),
       store.listVersions('api', { limit: 99 }),
-      store.findResults(['r-1']),
+      store.listAudit('api', 9),
     ]) {
       expect((await failureOf(call)).code).toBe('store_damaged');
     }
@@ -305,14 +305,14 @@ describe('a place that can not be written', () => {
   it('stores nothing of a batch when the file is full, and goes on when there is room', async () => {
     await using store = await open({ maxFileBytes: 200_000 });
     await store.append([commit('api', 1)]);
-    const large = commit('api', 2, { values: { text: 'x'.repeat(300_000) }, requestId: 'r-1' });
+    const large = commit('api', 2, { values: { text: 'x'.repeat(300_000) }, requestKey: 'r-1' });
     const failure = await failureOf(store.append([commit('web', 1), large]));
     expect(failure.code).toBe('store_unavailable');
     expect(failure.message).toContain('database or disk is full');
     expect(failure.cause).toBeInstanceOf(Error);
     expect(store.commitCount).toBe(1);
     expect(await store.findVersion('web', 1)).toBeUndefined();
-    expect(await store.findResults(['r-1'])).toEqual(new Map());
+    expect(await store.findAnswers(['r-1'])).toEqual(new Map());
     expect(await store.append([commit('web', 1), commit('api', 2)])).toEqual({ kind: 'stored' });
     expect((await store.services()).map(({ latest }) => latest.snapshot.version)).toEqual([2, 1]);
   });
@@ -432,7 +432,7 @@ async function openAgainAndAgain(path: string): Promise<Store> {
     },
     services: () => store.services(),
     append: (batch) => andReopen(() => store.append(batch)),
-    findResults: (ids) => store.findResults(ids),
+    findAnswers: (ids) => store.findAnswers(ids),
     findVersion: (service, version) => store.findVersion(service, version),
     listVersions: (service, page) => store.listVersions(service, page),
     listAudit: (service, limit) => store.listAudit(service, limit),
@@ -459,7 +459,7 @@ async function openAgainAndAgain(path: string): Promise<Store> {
 async function fill(path: string): Promise<void> {
   await using store = await openSqliteStore({ file: path, now: clock });
   for (let version = 1; version <= 20; version += 1) {
-    await store.append([commit('api', version, { values: { text: 'x'.repeat(2000) }, requestId: `r-${version}` })]);
+    await store.append([commit('api', version, { values: { text: 'x'.repeat(2000) }, requestKey: `r-${version}` })]);
   }
 }
 
@@ -468,7 +468,7 @@ async function readAll(path: string): Promise<void> {
   await store.services();
   await store.listAudit('api', 99);
   await store.listVersions('api', { limit: 99 });
-  await store.findResults(['r-1', 'r-20']);
+  await store.findAnswers(['r-1', 'r-20']);
   for (let version = 1; version <= 20; version += 1) await store.findVersion('api', version);
 }
 
@@ -518,7 +518,7 @@ function spawnWriter(body: string, options: WriterOptions = {}): ChildProcess {
       service,
       expected: version - 1,
       next: { overrides: [], record: { changed: [], deleted: false, snapshot: { service, version, values: { version }, author: 'ann', committedAt: '2026-09-21T14:13:20.900Z' } } },
-      audit: { service, status: 'applied', requestId: 'r-' + version, result: { status: 'applied', version } },
+      audit: { service, status: 'applied', requestKey: 'r-' + version, result: { status: 'applied', version } },
     });
     ${before}
     try {

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type DraftSummary, type Profile, type Result, SetpointError, type Tag } from '@setpoint/protocol';
+import { type DraftSummary, type Profile, SetpointError, type Tag } from '@setpoint/protocol';
 import type { Override } from '../../layer/overrides.ts';
 import type { Bookmarks } from '../bookmarks.ts';
 import { findConflict } from '../expected-version.ts';
@@ -144,12 +144,12 @@ class SqliteStore implements Store {
     return { kind: 'stored' };
   }
 
-  async findResults(requestIds: readonly string[]): Promise<ReadonlyMap<string, Result>> {
+  async findAnswers(requestKeys: readonly string[]): Promise<ReadonlyMap<string, AuditEntry>> {
     return this.#read(() => {
-      const found = new Map<string, Result>();
-      for (const id of requestIds) {
-        const row = this.#sql.findAudit.get(id);
-        if (row) found.set(id, toAudit(row).result);
+      const found = new Map<string, AuditEntry>();
+      for (const key of requestKeys) {
+        const row = this.#sql.findAudit.get(key);
+        if (row) found.set(key, toAudit(row));
       }
       return found;
     });
@@ -296,7 +296,7 @@ class SqliteStore implements Store {
     for (const commit of batch) {
       const { service, next, audit, bookmarks } = commit;
       const texts = [statusOf(commit), JSON.stringify(audit)] as const;
-      const { lastInsertRowid } = this.#sql.insertAudit.run(service, audit.requestId ?? null, ...texts);
+      const { lastInsertRowid } = this.#sql.insertAudit.run(service, audit.requestKey ?? null, ...texts);
       if (bookmarks) for (const bookmark of bookmarks) this.#bookmarks.write(bookmark);
       if (!next) continue;
       overrides.set(service, next.record ? undefined : next.overrides);
@@ -471,7 +471,9 @@ function toService(row: Row): StoredService {
 const toOutboxRow = ({ service, version }: Row): OutboxRow => ({ service: String(service), version: Number(version) });
 
 function toAudit({ entry }: Row): AuditEntry {
-  return JSON.parse(String(entry));
+  const parsed: unknown = JSON.parse(String(entry));
+  if (typeof parsed !== 'object' || parsed === null) throw new SyntaxError('an audit entry is not an object');
+  return parsed as AuditEntry;
 }
 
 type Statements = ReturnType<typeof prepareStatements>;
