@@ -28,6 +28,8 @@ export interface SnapshotWatchOptions {
  * come back late, and somebody who publishes wrong messages all the time must not set the pace. Milliseconds.
  */
 const settleMs = 1000;
+/** Own messages of a service that may still be on their way back. */
+const keptOwn = 4;
 
 /**
  * Publishes the present snapshot again when somebody overwrote or cleared it. Readers refuse what is not signed or older
@@ -35,8 +37,8 @@ const settleMs = 1000;
  */
 export function createSnapshotWatch(options: SnapshotWatchOptions): SnapshotWatch {
   const { bus, topics, keys, latest, reassert, now } = options;
-  /** By service, the SHA-256 of the last own message. */
-  const own = new Map<string, string>();
+  /** By service, the SHA-256 of the last own messages, the newest at the end. */
+  const own = new Map<string, readonly string[]>();
   /** Services whose last message was wrong. */
   const wrong = new Map<string, NodeJS.Timeout>();
 
@@ -47,7 +49,12 @@ export function createSnapshotWatch(options: SnapshotWatchOptions): SnapshotWatc
     const { service } = address;
     const record = latest(service);
     if (!record) return;
-    if (own.get(service) === digestOf(payload) || isAsserted(record, payload, keys, now())) return putRight(service);
+    const digest = digestOf(payload);
+    const ownHere = own.get(service) ?? [];
+    if (ownHere.at(-1) === digest || isAsserted(record, payload, keys, now())) return putRight(service);
+    // While versions follow fast, an own message comes back after the next one was sent. When it is the last one that
+    // comes, somebody has sent it again.
+    if (ownHere.includes(digest)) putRight(service);
     if (wrong.has(service)) return;
     wrong.set(service, setTimeout(() => repair(service), settleMs).unref());
   }
@@ -66,7 +73,7 @@ export function createSnapshotWatch(options: SnapshotWatchOptions): SnapshotWatc
   const subscription: Subscription = bus.subscribe(topics.snapshot(anyName), take, { qos: 0 });
   return {
     published(service, payload) {
-      own.set(service, digestOf(payload));
+      own.set(service, [...(own.get(service) ?? []), digestOf(payload)].slice(-keptOwn));
     },
     async stop() {
       for (const timer of wrong.values()) clearTimeout(timer);
