@@ -193,6 +193,7 @@ export const requirements: Readonly<Record<string, string>> = {
     'Errors are bounded while they are found: thousands of wrong items in a list of alternatives are told within the steps.',
   'Isolation-13-Contracts-Bounded':
     'Contracts are remembered while a running instance has them, and beyond that only so many and so large.',
+  'Isolation-14-Bounded-Patches': 'A JSON Patch ends at the first copy past the size of a document.',
   'Isolation-20-Fair-Queue':
     'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
   'Isolation-21-Own-Request-Ids':

@@ -114,7 +114,7 @@ describe('applyJsonPatch', () => {
     const doubling = Array.from({ length: 1000 }, (_, i): PatchOperation => ({ op: 'copy', from: '', path: `/${i}` }));
     const { document: grown, faults } = apply(...doubling);
     expect(JSON.stringify(grown).length).toBeLessThan(3000);
-    expect(faults[0]?.message).toBe("operation 3 (copy) can't be done: it copies more than a document may hold");
+    expect(faults[0]?.message).toBe("operation 3 (copy) can't be done: it copies more than a document may hold; what follows was not tried");
   });
 
   it('touches neither the document nor the patch', () => {
@@ -127,5 +127,38 @@ describe('applyJsonPatch', () => {
     apply(...patch);
     expect(document).toEqual(before);
     expect(patch[0]).toEqual({ op: 'add', path: '/new', value: { c: 1 } });
+  });
+});
+
+describe('a patch of copies', () => {
+  const text = 'x'.repeat(100_000);
+  const copies = (count: number, from: string, to: (i: number) => string): PatchOperation[] =>
+    Array.from({ length: count }, (_, i) => ({ op: 'copy', from, path: to(i) }));
+
+  it('Isolation-14-Bounded-Patches: that grows past the limit ends there', () => {
+    const { faults } = applyJsonPatch(
+      { a: text },
+      copies(1000, '/a', (i) => `/b${i}`),
+      { maxCopyBytes: 1_000_000 },
+    );
+    expect(faults).toEqual([
+      {
+        pointer: '/b9',
+        message:
+          "operation 9 (copy) can't be done: it copies more than a document may hold; what follows was not tried",
+      },
+    ]);
+  });
+
+  it('Isolation-14-Bounded-Patches: that doubles the document each time ends before it fills the memory', () => {
+    const { document, faults } = applyJsonPatch(
+      { a: { n: 'x'.repeat(1000) } },
+      copies(1000, '', (i) => `/a/c${i}`),
+      {
+        maxCopyBytes: 1_000_000,
+      },
+    );
+    expect(faults).toHaveLength(1);
+    expect(JSON.stringify(document).length).toBeLessThan(1_100_000);
   });
 });

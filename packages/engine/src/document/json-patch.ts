@@ -16,9 +16,9 @@ export interface Patched {
 }
 
 /**
- * Carries out a JSON Patch (RFC 6902) on a copy. An operation that can't be done is told and passed over, so that all
- * faults are known at once. `maxCopyBytes` bounds what `copy` adds: a few that copy the whole document into itself
- * would fill the memory.
+ * Applies a JSON Patch (RFC 6902) to a copy. An operation that can't be done is reported and passed over, so that all
+ * faults are known at once. `maxCopyBytes` bounds what `copy` adds: a few copies of the whole document into itself would
+ * fill the memory. At the first copy past it the patch ends.
  */
 export function applyJsonPatch(
   document: JsonValue,
@@ -26,14 +26,46 @@ export function applyJsonPatch(
   { maxCopyBytes }: { readonly maxCopyBytes: number },
 ): Patched {
   const holder = { document: structuredClone(document) };
-  let copied = 0;
-  const faults = structuredClone(patch).flatMap((operation, i): Fault[] => {
-    if (operation.op === 'copy') copied += JSON.stringify(read(find(holder, operation.from)) ?? null).length;
-    const wrong = copied > maxCopyBytes ? 'it copies more than a document may hold' : carryOut(holder, operation);
-    if (wrong === undefined) return [];
-    return [{ pointer: operation.path, message: `operation ${i} (${operation.op}) can't be done: ${wrong}` }];
-  });
+  const faults: Fault[] = [];
+  let roomBytes = maxCopyBytes;
+  for (const [i, operation] of structuredClone(patch).entries()) {
+    const report = (why: string): void => {
+      faults.push({ pointer: operation.path, message: `operation ${i} (${operation.op}) can't be done: ${why}` });
+    };
+    if (operation.op === 'copy') {
+      roomBytes -= sizeUpTo(read(find(holder, operation.from)) ?? null, roomBytes);
+      if (roomBytes < 0) {
+        report('it copies more than a document may hold; what follows was not tried');
+        break;
+      }
+    }
+    const wrong = applyOperation(holder, operation);
+    if (wrong !== undefined) report(wrong);
+  }
   return { document: holder.document, faults };
+}
+
+/** About the bytes of a value as JSON; looks no further once they are more than `limit`. */
+function sizeUpTo(value: JsonValue, limit: number): number {
+  let size = 0;
+  const waiting: JsonValue[] = [value];
+  while (waiting.length > 0 && size <= limit) {
+    const next = waiting.pop() as JsonValue;
+    if (typeof next === 'string') size += next.length + 3;
+    else if (typeof next !== 'object' || next === null) size += 6;
+    else {
+      size += 2;
+      // A list of a million items is not spread onto the stack at once.
+      if (Array.isArray(next)) for (const item of next) waiting.push(item);
+      else {
+        for (const [name, member] of Object.entries(next)) {
+          size += name.length + 4;
+          waiting.push(member);
+        }
+      }
+    }
+  }
+  return size;
 }
 
 interface Holder {
@@ -74,7 +106,7 @@ function read(spot: Spot | undefined): JsonValue | undefined {
 const isIndex = (key: string): boolean => /^(0|[1-9]\d*)$/.test(key);
 
 /** Says why it can't be done, or undefined. */
-function carryOut(holder: Holder, operation: PatchOperation): string | undefined {
+function applyOperation(holder: Holder, operation: PatchOperation): string | undefined {
   const spot = find(holder, operation.path);
   const present = read(spot);
   if (!spot) return nowhere;
