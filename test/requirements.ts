@@ -194,6 +194,9 @@ export const requirements: Readonly<Record<string, string>> = {
   'Isolation-13-Contracts-Bounded':
     'Contracts are remembered while a running instance has them, and beyond that only so many and so large.',
   'Isolation-14-Bounded-Patches': 'A JSON Patch ends at the first copy past the size of a document.',
+  'Isolation-30-Deaf-Subscribers':
+    'Subscribers that read nothing and bursts to topics without subscribers neither end the embedded broker nor hold up others.',
+  'Isolation-31-No-Takeover': 'No client takes over the connection of the authority to its embedded broker.',
   'Isolation-20-Fair-Queue':
     'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
   'Isolation-21-Own-Request-Ids':

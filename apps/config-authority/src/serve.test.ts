@@ -60,6 +60,21 @@ describe('serve', () => {
     }
   });
 
+  it('Isolation-31-No-Takeover: keeps its connection when a client takes the name that it is known by', async () => {
+    const served = await start();
+    const intruder = createMqttBus({ url: served.brokerUrl, clientId: 'config-authority' });
+    const watcher = createMqttBus({ url: served.brokerUrl, clientId: 'watcher' });
+    try {
+      await Promise.all([intruder.start(), watcher.start()]);
+      const health = createWatcher(watcher, 'system/health/config-authority');
+      await health.until(({ json }) => json?.data.state === 'ready');
+      expect(served.authority.readiness()).toMatchObject({ isReady: true });
+      expect(intruder.status.kind).toBe('connected');
+    } finally {
+      await Promise.all([intruder.stop(), watcher.stop()]);
+    }
+  });
+
   it('keeps committed versions across starts', async () => {
     const first = await start();
     const ask = (served: Served, id: string) =>

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createMqttBus } from '@setpoint/bus/mqtt';
@@ -86,7 +87,10 @@ async function serveOn(
       openBus: (options) =>
         createMqttBus({
           url,
-          clientId: clientIdOf(settings.prefix, settings.id),
+          // On our own broker a name that nobody can guess, so that no client takes the connection over.
+          clientId: isEmbedded
+            ? `${clientIdOf(settings.prefix, settings.id)}-${randomUUID()}`
+            : clientIdOf(settings.prefix, settings.id),
           // Our own broker takes any number, and speaks MQTT 3.1.1 alone.
           ...(isEmbedded && { maxInFlight: embeddedInFlight, protocolVersion: 4 }),
           ...options,

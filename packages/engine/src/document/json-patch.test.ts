@@ -114,7 +114,9 @@ describe('applyJsonPatch', () => {
     const doubling = Array.from({ length: 1000 }, (_, i): PatchOperation => ({ op: 'copy', from: '', path: `/${i}` }));
     const { document: grown, faults } = apply(...doubling);
     expect(JSON.stringify(grown).length).toBeLessThan(3000);
-    expect(faults[0]?.message).toBe("operation 3 (copy) can't be done: it copies more than a document may hold; what follows was not tried");
+    expect(faults[0]?.message).toBe(
+      "operation 3 (copy) can't be done: it copies more than a document may hold; what follows was not tried",
+    );
   });
 
   it('touches neither the document nor the patch', () => {
