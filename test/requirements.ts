@@ -197,6 +197,10 @@ export const requirements: Readonly<Record<string, string>> = {
   'Isolation-30-Deaf-Subscribers':
     'Subscribers that read nothing and bursts to topics without subscribers neither end the embedded broker nor hold up others.',
   'Isolation-31-No-Takeover': 'No client takes over the connection of the authority to its embedded broker.',
+  'Isolation-40-Files-Inside':
+    'Files, includes and links are read from the configuration folder and allowed folders alone, and never from the data folder.',
+  'Isolation-41-Regular-Files': 'Pipes and devices are faults of their file, and never opened for reading.',
+  'Isolation-42-Platform-Variables': 'Variables that Kubernetes sets for its services end no start.',
   'Isolation-20-Fair-Queue':
     'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
   'Isolation-21-Own-Request-Ids':

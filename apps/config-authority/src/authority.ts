@@ -63,6 +63,10 @@ export interface AuthorityOptions {
   readonly configDir?: string;
   /** The folder with the rules of the organisation. @default `_rules` in `configDir` */
   readonly rulesDir?: string | undefined;
+  /** Folders besides `configDir` that its files may include from, or be linked to. @default none */
+  readonly includeDirs?: readonly string[] | undefined;
+  /** Folders that are never read as configuration, such as the one with the signing key. @default none */
+  readonly ownDirs?: readonly string[] | undefined;
   /** The variables that may hold settings, and that files may name. @default none */
   readonly environment?: SourcesOptions['environment'];
   /** A dotenv file with more of them. @default `.env` in `configDir`, if it exists */
@@ -343,6 +347,8 @@ class RunningAuthority implements Authority {
       engine: this.engine,
       logger: this.#logger,
       directory: configDir,
+      includeDirs: this.#options.includeDirs,
+      ownDirs: this.#options.ownDirs,
       environment,
       envFile,
       arguments: given,

@@ -100,6 +100,8 @@ async function serveOn(
       operatorKeys,
       configDir: settings.configDir,
       rulesDir: settings.rulesDir,
+      includeDirs: settings.includeDirs,
+      ownDirs: [settings.dataDir],
       envFile: settings.envFile,
       ...given,
       logger,

@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { parseYamlFile } from '@setpoint/engine';
 import { formatPointer, isName, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { readRegularFile } from '../regular-file.ts';
 
 /** One who may ask over HTTP. */
 export interface ApiKey {
@@ -92,7 +93,7 @@ const lookAt = (file: string): Promise<string> =>
   );
 
 async function readKeys(file: string): Promise<readonly StoredKey[]> {
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+  const text = await readRegularFile(file).catch((cause: Error) => {
     throw new SetpointError('key_malformed', `${file} can't be read: ${cause.message}`, { cause });
   });
   const parsed = parseYamlFile(text, file);

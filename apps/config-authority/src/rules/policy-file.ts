@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { type Policies, parsePolicies } from '@setpoint/engine';
 import type { Fault } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import { readRegularFile } from '../regular-file.ts';
 import { watchPath } from './watch-path.ts';
 
 /** The policy of the services, now and whenever its file changes. */
@@ -42,7 +42,7 @@ export async function openPolicyFile({ path, onPolicies, onRead, logger }: Polic
 
 async function readPolicies(path: string): Promise<ReturnType<typeof parsePolicies>> {
   try {
-    return parsePolicies(await readFile(path, 'utf8'), path);
+    return parsePolicies(await readRegularFile(path), path);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return parsePolicies('', path);

@@ -1,8 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { createRuleSet, parseRuleFile, type Rule, type RuleSet } from '@setpoint/engine';
 import { type Fault, levels, SetpointError, severities } from '@setpoint/protocol';
 import type { Logger } from 'pino';
+import { readRegularFile } from '../regular-file.ts';
 import { importModule } from '../sources/schema-module.ts';
 import { watchPath } from './watch-path.ts';
 
@@ -92,7 +93,7 @@ const faultOf = (file: string, message: string): Fault => ({ pointer: '', messag
 async function readRuleFile(path: string): Promise<ReadRules> {
   try {
     if (kindOf(path) === 'module') return readModule(await importModule(path), path);
-    const parsed = await parseRuleFile(await readFile(path, 'utf8'), path);
+    const parsed = await parseRuleFile(await readRegularFile(path), path);
     return parsed.kind === 'rules' ? { rules: parsed.rules, faults: [] } : { rules: [], faults: parsed.faults };
   } catch (cause) {
     if (cause instanceof SetpointError) return { rules: [], faults: cause.faults };

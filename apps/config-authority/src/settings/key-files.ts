@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createKeyRing,
@@ -13,6 +13,7 @@ import {
   type SigningKey,
   trustedKeyOf,
 } from '@setpoint/protocol';
+import { readRegularFile } from '../regular-file.ts';
 
 export interface AuthorityKeys {
   readonly signer: Signer;
@@ -55,7 +56,7 @@ export async function readOperatorKeys(file: string): Promise<KeyRing> {
 }
 
 async function readJson(file: string, make?: () => object): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await readRegularFile(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' && make) return undefined;
     throw new SetpointError('key_malformed', `${file} can't be read: ${cause.message}`, { cause });
   });
@@ -69,7 +70,7 @@ const toText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** Leaves a file alone that says so already: it can be whole on a disk that has no room for another one. */
 async function replaceFile(file: string, text: string, mode: number): Promise<void> {
-  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return;
+  if ((await readRegularFile(file).catch(() => undefined)) === text) return;
   const draft = `${file}.${randomUUID()}`;
   await writeNew(draft, text, mode);
   await rename(draft, file);

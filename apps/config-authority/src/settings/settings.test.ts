@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -20,6 +21,7 @@ describe('the settings of the authority', () => {
       brokerPort: 1883,
       configDir: './config',
       rulesDir: undefined,
+      includeDirs: [],
       envFile: undefined,
       dataDir: './data',
       prefix: '',
@@ -43,13 +45,14 @@ describe('the settings of the authority', () => {
           SETPOINT_BROKER_PORT: '2883',
           SETPOINT_CONFIG_DIR: '/etc/setpoint',
           SETPOINT_RULES_DIR: '/etc/rules',
+          SETPOINT_INCLUDE_DIRS: ['/srv/a', '/srv/b'].join(delimiter),
           SETPOINT_ENV_FILE: '/etc/setpoint/.env',
           SETPOINT_DATA_DIR: '/var/lib/setpoint',
           SETPOINT_PREFIX: 'acme/prod',
           SETPOINT_ID: 'authority-2',
           SETPOINT_HTTP_HOST: '::1',
           SETPOINT_HTTP_PORT: '0',
-          SETPOINT_LOG_LEVEL: 'debug',
+          SETPOINT_LOG_LEVEL: 'DEBUG',
           SETPOINT_LOG_FORMAT: 'json',
           SETPOINT_OPERATOR_KEYS: 'keys.json',
           SETPOINT_MAX_ENVELOPE_BYTES: '65536',
@@ -62,6 +65,7 @@ describe('the settings of the authority', () => {
       brokerPort: 2883,
       configDir: '/etc/setpoint',
       rulesDir: '/etc/rules',
+      includeDirs: ['/srv/a', '/srv/b'],
       envFile: '/etc/setpoint/.env',
       dataDir: '/var/lib/setpoint',
       prefix: 'acme/prod',
@@ -73,6 +77,23 @@ describe('the settings of the authority', () => {
       operatorKeysFile: 'keys.json',
       maxEnvelopeBytes: 65_536,
     });
+  });
+
+  it('Isolation-42-Platform-Variables: are not disturbed by the addresses that Kubernetes gives every pod', () => {
+    const links = {
+      SETPOINT_SERVICE_HOST: '10.96.14.3',
+      SETPOINT_SERVICE_PORT: '1883',
+      SETPOINT_SERVICE_PORT_MQTT: '1883',
+      SETPOINT_PORT: 'tcp://10.96.14.3:1883',
+      SETPOINT_PORT_1883_TCP: 'tcp://10.96.14.3:1883',
+      SETPOINT_PORT_1883_TCP_PROTO: 'tcp',
+      SETPOINT_PORT_1883_TCP_PORT: '1883',
+      SETPOINT_PORT_1883_TCP_ADDR: '10.96.14.3',
+      SETPOINT_BROKER_SERVICE_HOST: '10.96.14.4',
+      SETPOINT_BROKER_PORT: 'tcp://10.96.14.4:1883',
+    };
+    expect(settingsOf(links)).toEqual(settingsOf({}));
+    expect(faultsOf({ SETPOINT_PORT: '1883' })).toEqual([expect.stringContaining('SETPOINT_PORT is not a setting')]);
   });
 
   it('count as unset when they are empty', () => {

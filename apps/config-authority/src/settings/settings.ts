@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path';
 import { createTopics, defaultMaxEnvelopeBytes, isName } from '@setpoint/protocol';
 import { z } from 'zod';
 
@@ -10,6 +11,8 @@ export interface Settings {
   readonly configDir: string;
   /** The folder with the rules of the organisation; undefined: `_rules` in `configDir`. */
   readonly rulesDir: string | undefined;
+  /** Folders besides `configDir` that its files may include from, or be linked to. */
+  readonly includeDirs: readonly string[];
   /** A dotenv file; undefined: `.env` in `configDir`, where there is one. */
   readonly envFile: string | undefined;
   readonly dataDir: string;
@@ -55,6 +58,7 @@ const schema = z.object({
   SETPOINT_BROKER_PORT: withDefault(wholeNumber(1, 65_535), 1883),
   SETPOINT_CONFIG_DIR: withDefault(z.string(), './config'),
   SETPOINT_RULES_DIR: optional(z.string()),
+  SETPOINT_INCLUDE_DIRS: withDefault(z.string(), ''),
   SETPOINT_ENV_FILE: optional(z.string()),
   SETPOINT_DATA_DIR: withDefault(z.string(), './data'),
   SETPOINT_PREFIX: withDefault(prefix, ''),
@@ -65,7 +69,13 @@ const schema = z.object({
   SETPOINT_HTTP_HOST: withDefault(z.string(), '127.0.0.1'),
   SETPOINT_HTTP_PORT: withDefault(wholeNumber(0, 65_535), 8081),
   SETPOINT_HTTP_KEYS: optional(z.string()),
-  SETPOINT_LOG_LEVEL: withDefault(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+  SETPOINT_LOG_LEVEL: withDefault(
+    z.preprocess(
+      (given) => (typeof given === 'string' ? given.toLowerCase() : given),
+      z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    ),
+    'info',
+  ),
   SETPOINT_LOG_FORMAT: optional(z.enum(['json', 'pretty'])),
   SETPOINT_OPERATOR_KEYS: optional(z.string()),
   SETPOINT_MAX_ENVELOPE_BYTES: withDefault(wholeNumber(65_536, 16_777_216), defaultMaxEnvelopeBytes),
@@ -78,7 +88,8 @@ const othersNames = ['SETPOINT_OPERATOR', 'SETPOINT_KEY', 'SETPOINT_TRUSTED_KEYS
  * Reads the settings. Every fault is told at once, and a name beginning with `SETPOINT_` that is none of ours is one:
  * a misspelt setting would silently do nothing. `SETPOINT_CFG__…` is left for the environment layer.
  */
-export function readSettings(environment: NodeJS.ProcessEnv, isTerminal: boolean): SettingsOutcome {
+export function readSettings(everything: NodeJS.ProcessEnv, isTerminal: boolean): SettingsOutcome {
+  const environment = withoutServiceLinks(everything);
   const known = Object.keys(schema.shape);
   const isStrange = (name: string): boolean =>
     name.startsWith('SETPOINT_') &&
@@ -98,12 +109,24 @@ export function readSettings(environment: NodeJS.ProcessEnv, isTerminal: boolean
   return { kind: 'settings', settings: toSettings(data, isTerminal) };
 }
 
+/**
+ * Kubernetes tells every pod the address of every service, in variables like SETPOINT_PORT=tcp://10.0.0.1:1883 for one
+ * that is named setpoint. None of them is a setting.
+ */
+function withoutServiceLinks(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isLink = (name: string, value = ''): boolean =>
+    /_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+    (/_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value));
+  return Object.fromEntries(Object.entries(environment).filter(([name, value]) => !isLink(name, value)));
+}
+
 const toSettings = (data: z.output<typeof schema>, isTerminal: boolean): Settings => ({
   mqttUrl: data.SETPOINT_MQTT_URL,
   brokerHost: data.SETPOINT_BROKER_HOST,
   brokerPort: data.SETPOINT_BROKER_PORT,
   configDir: data.SETPOINT_CONFIG_DIR,
   rulesDir: data.SETPOINT_RULES_DIR,
+  includeDirs: data.SETPOINT_INCLUDE_DIRS.split(delimiter).filter((folder) => folder !== ''),
   envFile: data.SETPOINT_ENV_FILE,
   dataDir: data.SETPOINT_DATA_DIR,
   prefix: data.SETPOINT_PREFIX,

@@ -1,12 +1,13 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { SetpointError } from '@setpoint/protocol';
+import { readRegularFile } from '../regular-file.ts';
 
 /**
  * The text of a file; undefined where there is none.
  * @throws SetpointError `file_invalid` for one that is there and can't be read
  */
 export const readIfThere = (file: string): Promise<string | undefined> =>
-  readFile(file, 'utf8').catch((cause) => noneOr(cause, file));
+  readRegularFile(file).catch((cause) => noneOr(cause, file));
 
 /** The names in a folder, sorted; none where there is no such folder. */
 export async function listIfThere(folder: string): Promise<readonly string[]> {

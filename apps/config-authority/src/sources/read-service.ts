@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type CompiledSchema, type GatheredFiles, gatherFiles, parsePlaced } from '@setpoint/engine';
 import { type Fault, SetpointError } from '@setpoint/protocol';
+import type { RefuseFile } from './allowed-files.ts';
 import { documentEndings, folderEnding, isDocument, schemaEndings } from './file-names.ts';
 import { isThere, listIfThere, readIfThere } from './read-file.ts';
 import { readSchema } from './schema-file.ts';
@@ -22,8 +23,11 @@ export interface ServiceFiles {
  * Reads `<service>.yaml` (`.yml`, `.json`), then what is in `<service>.d` by name, with all that they include, and the
  * schema beside them.
  */
-export async function readService(directory: string, service: string): Promise<ServiceFiles> {
-  const [schema, found] = await Promise.all([readSchema(directory, service), readDocuments(directory, service)]);
+export async function readService(directory: string, service: string, refuse: RefuseFile): Promise<ServiceFiles> {
+  const [schema, found] = await Promise.all([
+    readSchema(directory, service),
+    readDocuments(directory, service, refuse),
+  ]);
   const isSchemaBroken = schema.kind === 'faults';
   return {
     ...found,
@@ -36,7 +40,7 @@ export async function readService(directory: string, service: string): Promise<S
 
 type Documents = Omit<ServiceFiles, 'schema' | 'isSchemaBroken'>;
 
-async function readDocuments(directory: string, service: string): Promise<Documents> {
+async function readDocuments(directory: string, service: string, refuse: RefuseFile): Promise<Documents> {
   const candidates = documentEndings.map((ending) => join(directory, `${service}${ending}`));
   const present = (await Promise.all(candidates.map(async (file) => ((await isThere(file)) ? [file] : [])))).flat();
   const [only = candidates[0] as string, ...others] = present;
@@ -50,6 +54,8 @@ async function readDocuments(directory: string, service: string): Promise<Docume
     const more = (await listIfThere(folder)).filter(isDocument).map((name) => join(folder, name));
     const entries = [...present, ...more];
     const gathered = await gatherFiles(entries, async (file) => {
+      const refusal = await refuse(file);
+      if (refusal !== undefined) return { kind: 'refused', message: refusal };
       const text = await readIfThere(file);
       return text === undefined ? undefined : parsePlaced(text, file);
     });

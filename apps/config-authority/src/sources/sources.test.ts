@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createContractRegistry, createEngine, type Engine, parseAssignment } from '@setpoint/engine';
 import { createMemoryStore } from '@setpoint/engine/store/memory';
 import { createInbox, type Inbox } from '@setpoint/test-support/samples';
@@ -42,8 +44,8 @@ const options = (rest: Partial<SourcesOptions> = {}): SourcesOptions => ({
   ...rest,
 });
 
-async function open(): Promise<void> {
-  opened = await openSources(options());
+async function open(rest: Partial<SourcesOptions> = {}): Promise<void> {
+  opened = await openSources(options(rest));
 }
 
 /** Resolves when a file was taken in after which all is as wanted. */
@@ -158,7 +160,7 @@ describe('a file', () => {
       await writeFile(join(root, version, 'vad.yaml'), `name: ${version}`);
     }
     await symlink(join(root, 'one', 'vad.yaml'), path('vad.yaml'));
-    await open();
+    await open({ includeDirs: [root] });
     expect(valuesOf('vad')).toEqual({ name: 'one' });
     await symlink(join(root, 'two', 'vad.yaml'), path('.vad.yaml.next'));
     await rename(path('.vad.yaml.next'), path('vad.yaml'));
@@ -475,7 +477,7 @@ describe('more files of one service', () => {
     await write('_shared.yaml', 'includes: [../base.yaml]\ny: 1');
     await write('vad.yaml', 'includes: [_shared.yaml]');
     await write('asr.yaml', 'includes: _shared.yaml\ny: 2');
-    await open();
+    await open({ includeDirs: [root] });
     expect([engine.services(), valuesOf('vad'), valuesOf('asr')]).toEqual([
       ['asr', 'vad'],
       { x: 1, y: 1 },
@@ -529,4 +531,59 @@ describe('services that refer to others', () => {
       );
     }
   });
+});
+
+describe('what is no configuration', () => {
+  it('Isolation-40-Files-Inside: is not included from outside the folder, unless its folder is allowed', async () => {
+    await writeFile(join(root, 'secret.yaml'), 'password: hunter2');
+    await write('vad.yaml', 'a: 1\nincludes: [../secret.yaml]');
+    await open();
+    expect(valuesOf('vad')).toBeUndefined();
+    expect(problemOf('vad')?.errors).toEqual([
+      {
+        pointer: '/includes',
+        message: `${path('../secret.yaml')} lies outside the configuration folder; allow its folder with SETPOINT_INCLUDE_DIRS`,
+        file: path('vad.yaml'),
+        line: 2,
+      },
+    ]);
+  });
+
+  it('Isolation-40-Files-Inside: is not followed by a link that leads out of the folder', async () => {
+    await writeFile(join(root, 'other.yaml'), 'a: 1');
+    await symlink(join(root, 'other.yaml'), path('vad.yaml'));
+    await mkdir(join(directory, '..data'));
+    await write('..data/asr.yaml', 'a: 2');
+    await symlink('..data/asr.yaml', path('asr.yaml'));
+    await open();
+    expect(problemOf('vad')?.errors).toMatchObject([{ message: expect.stringContaining('lies outside') }]);
+    // As Kubernetes mounts a ConfigMap.
+    expect(valuesOf('asr')).toEqual({ a: 2 });
+  });
+
+  it('Isolation-40-Files-Inside: is never read from the folder of the signing key, wherever that lies', async () => {
+    const ownDir = join(directory, 'data');
+    await mkdir(ownDir);
+    await writeFile(join(ownDir, 'signing-key.json'), '{"d":"private"}');
+    await write('vad.yaml', 'includes: [data/signing-key.json]');
+    await open({ ownDirs: [ownDir], includeDirs: [ownDir] });
+    expect(problemOf('vad')?.errors).toMatchObject([
+      { message: expect.stringContaining('never configuration'), line: 1 },
+    ]);
+    expect(valuesOf('vad')).toBeUndefined();
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'Isolation-41-Regular-Files: is a pipe or a device, which neither stops the start nor the other services',
+    async () => {
+      await promisify(execFile)('mkfifo', [path('vad.yaml')]);
+      await symlink('/dev/zero', path('tts.yaml'));
+      await write('asr.yaml', 'a: 1');
+      await open({ includeDirs: ['/dev'] });
+      expect(valuesOf('asr')).toEqual({ a: 1 });
+      for (const service of ['vad', 'tts']) {
+        expect(problemOf(service)?.errors).toMatchObject([{ message: "can't be read (NOT_A_FILE)" }]);
+      }
+    },
+  );
 });

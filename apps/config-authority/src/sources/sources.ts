@@ -4,6 +4,7 @@ import type { CompiledSchema, Engine, NamedText } from '@setpoint/engine';
 import { type Result, SetpointError } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { explainProblem } from '../readiness.ts';
+import { createRefuseFile, type RefuseFile } from './allowed-files.ts';
 import { readEnvironment } from './environment.ts';
 import { folderEnding, isStranger, serviceOf } from './file-names.ts';
 import { readService, type ServiceFiles } from './read-service.ts';
@@ -14,6 +15,7 @@ import {
   surroundingsOf,
   toSourcesChange,
 } from './service-layers.ts';
+
 import { type SourceWatch, startSourceWatch } from './watch.ts';
 
 /**
@@ -39,6 +41,10 @@ export interface SourcesOptions {
   readonly envFile?: string | undefined;
   /** The settings of the command line, by service, in order. */
   readonly arguments: ReadonlyMap<string, readonly NamedText[]>;
+  /** Folders besides that files may be included from, or linked to. @default none */
+  readonly includeDirs?: readonly string[] | undefined;
+  /** Folders of the authority's own, which are never read as configuration. @default none */
+  readonly ownDirs?: readonly string[] | undefined;
   readonly engine: Engine;
   readonly logger: Logger;
   /** Called after each service that was taken in, whether or not its files are valid. */
@@ -60,6 +66,7 @@ export async function openSources(options: SourcesOptions): Promise<Sources> {
 
 class FolderSources implements Sources {
   readonly #options: SourcesOptions;
+  readonly #refuse: RefuseFile;
   readonly #root: string;
   readonly #envFile: string;
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -76,6 +83,8 @@ class FolderSources implements Sources {
   constructor(options: SourcesOptions) {
     this.#options = options;
     this.#root = resolve(options.directory);
+    const { directory, includeDirs = [], ownDirs = [] } = options;
+    this.#refuse = createRefuseFile({ directory, includeDirs, ownDirs });
     this.#envFile = options.envFile ?? join(options.directory, '.env');
   }
 
@@ -137,7 +146,7 @@ class FolderSources implements Sources {
   }
 
   async #readFiles(service: string): Promise<ServiceFiles> {
-    const files = await readService(this.#options.directory, service);
+    const files = await readService(this.#options.directory, service, this.#refuse);
     this.#read.set(service, files);
     this.#watch?.add(files.files.map((file) => resolve(file)));
     return files;

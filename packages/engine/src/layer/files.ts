@@ -14,8 +14,14 @@ export interface GatheredFiles {
   readonly faults: readonly Fault[];
 }
 
+/** A file that may not be read. */
+export interface RefusedFile {
+  readonly kind: 'refused';
+  readonly message: string;
+}
+
 /** Resolves with undefined for what is not there. */
-export type ReadPlaced = (file: string) => Promise<PlacedFile | undefined>;
+export type ReadPlaced = (file: string) => Promise<PlacedFile | RefusedFile | undefined>;
 
 /** Reads these files, in order, with all that they include. */
 export async function gatherFiles(entries: readonly string[], read: ReadPlaced): Promise<GatheredFiles> {
@@ -32,6 +38,10 @@ export async function gatherFiles(entries: readonly string[], read: ReadPlaced):
     seen.add(id);
     const parsed = await read(file);
     if (!parsed) return void (from && refuse(`includes ${file}, which there is not`));
+    if (parsed.kind === 'refused') {
+      const place = from ?? { file, line: 1 };
+      return void faults.push({ pointer: from ? '/includes' : '', message: parsed.message, ...place });
+    }
     if (parsed.kind === 'faults') return void faults.push(...parsed.faults);
     const { root, includes } = takeIncludes(parsed.root);
     if (includes === undefined) {
