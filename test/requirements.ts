@@ -48,7 +48,7 @@ export const requirements: Readonly<Record<string, string>> = {
     'For one pointer the default is 5, YAML says 10, the environment 15, an operator a value above that, the command line 20; removing each uncovers the next.',
   'Layer-02-Reload-Keeps': 'A reload re-reads files and environment and never loses what operators and arguments set.',
   'Layer-03-Faults-Stop-A-Start':
-    'A type fault stops the first start of a service, with all faults of all services listed and exit code 1.',
+    'With SETPOINT_STRICT_START a type fault stops the first start of a service, with all faults of all services listed and exit code 1.',
   'Layer-04-Environment-Typed': 'Variables are read by the types and the names of the schema, in upper or lower case.',
   'Layer-05-Includes':
     'Includes are relative, recursive and laid beneath; a diamond is fine and a circle is told with its chain.',
@@ -201,6 +201,9 @@ export const requirements: Readonly<Record<string, string>> = {
     'Files, includes and links are read from the configuration folder and allowed folders alone, and never from the data folder.',
   'Isolation-41-Regular-Files': 'Pipes and devices are faults of their file, and never opened for reading.',
   'Isolation-42-Platform-Variables': 'Variables that Kubernetes sets for its services end no start.',
+  'Isolation-43-Others-Start': 'A first start with a faulty service starts all others, and says what is wrong.',
+  'Isolation-44-Modules-Contained':
+    'A schema or rule module that does not end, ends the process or throws anything is a fault of its file.',
   'Isolation-20-Fair-Queue':
     'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
   'Isolation-21-Own-Request-Ids':

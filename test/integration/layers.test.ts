@@ -114,7 +114,7 @@ describe('a start with sources that are wrong', () => {
     await write('vad.yaml', 'gap: many\non: 3\n');
     await write('asr.yaml', 'host: ${NO_SUCH_VARIABLE}\nurl: ${ref:/none}\n');
     await write('tts.yaml', 'a: [1\n');
-    const { authority } = await start({ SETPOINT_CFG__VAD__GAP: 'hunter' });
+    const { authority } = await start({ SETPOINT_CFG__VAD__GAP: 'hunter', SETPOINT_STRICT_START: 'true' });
     expect(await authority.exit).toBe(1);
     for (const told of [
       `${join(root, 'config', 'vad.yaml')}:2: /on must be true or false (expected true or false, received 3)`,
@@ -125,6 +125,20 @@ describe('a start with sources that are wrong', () => {
     ]) {
       expect(authority.output).toContain(told);
     }
+  });
+
+  it('Isolation-43-Others-Start: starts the other services, and reports the one with wrong files', async () => {
+    await write('vad.schema.json', schema);
+    await write('vad.yaml', 'gap: 10\n');
+    await write('asr.yaml', 'a: [1\n');
+    await write('tts.schema.mjs', 'throw null;\n');
+    await write('tts.yaml', 'a: 1\n');
+    await during({}, [], async ({ until, authority }) => {
+      await until({ gap: 10 });
+      await expect.poll(() => authority.output, { timeout: 30_000 }).toContain('asr.yaml');
+      expect(authority.output).toContain('it threw null');
+      expect(authority.output).not.toContain('    at ');
+    });
   });
 
   it('goes on with an earlier version when there is one', async () => {

@@ -63,6 +63,8 @@ export interface AuthorityOptions {
   readonly configDir?: string;
   /** The folder with the rules of the organisation. @default `_rules` in `configDir` */
   readonly rulesDir?: string | undefined;
+  /** Whether one service with wrong files and no earlier version ends the start of all. @default false */
+  readonly isStrictStart?: boolean;
   /** Folders besides `configDir` that its files may include from, or be linked to. @default none */
   readonly includeDirs?: readonly string[] | undefined;
   /** Folders that are never read as configuration, such as the one with the signing key. @default none */
@@ -354,7 +356,9 @@ class RunningAuthority implements Authority {
       arguments: given,
       onLoaded: onRead,
     });
-    refuseFaultyFirstStart(this.engine, (service) => this.#commits?.latest(service) !== undefined);
+    if (this.#options.isStrictStart) {
+      refuseFaultyFirstStart(this.engine, (service) => this.#commits?.latest(service) !== undefined);
+    }
   }
 
   #connect(): void {

@@ -100,6 +100,7 @@ async function serveOn(
       operatorKeys,
       configDir: settings.configDir,
       rulesDir: settings.rulesDir,
+      isStrictStart: settings.isStrictStart,
       includeDirs: settings.includeDirs,
       ownDirs: [settings.dataDir],
       envFile: settings.envFile,

@@ -4,7 +4,7 @@ import { createRuleSet, parseRuleFile, type Rule, type RuleSet } from '@setpoint
 import { type Fault, levels, SetpointError, severities } from '@setpoint/protocol';
 import type { Logger } from 'pino';
 import { readRegularFile } from '../regular-file.ts';
-import { importModule } from '../sources/schema-module.ts';
+import { describe, importModule } from '../sources/schema-module.ts';
 import { watchPath } from './watch-path.ts';
 
 /** The rules of a folder, now and whenever its files change. */
@@ -97,7 +97,7 @@ async function readRuleFile(path: string): Promise<ReadRules> {
     return parsed.kind === 'rules' ? { rules: parsed.rules, faults: [] } : { rules: [], faults: parsed.faults };
   } catch (cause) {
     if (cause instanceof SetpointError) return { rules: [], faults: cause.faults };
-    return { rules: [], faults: [faultOf(path, `can't be read: ${(cause as Error).message}`)] };
+    return { rules: [], faults: [faultOf(path, `can't be read: ${describe(cause).message}`)] };
   }
 }
 

@@ -92,6 +92,19 @@ describe('Schema-01-Zod-Module: a schema module', () => {
     expect(schema.refine).toBeUndefined();
   });
 
+  it('Isolation-44-Modules-Contained: is refused when it does not end, and holds up nothing meanwhile', async () => {
+    let turns = 0;
+    const turning = setInterval(() => (turns += 1), 10);
+    await expect(load('for (;;);')).rejects.toMatchObject({
+      faults: [{ message: "the module can't be loaded: it takes longer than 5000 ms" }],
+    });
+    clearInterval(turning);
+    expect(turns).toBeGreaterThan(50);
+    expect((await load("export default { schema: { type: 'object' } };", 'mjs')).schema.evaluate({})?.errors).toEqual(
+      [],
+    );
+  });
+
   it.each<[string, string, number]>([
     ['export default 5;', 'its default export must be a zod schema', 1],
     ['export const schema = {};', 'its default export must be a zod schema', 1],
@@ -100,7 +113,11 @@ describe('Schema-01-Zod-Module: a schema module', () => {
     ["\nthrow new Error('broken');", "the module can't be loaded: broken", 2],
     ["import 'no-such-package';", "the module can't be loaded: Cannot find package", 1],
     ['\n\nexport default {', "the module can't be loaded: ", 3],
-  ])('is refused with its file when it is invalid: %s', async (text, message, line) => {
+    ['throw null;', 'it threw null', 1],
+    ['throw { toString() { throw null; } };', "the module can't be loaded: it threw", 1],
+    ['export default { get schema() { throw null; } };', 'it threw null', 1],
+    ['process.exit(3);', 'it ends the process', 1],
+  ])('Isolation-44-Modules-Contained: is refused with its file when it is invalid: %s', async (text, message, line) => {
     await expect(load(text)).rejects.toMatchObject({
       code: 'document_invalid',
       faults: [

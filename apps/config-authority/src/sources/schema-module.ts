@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type CompiledSchema, compileSchema } from '@setpoint/engine';
 import { type Fault, formatPointer, type JsonObject, SetpointError } from '@setpoint/protocol';
 import { z } from 'zod';
+import { ModuleProbeError, probeModule } from './module-probe.ts';
 
 /** What a schema module may hand out by default, besides a zod schema alone. */
 export interface SchemaModule {
@@ -29,7 +30,7 @@ export async function loadSchemaModule(path: string): Promise<CompiledSchema> {
     const renaming = renames && { 'x-renames': renames.map(({ from, to }) => ({ from, to })) };
     return compileSchema({ ...derived, ...renaming }, { refine, migrate });
   } catch (cause) {
-    throw unusable(path, (cause as Error).message, 1, cause);
+    throw unusable(path, describe(cause).message, 1, cause);
   }
 }
 
@@ -38,28 +39,26 @@ export async function importModule(path: string): Promise<unknown> {
   lendZod();
   const { mtimeNs, size } = await stat(path, { bigint: true });
   const { href } = pathToFileURL(path);
+  const address = `${href}?v=${mtimeNs}-${size}`;
   try {
-    const module = (await withinLimit(import(`${href}?v=${mtimeNs}-${size}`))) as { readonly default?: unknown };
+    await probeModule(address);
+    const module = (await import(address)) as { readonly default?: unknown };
     return module.default;
   } catch (cause) {
-    const { message, stack = '' } = cause as Error;
+    const { message, stack } = describe(cause);
     const line = stack.split(basename(href))[1]?.match(/^(?:\?[^:\s)]*)?:(\d+)/)?.[1];
     throw unusable(path, `the module can't be loaded: ${message}`, Number(line ?? 1), cause);
   }
 }
 
-/** A module that waits for ever would keep every other file waiting. Milliseconds. */
-const importLimitMs = 5000;
-
-async function withinLimit<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it takes longer than ${importLimitMs} ms`)), importLimitMs);
-  });
+/** A module may throw anything, also null, and an error whose members throw themselves. */
+export function describe(cause: unknown): { readonly message: string; readonly stack: string } {
   try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
+    if (cause instanceof ModuleProbeError) return { message: cause.message, stack: cause.thrownStack };
+    if (cause instanceof Error) return { message: String(cause.message), stack: String(cause.stack) };
+    return { message: `it threw ${String(cause)}`, stack: '' };
+  } catch {
+    return { message: 'it threw something that can not be read', stack: '' };
   }
 }
 

@@ -2,6 +2,7 @@ import { createProblem, isEqualJson, type Problem } from '@setpoint/protocol';
 import type { Layer } from '../layer/layer.ts';
 import { resolve } from '../layer/resolve.ts';
 import { type MigratedSources, migrateSources } from '../migration/migrate-sources.ts';
+import { runWithin } from '../rule/time-limit.ts';
 import type { CompiledSchema } from '../schema/schema.ts';
 import { answer, baseLayers, isDeleted, type ServiceState } from '../service-state.ts';
 import { type Authorship, isSame, marksMore } from '../version/record.ts';
@@ -48,14 +49,24 @@ export function decideSources(known: ServiceState, change: SourcesChange, option
     : accept(state, proposed.record, options, told);
 }
 
-/** A schema module's own function may fail at a document that nobody thought of. */
+/** How long the migrate function of a schema may take. Milliseconds. */
+const migrateLimitMs = 100;
+
+/** A schema module's own function may fail at a document that nobody thought of, or not end. */
 function migrateSafely(
   schema: CompiledSchema | undefined,
   layers: readonly Layer[],
   { overrides }: ServiceState,
 ): MigratedSources | { readonly problem: Problem } {
+  if (!schema?.migration) return { layers, overrides, warnings: [] };
   try {
-    return migrateSources(schema, layers, overrides);
+    let migrated: MigratedSources | undefined;
+    runWithin(migrateLimitMs, () => {
+      migrated = migrateSources(schema, layers, overrides);
+    });
+    if (migrated) return migrated;
+    const detail = `the migrate function of the schema took over ${migrateLimitMs} ms; the last good document stays`;
+    return { problem: createProblem('file_invalid', detail) };
   } catch {
     // What it says may repeat a secret.
     const detail = 'the migrate function of the schema failed at what the sources say; the last good document stays';
