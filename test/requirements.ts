@@ -63,7 +63,7 @@ export const requirements: Readonly<Record<string, string>> = {
   'Layer-11-Winner-Is-Value': 'The value of the winning layer is the effective value, for any layers.',
   'Schema-01-Zod-Module':
     'A TypeScript module with a zod schema is a schema of the authority, loaded anew when it is edited.',
-  'Validation-01-Household-Rules':
+  'Validation-01-Organisation-Rules':
     'Rules in TypeScript and CEL, over one service or several, count from the moment their file is saved; a faulty file is passed over and told.',
   'Validation-02-Strict-And-Disabled':
     'A strict service refuses warnings; a rule can be disabled with a reason; circles between services are found.',

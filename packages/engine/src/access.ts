@@ -30,6 +30,6 @@ export function authorise({ requester, signedBy }: Identity, request: Pick<Reque
   return undefined;
 }
 
-/** May whoever asks see this service? What is asked of one service is judged by its topic, before it comes here. */
+/** Whether the requester may see this service in an answer about all of them. A request about one service was judged by its topic before. */
 export const mayRead = ({ signedBy }: Identity, service: string): boolean =>
   signedBy === undefined || isKeyFor(signedBy, service);

@@ -48,7 +48,7 @@ export interface InstanceState {
   readonly health: Health;
 }
 
-interface Follower {
+interface TrackedInstance {
   readonly health: Health;
   readonly isSilent: boolean;
   readonly since: string | null;
@@ -59,24 +59,32 @@ interface Aim {
   convergedAt: string | null;
 }
 
+/**
+ * A tracker that knows no instance yet.
+ * @example
+ * const tracker = createConvergenceTracker();
+ * tracker.target(snapshot);
+ * tracker.report(health, new Date().toISOString());
+ * tracker.summary('vad', Date.now())?.instances.applied; // 1
+ */
 export function createConvergenceTracker(): ConvergenceTracker {
   const aims = new Map<string, Aim>();
-  const followers = new Map<string, Follower>();
+  const tracked = new Map<string, TrackedInstance>();
   const instancesOf = new Map<string, Set<string>>();
 
-  const followersOf = (service: string): Follower[] =>
-    [...(instancesOf.get(service) ?? [])].flatMap((instance) => followers.get(instance) ?? []);
+  const trackedOf = (service: string): TrackedInstance[] =>
+    [...(instancesOf.get(service) ?? [])].flatMap((instance) => tracked.get(instance) ?? []);
 
-  function follow(instance: string, follower: Follower): void {
+  function follow(instance: string, known: TrackedInstance): void {
     forget(instance);
-    followers.set(instance, follower);
-    const { service } = follower.health;
+    tracked.set(instance, known);
+    const { service } = known.health;
     instancesOf.set(service, (instancesOf.get(service) ?? new Set()).add(instance));
   }
 
   function forget(instance: string): void {
-    const known = followers.get(instance);
-    followers.delete(instance);
+    const known = tracked.get(instance);
+    tracked.delete(instance);
     if (known) instancesOf.get(known.health.service)?.delete(instance);
   }
 
@@ -86,7 +94,7 @@ export function createConvergenceTracker(): ConvergenceTracker {
     },
     release: (service) => void aims.delete(service),
     report(said, at) {
-      const known = followers.get(said.instance);
+      const known = tracked.get(said.instance);
       const isLateDeath = said.event === 'lost' && known !== undefined && known.health.session !== said.session;
       if (isLateDeath && known.health.state !== 'offline') return undefined;
       const health = said.event === 'lost' ? withLastConfig(said, known?.health) : said;
@@ -95,22 +103,22 @@ export function createConvergenceTracker(): ConvergenceTracker {
       return health;
     },
     setSilent(instance, isSilent, at) {
-      const known = followers.get(instance);
-      if (known && known.isSilent !== isSilent) followers.set(instance, { ...known, isSilent, since: at });
+      const known = tracked.get(instance);
+      if (known && known.isSilent !== isSilent) tracked.set(instance, { ...known, isSilent, since: at });
     },
     liveContracts: (service) =>
       new Map(
-        followersOf(service).flatMap(({ health, isSilent }) =>
+        trackedOf(service).flatMap(({ health, isSilent }) =>
           health.contract === undefined || isGone(health, isSilent) ? [] : [[health.instance, health.contract]],
         ),
       ),
-    serviceOf: (instance) => followers.get(instance)?.health.service,
+    serviceOf: (instance) => tracked.get(instance)?.health.service,
     summary(service, now) {
       const aim = aims.get(service);
       if (!aim) return undefined;
-      const standings = followersOf(service).map((follower) => ({
-        follower,
-        standing: standingOf(follower, aim.snapshot),
+      const standings = trackedOf(service).map((known) => ({
+        known,
+        standing: standingOf(known, aim.snapshot),
       }));
       const instances = countStandings(standings.map(({ standing }) => standing));
       const isConverged =
@@ -133,10 +141,10 @@ export function createConvergenceTracker(): ConvergenceTracker {
       };
     },
     instances: () =>
-      [...followers.values()].map((follower) => {
-        const { health, isSilent, since } = follower;
+      [...tracked.values()].map((known) => {
+        const { health, isSilent, since } = known;
         const aim = aims.get(health.service);
-        return { standing: aim ? standingOf(follower, aim.snapshot) : null, silent: isSilent, since, health };
+        return { standing: aim ? standingOf(known, aim.snapshot) : null, silent: isSilent, since, health };
       }),
     forget,
   };
@@ -156,7 +164,7 @@ const standsAlike = (a: Health, b: Health): boolean =>
 
 const isGone = (health: Health, isSilent: boolean): boolean => isSilent || health.state === 'offline';
 
-function standingOf({ health, isSilent }: Follower, target: Snapshot): InstanceStanding {
+function standingOf({ health, isSilent }: TrackedInstance, target: Snapshot): InstanceStanding {
   if (isGone(health, isSilent)) return 'offline';
   const { config } = health;
   const runs = config?.epoch === target.epoch && config.version === target.version && config.digest === target.digest;
@@ -172,8 +180,8 @@ function countStandings(standings: readonly InstanceStanding[]): Record<Instance
   return counts;
 }
 
-function toStraggler({ follower, standing }: { follower: Follower; standing: InstanceStanding }): Straggler {
-  const { instance, config } = follower.health;
+function toStraggler({ known, standing }: { known: TrackedInstance; standing: InstanceStanding }): Straggler {
+  const { instance, config } = known.health;
   const message = standing === 'rejected' ? config?.lastAttempt?.message : undefined;
   return {
     instance,

@@ -18,7 +18,7 @@ import type { CompiledSchema } from './schema/schema.ts';
 import type { LiveContract } from './schema/validate.ts';
 import type { VersionRecord } from './store/store.ts';
 
-/** All that a decision about one service looks at. Never changed in place: a decision makes the next one. */
+/** Everything that a decision about one service depends on. It is never changed in place: a decision makes the next state. */
 export interface ServiceState {
   readonly service: string;
   readonly latest: VersionRecord | undefined;
@@ -50,7 +50,7 @@ export const emptyState = (service: string): ServiceState => ({
   isUncheckable: false,
 });
 
-/** 0 where the service has never existed. */
+/** The version of a service; 0 when it has never existed. */
 export const versionOf = ({ latest }: ServiceState): number => latest?.snapshot.version ?? 0;
 
 export const isDeleted = ({ latest }: ServiceState): boolean => latest === undefined || latest.deleted;
@@ -78,14 +78,14 @@ function standIn(state: ServiceState): Layer['document'] | undefined {
   );
 }
 
-/** Secret is what the schemas mark now and what the present version marked when it was made. */
+/** Places that the schemas mark as secret now, or that the present version marked when it was made. */
 export function secretTest({ schema, contracts, latest }: ServiceState): SecretTest {
   const places = [schema, ...contracts.map((contract) => contract.schema)].flatMap((part) => part?.secrets ?? []);
   const isStored = isSecretIn(latest?.snapshot.secrets ?? []);
   return (pointer: Pointer) => isStored(pointer) || places.some((place) => place.touches(pointer));
 }
 
-/** What says what may stand in a document: the authority's own schema, then the contracts of what runs. */
+/** The schemas that describe a document: the authority's own, then the contracts of running instances. */
 export const schemasOf = ({ schema, contracts }: ServiceState): CompiledSchema[] =>
   [schema, ...contracts.map((contract) => contract.schema)].filter((each) => each !== undefined);
 

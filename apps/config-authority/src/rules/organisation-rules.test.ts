@@ -59,7 +59,7 @@ rules:
     message: stt and tts must have one rate
 `;
 
-describe('Validation-01-Household-Rules: the rules of an organisation', () => {
+describe('Validation-01-Organisation-Rules: the rules of an organisation', () => {
   it('are evaluated across services, with the proposed document', async () => {
     await open({ '_rules/rate.yaml': together });
     expect((await set('stt', { rate: 1 })).status).toBe('applied');

@@ -2,7 +2,11 @@ import { type Explanation, type JsonValue, type Pointer, parsePointer } from '@s
 import { createOriginOf, originText } from '../export/origin-text.ts';
 import type { SettingRow } from './settings.ts';
 
-/** Every setting of a service as Markdown, a table for each section; with `explanation` also where its value comes from. */
+/**
+ * Every setting of a service as Markdown, a table for each section. With `explanation` it says where each value comes from.
+ * @example
+ * const markdown = writeDocs('vad', describeSettings(compileSchema(schema)));
+ */
 export function writeDocs(service: string, rows: readonly SettingRow[], explanation?: readonly Explanation[]): string {
   const originOf = explanation && createOriginOf(explanation);
   const settings = rows.filter(({ isSection }) => !isSection);

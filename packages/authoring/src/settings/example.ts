@@ -13,8 +13,10 @@ import { sampleOf } from './sample.ts';
 import { describeSettings, type SettingRow } from './settings.ts';
 
 /**
- * A document with every setting, as YAML with comments that say what may stand there. It is valid, unless a setting
- * must be what nobody could guess (a pattern, a condition): then a comment at the top names it.
+ * A document with every setting, as YAML with comments that say what is allowed. It is valid, unless a setting needs what
+ * can't be derived (a pattern, a condition): then a comment at the top names it.
+ * @example
+ * const yaml = writeExample('vad', compileSchema(schema));
  */
 export function writeExample(service: string, schema: CompiledSchema): string {
   const sample = sampleOf(schema.shape);

@@ -32,7 +32,11 @@ interface Around {
   readonly shapes: readonly Shape[];
 }
 
-/** Every setting and section of a schema, in its order; a schema that leads back to itself once. */
+/**
+ * Every setting and section of a schema as a row, in the order of the schema. A schema that refers to itself is followed once.
+ * @example
+ * const rows = describeSettings(compileSchema(schema));
+ */
 export function describeSettings({ shape, fillDefaults }: CompiledSchema): SettingRow[] {
   const defaults = fillDefaults({});
   return rowsWithin(shape, [], { isRestart: false, isSecret: false, shapes: [shape] }, defaults);

@@ -46,8 +46,10 @@ const manifest: z.ZodType<Omit<Template, 'name'>> = z.strictObject({
 });
 
 /**
- * Reads the manifest of a template.
+ * Reads the manifest of a template, `template.yaml`.
  * @throws TemplateError `template_invalid`, with every fault
+ * @example
+ * const template = parseTemplate('http-service', await readFile('http-service/template.yaml', 'utf8'));
  */
 export function parseTemplate(name: string, text: string): Template {
   const parsed = parseDocument(text);
@@ -68,13 +70,19 @@ export interface TemplateSubject {
 /** Every blank with what stands in it. */
 export type TemplateValues = Readonly<Record<string, Scalar>>;
 
-/** What is in a blank where nobody says; undefined where somebody must. */
+/**
+ * The default of a parameter in an environment; undefined where a value has to be given.
+ * @example
+ * defaultOf(parameter, 'development');
+ */
 export const defaultOf = (blank: TemplateParameter, environment: string): Scalar | undefined =>
   blank.byEnvironment?.[environment] ?? blank.default;
 
 /**
- * The values of all blanks, from texts as they were typed.
+ * The values of all parameters of a template, read from texts as they were typed.
  * @throws TemplateError `parameter_invalid`, with every parameter that is missing, unknown or of another type
+ * @example
+ * const values = fillBlanks(template, { service: 'api', environment: 'production' }, { port: '8080' });
  */
 export function fillBlanks(
   { name, parameters }: Template,
@@ -100,7 +108,11 @@ export function fillBlanks(
   );
 }
 
-/** Undefined for a text that is not of the type, or not one of those allowed. */
+/**
+ * The value of a parameter from its text; undefined for a text that is not of its type, or not one of those allowed.
+ * @example
+ * readBlank({ name: 'port', type: 'integer', description: 'The port' }, '8080'); // 8080
+ */
 export function readBlank({ type, oneOf }: TemplateParameter, text: string): Scalar | undefined {
   const value = readScalar(type, text);
   return value === undefined || (oneOf && !oneOf.includes(value)) ? undefined : value;
@@ -114,7 +126,11 @@ function readScalar(type: TemplateParameter['type'], text: string): Scalar | und
   return isRight ? value : undefined;
 }
 
-/** What a blank takes, in words. */
+/**
+ * What a parameter takes, in words.
+ * @example
+ * wanted({ name: 'port', type: 'integer', description: 'The port' }); // 'must be a whole number'
+ */
 export const wanted = ({ type, oneOf }: TemplateParameter): string =>
   oneOf ? `must be one of ${oneOf.join(', ')}` : type === 'integer' ? 'must be a whole number' : `must be a ${type}`;
 

@@ -11,7 +11,7 @@ import { accept, reject } from './decision.ts';
 import { propose } from './propose.ts';
 import { isFile, sourceWords } from './source-words.ts';
 
-/** Takes in what the sources of a service say now. */
+/** Decides what becomes of a service when its sources were read. */
 export function decideSources(known: ServiceState, change: SourcesChange, options: DecideOptions): Decision {
   const { problem } = change;
   const before = { ...known, isRead: true };
@@ -68,7 +68,7 @@ function migrateSafely(
     const detail = `the migrate function of the schema took over ${migrateLimitMs} ms; the last good document stays`;
     return { problem: createProblem('file_invalid', detail) };
   } catch {
-    // What it says may repeat a secret.
+    // The message may repeat a secret.
     const detail = 'the migrate function of the schema failed at what the sources say; the last good document stays';
     return { problem: createProblem('file_invalid', detail) };
   }
@@ -76,7 +76,7 @@ function migrateSafely(
 
 const isOther = (layer: Layer): boolean => !isFile(layer);
 
-/** What a file that is gone said last; undefined where there is a file, or the service never had one. */
+/** The last content of a file that is gone; undefined when there is a file, or the service never had one. */
 function lastFile(before: ServiceState, layers: readonly Layer[]): Layer | undefined {
   if (isDeleted(before) || layers.some(isFile)) return undefined;
   const last = before.layers.find(isFile);
@@ -92,7 +92,7 @@ const missingFile = ({ service }: ServiceState): Problem =>
     `the file of ${service} is gone and its last document stays; put the file back, or delete the service`,
   );
 
-/** A version that sources make is that of the first of them that says something else than before. */
+/** The author of a version that sources make is the first source whose content has changed. */
 function sourceAuthorship(before: ServiceState, layers: readonly Layer[]): Authorship {
   const isChanged = ({ name, document }: Layer): boolean =>
     !isEqualJson(document, before.layers.find((layer) => layer.name === name)?.document);
@@ -104,7 +104,7 @@ function sourceAuthorship(before: ServiceState, layers: readonly Layer[]): Autho
   return { author: source.author, reason: `${words} ${isDeleted(before) ? verb[0] : verb[1]}` };
 }
 
-/** The document follows the other one, whoever changed that. */
+/** Decides a service anew after a service that it refers to has changed. */
 export function decideReference(
   before: ServiceState,
   { to, version }: ReferenceChange,

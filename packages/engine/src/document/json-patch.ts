@@ -74,7 +74,7 @@ interface Holder {
 
 type Container = Record<string, JsonValue> | JsonValue[];
 
-/** A member or item that is there or may be put there. */
+/** The place of a member or an item, whether or not something is there. */
 interface Spot {
   readonly parent: Container;
   readonly key: string;
@@ -105,7 +105,7 @@ function read(spot: Spot | undefined): JsonValue | undefined {
 
 const isIndex = (key: string): boolean => /^(0|[1-9]\d*)$/.test(key);
 
-/** Says why it can't be done, or undefined. */
+/** Returns why the operation can't be done, or undefined. */
 function applyOperation(holder: Holder, operation: PatchOperation): string | undefined {
   const spot = find(holder, operation.path);
   const present = read(spot);

@@ -17,7 +17,11 @@ export type ParsedAssignment =
   | { readonly kind: 'assignment'; readonly service: string; readonly setting: NamedText }
   | { readonly kind: 'fault'; readonly message: string };
 
-/** Reads `<service>/<pointer>=<value>`. What is wrong is told without the value: it may be a secret. */
+/**
+ * Reads `<service>/<pointer>=<value>`. A fault does not repeat the value, which may be a secret.
+ * @example
+ * parseAssignment('vad/threshold=0.7');
+ */
 export function parseAssignment(text: string): ParsedAssignment {
   const [, service = '', pointer = '', value = ''] = /^([^/=]*)(\/[^=]*)?=(.*)$/s.exec(text) ?? [];
   const told = `--set ${text.split('=', 1)[0]}`;

@@ -24,7 +24,7 @@ export interface Composed {
 
 const empty: JsonObject = Object.freeze({});
 
-/** Put together once for each change of the sources: decisions come more often than these. */
+/** Made once for each change of the sources: decisions come more often than these. */
 const known = new WeakMap<readonly Layer[], Composed>();
 
 export function compose(layers: readonly Layer[]): Composed {

@@ -1,7 +1,12 @@
 import { parseEnv } from 'node:util';
 import type { Variable } from './environment.ts';
 
-/** The variables of a dotenv file. `file` is how their places name it; of a name that comes twice the last counts. */
+/**
+ * The variables of a dotenv file, each with its line. Of a name that comes twice the last one counts. `file` is how places
+ * name the file.
+ * @example
+ * parseEnvFile('SETPOINT_CFG__VAD__THRESHOLD=0.7\n', '.env');
+ */
 export function parseEnvFile(text: string, file: string): Variable[] {
   const lines = findLines(text);
   return Object.entries(parseEnv(text)).flatMap(([name, value]) =>

@@ -1,7 +1,7 @@
 import type { Place } from './layer.ts';
 import type { NamedText } from './named-texts.ts';
 
-/** What begins the name of a variable that is a setting: `SETPOINT_CFG__<SERVICE>__<PATH>`. */
+/** The names of variables that are settings begin with this: `SETPOINT_CFG__<SERVICE>__<PATH>`. */
 const prefix = 'SETPOINT_CFG__';
 
 export interface Variable {
@@ -12,16 +12,18 @@ export interface Variable {
 
 export interface EnvironmentTexts {
   readonly byService: ReadonlyMap<string, readonly NamedText[]>;
-  /** Variables whose name begins as one of ours and leads to no service. */
+  /** Variables whose names begin like those of settings and lead to no service. */
   readonly strangers: readonly string[];
 }
 
 /**
- * Sorts variables by the service that they name. Case does not count, "_" in a name stands for "-" too, and "__" is
- * between levels.
+ * Sorts variables by the service that they name, `SETPOINT_CFG__<SERVICE>__<PATH>`. Case does not count, "_" in a name stands
+ * for "-" too, and "__" separates levels.
+ * @example
+ * readVariables(environmentVariables(process.env), ['vad', 'stt-worker']);
  */
 export function readVariables(variables: Iterable<Variable>, services: readonly string[]): EnvironmentTexts {
-  // The longest first: a name may begin as another does.
+  // The longest name first, because one name may begin with another.
   const known = services
     .map((service) => ({ service, start: `${fold(service)}__` }))
     .sort((a, b) => b.start.length - a.start.length);
@@ -45,6 +47,10 @@ export function readVariables(variables: Iterable<Variable>, services: readonly 
 
 const fold = (name: string): string => name.toLowerCase().replaceAll('-', '_');
 
-/** The variables of a process. */
+/**
+ * The variables of a process that are set.
+ * @example
+ * environmentVariables(process.env);
+ */
 export const environmentVariables = (environment: Readonly<Record<string, string | undefined>>): Variable[] =>
   Object.entries(environment).flatMap(([name, text]) => (text === undefined ? [] : [{ name, text, place: { name } }]));

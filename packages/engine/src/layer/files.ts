@@ -23,7 +23,13 @@ export interface RefusedFile {
 /** Resolves with undefined for what is not there. */
 export type ReadPlaced = (file: string) => Promise<PlacedFile | RefusedFile | undefined>;
 
-/** Reads these files, in order, with all that they include. */
+/**
+ * Reads these files, in order, with all the files that they include, each once.
+ * @example
+ * const { roots, faults } = await gatherFiles(['config/vad.yaml'], async (file) =>
+ *   parsePlaced(await readFile(file, 'utf8'), file),
+ * );
+ */
 export async function gatherFiles(entries: readonly string[], read: ReadPlaced): Promise<GatheredFiles> {
   const roots: PlacedSection[] = [];
   const faults: Fault[] = [];
@@ -79,12 +85,16 @@ export interface LayFilesOptions {
   readonly service: string;
   /** How the author of a version is named. */
   readonly author: string;
-  /** What says of what type a value is, and which lists merge. */
+  /** The schemas that say which type a value has, and which lists merge. */
   readonly schemas: readonly CompiledSchema[];
   readonly variables: Variables;
 }
 
-/** One layer of files as they are written, the lowest first. */
+/**
+ * Merges files into one layer, the lowest first, and puts variables in their place.
+ * @example
+ * const layer = layFiles([root], { service: 'vad', author: 'file:vad.yaml', schemas: [schema], variables });
+ */
 export function layFiles(
   [lowest, ...higher]: readonly [PlacedSection, ...PlacedSection[]],
   { service, author, schemas, variables }: LayFilesOptions,

@@ -35,8 +35,8 @@ export interface LayTextsOptions {
 }
 
 /**
- * A layer of texts, each read by the type that the schemas give its place; undefined where there are none. One that is
- * of no such type stays a text, for validation to tell with all else that is wrong.
+ * A layer of texts, such as environment variables. Each is read by the type that the schemas give its place; a text that is
+ * not of that type stays a text, and validation reports it. Returns undefined for no texts.
  */
 export function layTexts(texts: readonly NamedText[], options: LayTextsOptions): Layer | undefined {
   if (texts.length === 0) return undefined;

@@ -60,7 +60,7 @@ export function writeSettings(document: JsonObject, settings: readonly Setting[]
   let root = document;
   for (const { pointer, value } of settings) {
     const tokens = parsePointer(pointer);
-    // To take away what is not there must not create the way to it.
+    // Removing what is not there must not create the sections that lead to it.
     if (value === undefined && readSetting(root, pointer) === undefined) continue;
     const last = tokens.pop();
     if (last === undefined) {
@@ -122,7 +122,7 @@ const isIn = (document: JsonObject, pointer: Pointer): boolean => readSetting(do
 const isEmptySection = (value: JsonValue | undefined): boolean =>
   isJsonObject(value) && Object.keys(value).length === 0;
 
-/** The pinned settings at whose place nothing changes. */
+/** The pinned settings whose values stay as they are. */
 function findUntouched({ overrides, pinned, present }: DeriveOptions, filled: JsonObject): Override[] {
   const places = new Set(pinned);
   return overrides.filter(({ pointer, value }) => {
@@ -134,7 +134,7 @@ function findUntouched({ overrides, pinned, present }: DeriveOptions, filled: Js
   });
 }
 
-/** What is needed and what is pinned besides; nothing is hidden where something is set. */
+/** The settings that are needed and those that are pinned. Nothing is hidden where something is set. */
 function settle(needed: readonly Setting[], options: DeriveOptions, filled: JsonObject): Override[] {
   const isNeeded = createSetTest(needed);
   const hiding = needed.filter(({ value }) => value === undefined);
@@ -152,7 +152,7 @@ function settle(needed: readonly Setting[], options: DeriveOptions, filled: Json
 const createSetTest = (settings: readonly Setting[]): ((pointer: Pointer) => boolean) =>
   createOverlapTest(settings.flatMap(({ pointer, value }) => (value === undefined ? [] : [pointer])));
 
-/** Adds what makes up for a difference; false where that is there already, or nothing can be done. */
+/** Adds the setting that removes a difference; returns false when it is there already, or no setting can. */
 function need(needed: Map<Pointer, Setting>, difference: Setting, beneath: JsonObject): boolean {
   const isDefault = difference.value === undefined && !isIn(beneath, difference.pointer);
   // What comes by default can't be taken away, but with an empty section around it that default does not come.

@@ -11,7 +11,7 @@ import { placesAround } from '../document/overlap.ts';
 import { isSecretIn, type SecretTest } from '../schema/redact.ts';
 import { describeTarget, type Reference, type ReferenceTarget, servicesOf, targetsOf } from './layer.ts';
 
-/** What another service has to say to one that refers to it. */
+/** What a reference needs of the service that it leads to. */
 export interface Referred {
   /** Undefined where it has no document yet. */
   readonly values: JsonObject | undefined;
@@ -33,8 +33,8 @@ export interface Followed {
 const maxSize = 16_777_216;
 
 /**
- * Puts what the references name in their place. One that leads nowhere, or back to itself, stays as it is written and
- * is told as a fault.
+ * Replaces references by what they lead to. A reference that leads nowhere, or back to itself, stays as it is written and
+ * is reported as a fault.
  */
 export function followReferences(
   document: JsonObject,
@@ -46,7 +46,7 @@ export function followReferences(
   const sizes = new WeakMap<object, number>();
   const byPlace = new Map(references.map((reference) => [reference.pointer, reference]));
 
-  /** The value of a reference; undefined where it has none, which is told once. */
+  /** The value of a reference; undefined where it has none, which is reported once. */
   function follow(reference: Reference, chain: readonly Pointer[]): JsonValue | undefined {
     const { pointer, parts } = reference;
     if (found.has(pointer)) return found.get(pointer);
@@ -66,7 +66,7 @@ export function followReferences(
   function targetValue(target: ReferenceTarget, from: Pointer, chain: readonly Pointer[]): JsonValue | undefined {
     const { service, pointer } = target;
     const value = service === undefined ? ownValue(pointer, [...chain, from]) : foreignValue(service, pointer);
-    // One that leads to a broken one is not told again.
+    // A reference that leads to a broken one is not reported again.
     const isTold = service === undefined && leadsToBroken(pointer);
     if (value === undefined && !isTold && !found.has(from)) {
       faults.push({ pointer: from, message: `refers to ${describeTarget(target)}, which there is not` });
@@ -133,7 +133,7 @@ export function followReferences(
     faults.push({ pointer: '', message: `its references make more than ${maxSize} characters` });
     return { values: document, faults };
   }
-  // One object in two places of a document would be changed in both by who changes one.
+  // A copy: one object in two places of a document would change in both places at once.
   const copies = written.map(({ tokens, value }) => ({ tokens, value: structuredClone(value) }));
   return { values: write(document, copies) as JsonObject, faults };
 }

@@ -47,7 +47,7 @@ export interface Resolved {
   secretReferences(isSecret: SecretTest): Pointer[];
   /** Where the value at `pointer` comes from; undefined where there is none. */
   origin(pointer: Pointer): Origin | undefined;
-  /** The same, followed by what it hides, the nearest first; empty where there is no value. */
+  /** Where it comes from, followed by the layers that it hides, the nearest first; empty where there is no value. */
   origins(pointer: Pointer): readonly Origin[];
 }
 
@@ -60,7 +60,13 @@ export type Origin = { readonly value: JsonValue } & (
 
 const nowhere: FindService = () => undefined;
 
-/** Lays the layers over one another: objects merge, anything else replaces. Provenance is worked out when asked. */
+/**
+ * Lays the layers over one another: objects merge, anything else replaces. Where a value comes from is worked out when it is
+ * asked for.
+ * @example
+ * const { values, origin } = resolve({ schema, layers: [fileLayer], overrides: [] });
+ * origin('/threshold')?.layer; // 'yaml_file'
+ */
 export function resolve(sources: Sources): Resolved {
   const { schema, layers, overrides, findService = nowhere } = sources;
   const laid = lay(schema, layers, overrides);
@@ -88,7 +94,7 @@ export function resolve(sources: Sources): Resolved {
   };
 }
 
-/** What no operator covers: what is set at run time is taken as it is. */
+/** The references that no runtime setting covers: what an operator sets is taken as it is written. */
 function inForce(
   { references, faults }: Composed,
   overrides: readonly Override[],
@@ -101,7 +107,7 @@ function inForce(
   };
 }
 
-/** What a reference brings may be a section that defaults fill. */
+/** A reference may bring a section, which defaults fill as any other. */
 function follow(
   document: JsonObject,
   references: readonly Reference[],
@@ -120,7 +126,7 @@ interface Laid {
   readonly values: JsonObject;
 }
 
-/** A decision needs the same documents several times, and the next one needs them again. */
+/** Remembers documents: one decision needs the same ones several times, and the next decision needs them again. */
 const known = new WeakMap<object, Laid>();
 
 function lay(schema: CompiledSchema | undefined, layers: readonly Layer[], overrides: readonly Override[]): Laid {
@@ -141,7 +147,7 @@ function findOrigins(pointer: Pointer, said: Pointer, values: JsonObject, source
   if (effective === undefined) return [];
   const isWhole = said === pointer && isSection(effective);
   const [winner, ...hidden] = isWhole ? originsOfSection(pointer, sources) : originsOfLeaf(said, values, sources);
-  // A reference is what it leads to, and a section is what all layers say of it together.
+  // The value of a reference is what it leads to; a section is what all layers say of it together.
   return [{ ...(winner ?? { layer: 'default' }), value: effective } as Origin, ...hidden];
 }
 
@@ -160,11 +166,11 @@ function originsOfLeaf(pointer: Pointer, values: JsonObject, sources: Sources): 
   const fallback = defaultAt(pointer, sources, values);
   const byDefault: Origin[] = fallback === undefined ? [] : [{ layer: 'default', value: fallback }];
   if (isWon) return [...found, ...byDefault];
-  // What layers say is cut off by a value around it, or was taken away at run time: the default shows.
+  // A value around it hides what the layers say, or an operator took it away: the default shows.
   return [{ layer: 'default', value: fallback ?? null }, ...found];
 }
 
-/** A section has no one winner; it is placed where it is first spoken of. */
+/** A section comes from several layers; its place is where the first of them has it. */
 function originsOfSection(pointer: Pointer, { layers, overrides }: Sources): Origin[] {
   const { origin } = saidAtRuntime(pointer, overrides);
   if (origin) return [origin];
@@ -192,7 +198,7 @@ function saidBy(layer: Layer, pointer: Pointer): Said {
   return { origin: { layer: layer.name, value, place: layer.locate(pointer) }, isEnd };
 }
 
-/** By their places: each setting of a document asks for the one around it. */
+/** Overrides by their places: each setting of a document looks for the override around it. */
 const placed = new WeakMap<readonly Override[], ReadonlyMap<Pointer, Override>>();
 
 /** What an operator set, or took away, replaces all that was there. */
@@ -218,7 +224,7 @@ function lookUp(document: JsonObject, pointer: Pointer): { value: JsonValue | un
   return { value: here, isEnd: isEnd || !isJsonObject(here) };
 }
 
-/** Documents with nothing in their sections but what defaults add; asked for by every leaf of one. */
+/** Remembers documents that hold only what defaults add, because every leaf of one asks for it. */
 const bare = new WeakMap<JsonObject, JsonObject>();
 
 /** What would be there if no layer said anything. */

@@ -3,9 +3,12 @@ import { type Document, isMap, isNode, isScalar, type Pair, parseDocument, strin
 import { type Setting, writeSettings } from './overrides.ts';
 
 /**
- * The text with these settings written; what they do not touch stays as it is, with its comments and its order. A
- * value of undefined takes the setting away.
- * @throws SetpointError `document_invalid` for what is not YAML, or can't be written so (an alias in the way)
+ * Writes settings into the text of a YAML file. What they do not touch stays as it is, with its comments and its order; a
+ * value of undefined removes the setting.
+ * @throws SetpointError `document_invalid` for a text that is not YAML, or an alias in the way
+ * @example
+ * editYaml('threshold: 0.5 # quiet room\n', [{ pointer: '/threshold', value: 0.7 }]);
+ * // 'threshold: 0.7 # quiet room\n'
  */
 export function editYaml(text: string, settings: readonly Setting[]): string {
   return settings.reduce(editOne, text);

@@ -35,7 +35,12 @@ const parseOptions = {
   version: '1.2',
 } as const;
 
-/** Reads the text of a YAML (or JSON) file into a layer, by itself and as it is written. */
+/**
+ * Reads the text of a YAML or JSON file into a layer. Includes and variables are left as they are written.
+ * @example
+ * const parsed = parseYamlFile('threshold: 0.5\n', 'vad.yaml');
+ * if (parsed.kind === 'layer') parsed.layer.locate('/threshold'); // { file: 'vad.yaml', line: 1 }
+ */
 export function parseYamlFile(text: string, file: string): ParsedFile {
   const parsed = parsePlaced(text, file);
   if (parsed.kind === 'faults') return parsed;
@@ -45,8 +50,10 @@ export function parseYamlFile(text: string, file: string): ParsedFile {
 }
 
 /**
- * Reads the text of a YAML (or JSON) file. `file` is how faults name it. An empty file is an empty document. Nothing
- * of the text is repeated in a fault: it may be a secret.
+ * Reads the text of a YAML or JSON file, with the place of everything in it. `file` is how faults name it. An empty file is an
+ * empty document. A fault repeats nothing of the text, which may be a secret.
+ * @example
+ * const parsed = parsePlaced('threshold: 0.5\n', 'vad.yaml');
  */
 export function parsePlaced(text: string, file: string): PlacedFile {
   const root = text.length > manyLetters ? readPlainYaml(text, file) : undefined;

@@ -35,11 +35,11 @@ export type ReadRequest = Extract<
       | 'fsck';
   }
 >;
-/** Is it a request that only looks? */
+/** Whether a request only reads. */
 export const isReadRequest = (request: Request): request is ReadRequest => isReadOperation(request);
 
 export type Read<Op extends ReadRequest['op']> = Extract<ReadRequest, { op: Op }>;
-/** What reading looks at besides the service. */
+/** What a read needs besides the state of the service. */
 export interface ReadContext {
   readonly store: Store;
   readonly identity: Identity;

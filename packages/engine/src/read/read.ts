@@ -34,7 +34,7 @@ type StoreRead = Read<'profiles' | 'history' | 'search' | 'instances' | 'fsck'>;
 
 const defaultHits = 50;
 
-/** Answers what only looks; asked by the same rules as what changes. */
+/** Answers a request that only reads. Whether it is allowed is decided as for a change. */
 export async function read(state: ServiceState, request: ReadRequest, context: ReadContext): Promise<Result> {
   const { epoch } = context.store;
   const denied = authorise(context.identity, request);
@@ -81,12 +81,12 @@ async function readService(state: ServiceState, request: ServiceRead, context: R
   const { service, latest } = state;
   const { store } = context;
   if (!latest) {
-    // A schema is asked for before there is a service, and may be there already.
+    // A schema may exist, and be asked for, before the service does.
     const isKnown = request.op === 'schema' && (state.schema !== undefined || state.contracts.length > 0);
     if (!isKnown) return { problem: createProblem('service_unknown', `there is no service ${service}`) };
     return found({ schema: schemaOf(state) });
   }
-  // Of a service that is deleted there is only a history.
+  // A deleted service has a history and nothing else.
   const isPast = 'version' in request || 'tag' in request || 'at' in request;
   if (isDeleted(state) && ['show', 'explain', 'blame', 'export'].includes(request.op) && !isPast) {
     return { problem: createProblem('service_unknown', `${service} was deleted; see its log`) };

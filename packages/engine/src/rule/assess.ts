@@ -14,7 +14,7 @@ export interface AssessContext extends ValidationRules {
   readonly rules: RuleSet;
   /** The other services, as they stand. */
   readonly otherServices: OtherServices;
-  /** Did somebody say it, or does it come from the schema's defaults? */
+  /** Whether a value was set, rather than added by a default of the schema. */
   isGiven(pointer: Pointer): boolean;
   /** Also returns findings of the severity "info". */
   readonly isThorough: boolean;
@@ -27,7 +27,7 @@ export interface Assessment {
   readonly warnings: readonly Fault[];
 }
 
-/** All that is to be said of a document: what its schemas refuse, and what the rules find. */
+/** Everything that is wrong with a document: what its schemas refuse, and what the rules find. */
 export function assess(document: JsonObject, context: AssessContext): Assessment {
   const { policy, service } = context;
   const [invalid, unchecked] = divide(validate(document, context), ({ severity }) => severity !== 'warning');
@@ -44,7 +44,7 @@ export function assess(document: JsonObject, context: AssessContext): Assessment
     ),
     ...checkBuiltIn(documentRules.filter(isAsked), document, seen),
   ];
-  // A rule may take for granted what the schema demands.
+  // A rule may rely on what the schema demands.
   const custom =
     invalid.length > 0 ? [] : checkCustom(context.rules.about(service).filter(isAsked), document, seen, context);
   const found = [...own, ...custom];
@@ -80,7 +80,7 @@ function createRuleContext(document: JsonObject, context: AssessContext): RuleCo
   };
 }
 
-/** Those are ours: they end, and what they write holds no values. */
+/** Built-in rules need no time limit, and what they write holds no values. */
 const checkBuiltIn = (rules: readonly Rule[], document: JsonObject, context: RuleContext): Fault[] =>
   rules.flatMap((rule) => [...rule.check(document, context)].map((finding) => toFault(rule, finding)));
 

@@ -89,7 +89,11 @@ interface PolicyFile {
   readonly retention?: Partial<Retention>;
 }
 
-/** Reads `_policy.yaml`. What a service says replaces what the defaults say, except that rules disabled by either are. */
+/**
+ * Reads `_policy.yaml`. What it says of a service replaces what its defaults say; rules that either disables are disabled.
+ * @example
+ * const parsed = parsePolicies('services: { vad: { strict: true } }', '_policy.yaml');
+ */
 export function parsePolicies(text: string, file: string): ParsedPolicies {
   const parsed = parseYamlFile(text, file);
   if (parsed.kind === 'faults') return parsed;

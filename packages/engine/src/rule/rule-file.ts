@@ -37,7 +37,11 @@ const ruleFileSchema: JsonObject = {
 
 let compiled: CompiledSchema | undefined;
 
-/** Reads the rules of a YAML file: all of them, or all that is wrong, with its line. */
+/**
+ * Reads the rules of a YAML file, written in CEL: all of them, or everything that is wrong with its line.
+ * @example
+ * const parsed = await parseRuleFile(await readFile(path, 'utf8'), path);
+ */
 export async function parseRuleFile(content: string, file: string): Promise<ParsedRules> {
   const parsed = parseYamlFile(content, file);
   if (parsed.kind === 'faults') return parsed;

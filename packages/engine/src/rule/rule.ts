@@ -62,7 +62,7 @@ export interface RuleContext {
   /** Where the service runs, as its policy says. */
   readonly environment: string | undefined;
   readonly isSecret: SecretTest;
-  /** Did somebody say it, or does it come from the schema's defaults? */
+  /** Whether a value was set, rather than added by a default of the schema. */
   isGiven(pointer: Pointer): boolean;
 }
 
@@ -73,6 +73,14 @@ export interface RuleSet {
   about(service: string): readonly Rule[];
 }
 
+/**
+ * The rules that are asked, found by the service that they are about.
+ * @example
+ * const rules = createRuleSet([
+ *   { id: 'ops/no-debug', level: 'best_practice', severity: 'warning', check: ({ debug }) => (debug ? [{ message: 'is on' }] : []) },
+ * ]);
+ * const engine = await createEngine({ store, rules: () => rules });
+ */
 export function createRuleSet(rules: readonly Rule[]): RuleSet {
   const known = new Map<string, readonly Rule[]>();
   const tests = rules.map(({ services }) => services?.map(toTest));

@@ -35,7 +35,11 @@ export interface MemoryStoreOptions {
   readonly maxOtherAnswers?: number;
 }
 
-/** A store that ends with its process: for tests, and for programs that keep their versions elsewhere. */
+/**
+ * A store that ends with its process: for tests, and for programs that keep their versions elsewhere.
+ * @example
+ * const engine = await createEngine({ store: createMemoryStore() });
+ */
 export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore((options.now ?? Date.now)(), options.maxOtherAnswers ?? 100_000);
 }

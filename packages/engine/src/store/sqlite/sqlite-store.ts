@@ -58,10 +58,12 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens a store in one SQLite file, which it keeps to itself until it is disposed of or the process ends. The file is
- * readable for its owner only: it holds secrets.
+ * Opens a store in one SQLite file, which it keeps to itself until it is disposed of or the process ends. The file is readable
+ * for its owner only, because it holds secrets.
  * @throws SetpointError `store_locked` when another process has it open; `store_damaged` when it is not sound, or not
  * ours; `store_newer` when a newer release wrote it; `store_unavailable` when it can't be opened or written
+ * @example
+ * await using store = await openSqliteStore({ file: 'data/setpoint.db' });
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, now = Date.now, maxFileBytes } = options;
