@@ -7,7 +7,6 @@ import type { InstanceView } from '../instances/instance-view.ts';
 import type { TracedRequests } from '../requests/traced-requests.ts';
 import type { Caller } from './caller.ts';
 import type { EventLog } from './event-log.ts';
-import type { IdempotencyKeys } from './idempotency-keys.ts';
 import type { Budget } from './rate-limits.ts';
 
 /** The part of an authority that the API serves. */
@@ -20,9 +19,7 @@ export interface ApiAuthority extends Pick<TracedRequests, 'perform'> {
   reload(service: string): Promise<Result>;
 }
 
-export interface ServedAuthority extends ApiAuthority {
-  readonly idempotencyKeys: IdempotencyKeys;
-}
+export interface ServedAuthority extends ApiAuthority {}
 
 /** What every route gets. */
 export interface ApiContext {

@@ -7,7 +7,6 @@ import type { Identify } from './caller.ts';
 import { answerProblem, answerUnknown } from './error-responses.ts';
 import { createEventLog } from './event-log.ts';
 import { requireOwnName, requireOwnPage } from './host-check.ts';
-import { createIdempotencyKeys } from './idempotency-keys.ts';
 import { addOpenApi } from './open-api.ts';
 import { refuse, refuseAccess } from './problems.ts';
 import { addRateLimits, type RateLimits } from './rate-limits.ts';
@@ -114,7 +113,7 @@ export function createApi(options: ApiOptions): Api {
     serve(authority) {
       const { id, engine, perform, instances } = authority;
       const reload = (service: string) => authority.reload(service);
-      serving = { id, engine, perform, instances, reload, idempotencyKeys: createIdempotencyKeys() };
+      serving = { id, engine, perform, instances, reload };
       followAuthority(authority, events);
     },
   };

@@ -1,7 +1,5 @@
 import {
-  createProblem,
   formatPointer,
-  isReadOperation,
   messageSchemas,
   type Operation,
   type RequestOptions,
@@ -12,7 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServedAuthority } from './api-context.ts';
 import { refusePrecondition } from './entity-tag.ts';
-import { refuseMalformed, refuseProblem, refuseResult } from './problems.ts';
+import { refuseMalformed, refuseResult } from './problems.ts';
 
 /** An operation on a service with its conditions; the caller is known from the HTTP request. */
 export type ServiceOperation = Operation & { readonly service: string } & Partial<
@@ -33,22 +31,19 @@ export async function perform(
   reply: FastifyReply,
   operation: ServiceOperation,
 ): Promise<Performed> {
-  const { engine, idempotencyKeys } = authority;
+  const { engine } = authority;
   const { name, identity } = request.caller;
   const { success, data, error } = messageSchemas[requestType].safeParse({ ...operation, author: name });
   if (!success) {
     const faults = error.issues.map(({ path, message }) => ({ pointer: formatPointer(path.map(String)), message }));
     throw refuseMalformed('the request does not fit its operation', faults);
   }
-  // A read always gets the present result, whatever its id was used for.
-  if (!isReadOperation(data) && idempotencyKeys.isReused(request.id, { ...data })) throw refuseReuse();
   const answer = await authority.perform(data, request.id, identity, traceparentOf(request));
-  const result = answer.status === 'duplicate' ? replay(answer.original, operation, reply) : answer;
+  const result = answer.status === 'duplicate' ? replay(answer.original, reply) : answer;
   if (result.problem) {
     throw refusalOf(result, request, engine.current(operation.service)?.snapshot);
   }
-  // A first result is never a duplicate itself.
-  if (result.status === 'duplicate') throw refuseReuse();
+  if (result.status === 'duplicate') throw new Error('a first result is never a duplicate itself');
   return result;
 }
 
@@ -57,17 +52,8 @@ function traceparentOf({ headers: { traceparent } }: FastifyRequest): string | u
   return typeof traceparent === 'string' && /^[0-9a-f-]{55}$/.test(traceparent) ? traceparent : undefined;
 }
 
-const refuseReuse = (): Error =>
-  refuseProblem(
-    createProblem(
-      'request_id_reused',
-      'another request had this id, and nothing was changed by this one; take a fresh id for each',
-    ),
-  );
-
-/** The first result under this id, if it was for the same service; results for others are not disclosed. */
-function replay(original: Result, { service }: ServiceOperation, reply: FastifyReply): Result {
-  if (original.service !== service) throw refuseReuse();
+/** The first result under this id. */
+function replay(original: Result, reply: FastifyReply): Result {
   reply.header('idempotent-replayed', 'true');
   return original;
 }
