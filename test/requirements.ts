@@ -204,6 +204,8 @@ export const requirements: Readonly<Record<string, string>> = {
   'Isolation-43-Others-Start': 'A first start with a faulty service starts all others, and says what is wrong.',
   'Isolation-44-Modules-Contained':
     'A schema or rule module that does not end, ends the process or throws anything is a fault of its file.',
+  'Isolation-45-Lost-Key':
+    'A signing key that is missing beside a store is not replaced without being asked, and one that others can read is refused.',
   'Isolation-20-Fair-Queue':
     'Requests are carried out by requester and service in turn, bounded each; what is too much is refused with overloaded.',
   'Isolation-21-Own-Request-Ids':

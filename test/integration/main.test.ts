@@ -196,7 +196,9 @@ describe('the authority as a process', () => {
 
   it('refuses an invalid signing key without repeating it', async () => {
     await mkdir(join(root, 'data'));
-    await writeFile(join(root, 'data', 'signing-key.json'), '{"kty":"OKP","crv":"Ed25519","d":"hunter2"}');
+    await writeFile(join(root, 'data', 'signing-key.json'), '{"kty":"OKP","crv":"Ed25519","d":"hunter2"}', {
+      mode: 0o600,
+    });
     const output = await refusal({});
     expect(output).toMatch(/^setpoint: .*signing key/);
     expect(output).not.toContain('hunter2');

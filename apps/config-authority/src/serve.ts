@@ -58,7 +58,7 @@ async function serveOn(
 ): Promise<Served> {
   const configDir = await openFolder(settings.configDir, 'SETPOINT_CONFIG_DIR', constants.R_OK);
   const dataDir = await openFolder(settings.dataDir, 'SETPOINT_DATA_DIR', constants.R_OK | constants.W_OK);
-  const keys = await openAuthorityKeys(dataDir);
+  const keys = await openAuthorityKeys(dataDir, { allowsNewKey: settings.allowsNewKey });
   const operatorKeys =
     settings.operatorKeysFile === undefined ? undefined : await readOperatorKeys(settings.operatorKeysFile);
   const store = stack.use(await openSqliteStore({ file: join(dataDir, 'setpoint.db') }));

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSigningKey, trustedKeyOf } from '@setpoint/protocol';
@@ -29,6 +29,30 @@ describe('the keys of the authority', () => {
       expect.objectContaining({ code: 'key_not_allowed' }),
     );
   });
+
+  it.each(['setpoint.db', 'trusted-keys.json'])(
+    'Isolation-45-Lost-Key: are not made anew beside %s without being asked',
+    async (name) => {
+      await writeFile(file(name), '{}');
+      await expect(openAuthorityKeys(directory)).rejects.toMatchObject({
+        code: 'key_malformed',
+        message: expect.stringMatching(/signing-key\.json is missing.*SETPOINT_NEW_KEY=true/),
+      });
+      expect(await readdir(directory)).toEqual([name]);
+      expect((await openAuthorityKeys(directory, { allowsNewKey: true })).signer.keyId).toBeDefined();
+    },
+  );
+
+  it.skipIf(process.platform === 'win32')(
+    'Isolation-45-Lost-Key: are refused when others can read the private one',
+    async () => {
+      await openAuthorityKeys(directory);
+      await chmod(file('signing-key.json'), 0o644);
+      await expect(openAuthorityKeys(directory)).rejects.toMatchObject({
+        message: expect.stringMatching(/can be read by others \(mode 644\); run chmod 600/),
+      });
+    },
+  );
 
   it('are the same at the next start', async () => {
     const first = await openAuthorityKeys(directory);
@@ -63,7 +87,7 @@ describe('the keys of the authority', () => {
       [JSON.stringify({ ...key, d: 'hunter2' }), /a signing key is a private Ed25519/],
       [JSON.stringify({ ...key, x: createSigningKey().x }), /signing-key\.json is not a key/],
     ] as const) {
-      await writeFile(file('signing-key.json'), text);
+      await writeFile(file('signing-key.json'), text, { mode: 0o600 });
       const refused = openAuthorityKeys(directory);
       await expect(refused).rejects.toMatchObject({ code: 'key_malformed', message: expect.stringMatching(message) });
       await expect(refused).rejects.not.toThrow('hunter2');

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createKeyRing,
@@ -26,16 +26,44 @@ export interface AuthorityKeys {
 /**
  * Reads the authority's signing key, or makes one at the first start. The private half is readable by its owner
  * alone; the public half lies beside it, to be handed to services and operators.
- * @throws SetpointError `key_malformed` for a file that is not a key; `store_unavailable` where one can't be written
+ * @throws SetpointError `key_malformed` for a file that is not a key, is readable by others, or is missing beside what it has
+ * signed; `store_unavailable` where one can't be written
  */
-export async function openAuthorityKeys(dataDir: string): Promise<AuthorityKeys> {
+export async function openAuthorityKeys(
+  dataDir: string,
+  { allowsNewKey = false }: { readonly allowsNewKey?: boolean } = {},
+): Promise<AuthorityKeys> {
   const keyFile = join(dataDir, 'signing-key.json');
   const trustedKeysFile = join(dataDir, 'trusted-keys.json');
+  const mode = await modeOf(keyFile);
+  if (mode === undefined && !allowsNewKey) await refuseLostKey(dataDir, keyFile);
+  if (mode !== undefined && (mode & 0o077) !== 0 && process.platform !== 'win32') {
+    const detail = `${keyFile} can be read by others (mode ${(mode & 0o777).toString(8)}); run chmod 600 ${keyFile}`;
+    throw new SetpointError('key_malformed', detail);
+  }
   const key = parseSigningKey(await readJson(keyFile, () => createSigningKey()));
   const signer = openSigner(key, keyFile);
   const trusted = { keys: [trustedKeyOf(key, 'authority')] };
   await replaceFile(trustedKeysFile, toText(trusted), 0o644);
   return { signer, own: createKeyRing(trusted), trustedKeysFile };
+}
+
+/** The permissions of a file; undefined where there is none. */
+const modeOf = (file: string): Promise<number | undefined> =>
+  stat(file).then(
+    ({ mode }) => mode,
+    () => undefined,
+  );
+
+/** A new key in the place of a lost one would make every service refuse what it gets, without a word. */
+async function refuseLostKey(dataDir: string, keyFile: string): Promise<void> {
+  for (const name of ['setpoint.db', 'trusted-keys.json']) {
+    if ((await modeOf(join(dataDir, name))) === undefined) continue;
+    const detail =
+      `${keyFile} is missing, and ${name} beside it says that there was one: services trust nothing else. Put it back from a ` +
+      'backup, or set SETPOINT_NEW_KEY=true for one start and hand the new trusted-keys.json to all services';
+    throw new SetpointError('key_malformed', detail);
+  }
 }
 
 /** Its two halves may not belong together; no error of the library is repeated. */

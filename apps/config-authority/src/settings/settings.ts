@@ -11,6 +11,8 @@ export interface Settings {
   readonly configDir: string;
   /** The folder with the rules of the organisation; undefined: `_rules` in `configDir`. */
   readonly rulesDir: string | undefined;
+  /** Whether a signing key may be made beside a store that was signed by another one. */
+  readonly allowsNewKey: boolean;
   /** Whether one service with wrong files and no earlier version ends the start of all. */
   readonly isStrictStart: boolean;
   /** Folders besides `configDir` that its files may include from, or be linked to. */
@@ -61,6 +63,7 @@ const schema = z.object({
   SETPOINT_CONFIG_DIR: withDefault(z.string(), './config'),
   SETPOINT_RULES_DIR: optional(z.string()),
   SETPOINT_INCLUDE_DIRS: withDefault(z.string(), ''),
+  SETPOINT_NEW_KEY: withDefault(z.enum(['true', 'false'], 'must be true or false'), 'false'),
   SETPOINT_STRICT_START: withDefault(z.enum(['true', 'false'], 'must be true or false'), 'false'),
   SETPOINT_ENV_FILE: optional(z.string()),
   SETPOINT_DATA_DIR: withDefault(z.string(), './data'),
@@ -129,6 +132,7 @@ const toSettings = (data: z.output<typeof schema>, isTerminal: boolean): Setting
   brokerPort: data.SETPOINT_BROKER_PORT,
   configDir: data.SETPOINT_CONFIG_DIR,
   rulesDir: data.SETPOINT_RULES_DIR,
+  allowsNewKey: data.SETPOINT_NEW_KEY === 'true',
   isStrictStart: data.SETPOINT_STRICT_START === 'true',
   includeDirs: data.SETPOINT_INCLUDE_DIRS.split(delimiter).filter((folder) => folder !== ''),
   envFile: data.SETPOINT_ENV_FILE,
